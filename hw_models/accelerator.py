@@ -1,0 +1,291 @@
+"""Accelerator description: clock, DRAM channel, scratchpads, PE array, vector unit, DMA (contract §6).
+
+These are the frozen objects that the mapper, the event model and the cost models read. The YAML edge that builds them
+lives in `hw_models.description`. One core with one array is modelled; a description with more is refused by name there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from workloads.errors import InputError
+from workloads.formats import Int
+
+Dataflow = Literal["ws", "os"]
+ArrayKind = Literal["systolic", "adder_tree"]
+ReductionUnroll = Literal["window", "channel"]
+
+
+def _positive(subject: str, **values: int) -> None:
+    """Raise `InputError` naming the first value below one."""
+    for key, value in values.items():
+        if value < 1:
+            raise InputError(f"{subject}: {key} is {value}, bound is >= 1; give a positive integer")
+
+
+@dataclass(frozen=True, slots=True)
+class DramChannel:
+    """One off-chip channel with fixed latency and bandwidth.
+
+    Parameters
+    ----------
+    bytes_per_cycle : Fraction
+        Data-bus bandwidth in bytes per cycle of the reference clock, exact.
+    latency_cycles : int
+        From request to first beat of a read; from last beat to response of a write.
+    beat_bytes : int
+        Bytes moved by one beat; runs that start or end inside a beat pay the whole beat.
+    burst_bytes : int
+        Arbitration quantum between the read and the write stream, a multiple of `beat_bytes`.
+    energy_pj_per_byte : Fraction
+        Energy of one byte moved, either direction (source in `energy_source`).
+    """
+
+    name: str
+    bytes_per_cycle: Fraction
+    latency_cycles: int
+    beat_bytes: int
+    burst_bytes: int
+    energy_pj_per_byte: Fraction
+    energy_source: str
+
+    def __post_init__(self) -> None:
+        _positive(f"dram '{self.name}'", beat_bytes=self.beat_bytes, burst_bytes=self.burst_bytes)
+        if self.bytes_per_cycle <= 0:
+            raise InputError(f"dram '{self.name}': bandwidth is {self.bytes_per_cycle} bytes per cycle; raise it above 0")
+        if self.latency_cycles < 0:
+            raise InputError(f"dram '{self.name}': latency_cycles is {self.latency_cycles}, bound is >= 0; correct it")
+        if self.burst_bytes % self.beat_bytes:
+            raise InputError(
+                f"dram '{self.name}': burst_bytes is {self.burst_bytes}, not a multiple of beat_bytes "
+                f"({self.beat_bytes}); round it up"
+            )
+        if self.energy_pj_per_byte < 0:
+            raise InputError(f"dram '{self.name}': energy_pj_per_byte is negative; correct it")
+
+    def beats_cycles(self, beats: int) -> Fraction:
+        """Return the exact bus time of `beats` beats, in cycles."""
+        return Fraction(beats * self.beat_bytes) / self.bytes_per_cycle
+
+
+@dataclass(frozen=True, slots=True)
+class Scratchpad:
+    """On-chip memory of two halves, each with one read and one write port.
+
+    Parameters
+    ----------
+    half_bytes : int
+        Capacity of one half, in bytes.
+    read_bytes_per_cycle, write_bytes_per_cycle : int
+        Width of the ports of one half.
+    read_pj_per_byte, write_pj_per_byte : Fraction
+        Access energy per byte (source in `energy_source`).
+    """
+
+    name: str
+    half_bytes: int
+    read_bytes_per_cycle: int
+    write_bytes_per_cycle: int
+    read_pj_per_byte: Fraction
+    write_pj_per_byte: Fraction
+    energy_source: str
+    halves: int = 2
+
+    def __post_init__(self) -> None:
+        subject = f"scratchpad '{self.name}'"
+        _positive(
+            subject,
+            half_bytes=self.half_bytes,
+            read_bytes_per_cycle=self.read_bytes_per_cycle,
+            write_bytes_per_cycle=self.write_bytes_per_cycle,
+        )
+        if self.halves != 2:
+            raise InputError(f"{subject}: halves is {self.halves}, bound is 2; single or triple buffering is not modelled")
+
+    @property
+    def capacity_bytes(self) -> int:
+        """Value of the total capacity, in bytes."""
+        return self.half_bytes * self.halves
+
+
+@dataclass(frozen=True, slots=True)
+class PEArray:
+    """A two-dimensional MAC array.
+
+    Parameters
+    ----------
+    rows, cols : int
+        WS: rows hold the reduction, columns the output channels. OS: rows hold output pixels.
+    kind : {"systolic", "adder_tree"}
+        `systolic`: operands and partial sums move one PE per cycle; `adder_tree`: a column reduces all rows in one
+        pipelined tree of `tree_latency_cycles`.
+    dataflows : tuple of {"ws", "os"}
+        Dataflows the array can run; the mapper chooses per layer.
+    reduction_unroll : {"window", "channel"}
+        `window`: rows take consecutive elements of the flattened (FY, FX, C) window; `channel`: of C only.
+    mac_pj : Fraction
+        Energy of one MAC, its pipeline registers included where the source includes them.
+    """
+
+    kind: ArrayKind
+    rows: int
+    cols: int
+    dataflows: tuple[Dataflow, ...]
+    input_format: Int
+    weight_format: Int
+    accumulator_format: Int
+    reduction_unroll: ReductionUnroll
+    mac_pj: Fraction
+    energy_source: str
+    tree_latency_cycles: int = 0
+
+    def __post_init__(self) -> None:
+        _positive("array", rows=self.rows, cols=self.cols)
+        if not self.dataflows or len(set(self.dataflows)) != len(self.dataflows):
+            raise InputError(f"array: dataflows is {list(self.dataflows)}; name each of 'ws', 'os' at most once, one at least")
+        if self.kind == "systolic" and self.tree_latency_cycles:
+            raise InputError("array: tree_latency_cycles is set on a systolic array; remove it or use kind adder_tree")
+        if self.kind == "adder_tree" and (self.tree_latency_cycles < 1 or self.dataflows != ("ws",)):
+            raise InputError("array: adder_tree needs tree_latency_cycles >= 1 and dataflows [ws]; correct both")
+
+    @property
+    def pes(self) -> int:
+        """Value of rows times columns."""
+        return self.rows * self.cols
+
+
+@dataclass(frozen=True, slots=True)
+class VectorUnit:
+    """Lane-parallel unit for requantisation, activation, element-wise, pooling, softmax and norms.
+
+    Parameters
+    ----------
+    lanes : int
+        Elements processed per step.
+    latency_cycles : int
+        Pipeline depth from first element in to first element out.
+    simple_cycles, special_cycles : int
+        Cycles of one step for simple (add, multiply, compare, shift) and special (exp, divide, square root, tanh) operations.
+    operand_half_bytes, output_half_bytes : int
+        Capacity of one half of the operand and of the output staging buffer.
+    op_pj : Fraction
+        Energy of one lane operation.
+    """
+
+    lanes: int
+    latency_cycles: int
+    simple_cycles: int
+    special_cycles: int
+    operand_half_bytes: int
+    output_half_bytes: int
+    op_pj: Fraction
+    buffer_pj_per_byte: Fraction
+    energy_source: str
+
+    def __post_init__(self) -> None:
+        _positive(
+            "vector unit",
+            lanes=self.lanes,
+            simple_cycles=self.simple_cycles,
+            special_cycles=self.special_cycles,
+            operand_half_bytes=self.operand_half_bytes,
+            output_half_bytes=self.output_half_bytes,
+        )
+        if self.latency_cycles < 0:
+            raise InputError(f"vector unit: latency_cycles is {self.latency_cycles}, bound is >= 0; correct it")
+
+    def cycles(self, rows: int, row_elements: int, simple_ops: int, special_ops: int) -> int:
+        """Return the time of a vector command over `rows` rows of `row_elements` elements, in cycles.
+
+        A step takes up to `lanes` elements of one row. Simple operations of one pass are chained in the pipeline, so
+        a pass costs one step time however many of them it has; `simple_ops` and `special_ops` count passes.
+        """
+        steps = rows * -(-row_elements // self.lanes)
+        return steps * (simple_ops * self.simple_cycles + special_ops * self.special_cycles) + self.latency_cycles
+
+
+@dataclass(frozen=True, slots=True)
+class Dma:
+    """Load and store engines, in order.
+
+    `outstanding` load commands may have requests in flight; `issue_cycles` is the sequencer's time to issue one command
+    on any engine.
+    """
+
+    outstanding: int
+    issue_cycles: int
+
+    def __post_init__(self) -> None:
+        _positive("dma", outstanding=self.outstanding)
+        if self.issue_cycles < 0:
+            raise InputError(f"dma: issue_cycles is {self.issue_cycles}, bound is >= 0; correct it")
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """One array with its scratchpads, vector unit and DMA engines."""
+
+    name: str
+    array: PEArray
+    input: Scratchpad
+    weight: Scratchpad
+    accumulator: Scratchpad
+    vector: VectorUnit
+    dma: Dma
+
+    def __post_init__(self) -> None:
+        a = self.array
+        widest = max(a.rows, a.cols if "os" in a.dataflows else 0)
+        need = {
+            "input": (self.input, -(-a.rows * a.input_format.bits // 8)),
+            "weight": (self.weight, -(-(a.cols) * a.weight_format.bits // 8)),
+            "accumulator": (self.accumulator, -(-a.cols * a.accumulator_format.bits // 8)),
+        }
+        for key, (pad, demand) in need.items():
+            if pad.read_bytes_per_cycle < demand:
+                raise InputError(
+                    f"scratchpad '{key}' of core '{self.name}': its read port gives {pad.read_bytes_per_cycle} bytes per "
+                    f"cycle, the array needs {demand}; widen the port or shrink the array ({a.rows} x {a.cols}, {widest})"
+                )
+        if self.accumulator.write_bytes_per_cycle < need["accumulator"][1]:
+            raise InputError(
+                f"scratchpad 'accumulator' of core '{self.name}': its write port gives "
+                f"{self.accumulator.write_bytes_per_cycle} bytes per cycle, the array needs {need['accumulator'][1]}; widen it"
+            )
+
+    @property
+    def accumulator_bytes(self) -> int:
+        """Value of the bytes of one partial sum."""
+        return -(-self.array.accumulator_format.bits // 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Accelerator:
+    """A whole machine.
+
+    Parameters
+    ----------
+    clock_mhz : Fraction
+        Reference clock; every cycle count of a result is in it.
+    technology_nm : int
+        Node of the energy figures.
+    sources : tuple of (str, str)
+        Where each figure comes from: (path in the description, source).
+    sha256 : str
+        Hash of the canonical description.
+    """
+
+    name: str
+    summary: str
+    clock_mhz: Fraction
+    technology_nm: int
+    dram: DramChannel
+    core: Core
+    sources: tuple[tuple[str, str], ...]
+    sha256: str
+
+    def __post_init__(self) -> None:
+        if self.clock_mhz <= 0:
+            raise InputError(f"accelerator '{self.name}': clock_mhz is {self.clock_mhz}, bound is > 0; correct it")
