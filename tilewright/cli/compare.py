@@ -1,0 +1,45 @@
+"""``tilewright compare A B``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tilewright.cli.options import common, emit_json, say
+
+
+@click.command("compare")
+@click.argument("first", metavar="A", type=click.Path(path_type=Path))
+@click.argument("second", metavar="B", type=click.Path(path_type=Path))
+@common
+def command(first: Path, second: Path, as_json: bool, output: object, seed: int, debug: bool) -> int:
+    """Show which layers moved from result A to result B, and why."""
+    from tilewright.results import differences, read_result
+
+    before, after = read_result(first), read_result(second)
+    rows = differences(before, after)
+    totals = {
+        key: [before["totals"][key], after["totals"][key]]
+        for key in ("cycles", "energy_pj", "dram_read_bytes", "dram_write_bytes")
+    }
+    if as_json:
+        emit_json({"schema": "tilewright.compare/1", "totals": totals, "layers": rows})
+        return 0
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("layer", "cycles A", "cycles B", "change", "main cause", "mapping")
+    for row in rows:
+        if row["change_cycles"] or row["mapping_changed"] or None in (row["cycles_before"], row["cycles_after"]):
+            table.add_row(
+                row["name"],
+                *("-" if row[key] is None else f"{row[key]:,}" for key in ("cycles_before", "cycles_after")),
+                f"{row['change_cycles']:+,}",
+                f"{row['main_cause']} {row['cause_change_cycles']:+,}" if row["main_cause"] else "",
+                "changed" if row["mapping_changed"] else "",
+            )
+    Console().print(table)
+    for key, (old, new) in totals.items():
+        say(f"{key}: {old:,} -> {new:,} ({(new - old) / old if old else 0:+.2%})")
+    return 0

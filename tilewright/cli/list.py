@@ -1,0 +1,80 @@
+"""``tilewright list workloads|archs|formats|cores``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from tilewright.cli.options import common, emit_json, say
+
+KINDS = ("workloads", "archs", "formats", "cores")
+
+
+@click.command("list")
+@click.argument("kind", type=click.Choice(KINDS))
+@click.option("--schema", is_flag=True, help="With archs: print the JSON Schema of the description.")
+@common
+def command(kind: str, schema: bool, as_json: bool, output: object, seed: int, debug: bool) -> int:
+    """List one catalogue: a line and the source of each entry."""
+    from workloads.errors import InputError
+
+    if schema:
+        if kind != "archs":
+            raise InputError(f"--schema goes with 'archs', not '{kind}'; run: tilewright list archs --schema")
+        from hw_models.description import description_schema
+
+        say(json.dumps(description_schema(), indent=2, sort_keys=True))
+        return 0
+    rows = catalogue(kind)
+    if as_json:
+        emit_json({"schema": "tilewright.list/1", "kind": kind, "entries": rows})
+        return 0
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("name", "what it is", "source")
+    for row in rows:
+        table.add_row(row["name"], row["summary"], row["source"])
+    Console().print(table)
+    return 0
+
+
+def catalogue(kind: str) -> list[dict[str, Any]]:
+    """Return the entries of a catalogue as dictionaries with name, summary and source."""
+    if kind == "workloads":
+        from workloads.zoo import list_workloads
+
+        return [
+            {"name": row.name, "summary": row.summary, "source": row.source, "parameters": list(row.parameters)}
+            for row in list_workloads()
+        ]
+    if kind == "archs":
+        from hw_models.description import list_accelerators
+
+        return [{"name": row.name, "summary": row.summary, "source": row.source} for row in list_accelerators()]
+    if kind == "formats":
+        return _formats()
+    from tilewright.cores import list_cores
+
+    return [{"name": row.name, "summary": row.summary, "source": row.source} for row in list_cores()]
+
+
+def _formats() -> list[dict[str, Any]]:
+    from workloads.formats import parse_format
+
+    rows = []
+    for pattern, example, source in (
+        ("intN", "int8", "two's complement, N = 1..64"),
+        ("uintN", "uint8", "unsigned binary, N = 1..64"),
+        ("fixedN.F", "fixed16.8", "two's complement code times 2^-F"),
+        ("ufixedN.F", "ufixed8.4", "unsigned code times 2^-F"),
+        ("float16", "float16", "IEEE 754-2019 binary16"),
+        ("bfloat16", "bfloat16", "binary32 exponent, 7 stored mantissa bits"),
+        ("float32", "float32", "IEEE 754-2019 binary32"),
+    ):
+        fmt = parse_format(example)
+        summary = f"e.g. {example}: {fmt.bits} bits, {fmt.min} .. {fmt.max}"
+        rows.append({"name": pattern, "summary": summary, "source": source})
+    return rows

@@ -1,0 +1,92 @@
+"""Who runs the points: a narrow interface and the local process pool."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from typing import Any, Protocol
+
+from tilewright.sweeps.spec import Point
+from workloads.errors import InfeasibleError, TilewrightError
+
+Outcome = dict[str, Any]
+
+
+class Executor(Protocol):
+    """Runs points and hands back outcomes as they finish, in any order."""
+
+    def run(self, points: Sequence[tuple[str, Point]]) -> Iterator[tuple[str, Point, Outcome]]:
+        """Yield (identity, point, outcome) for each point."""
+
+
+def run_point(point: Point) -> Outcome:
+    """Simulate one point; infeasible and refused points are outcomes, not crashes.
+
+    Returns
+    -------
+    dict
+        ``status`` is ``ok``, ``infeasible`` or ``error``; an ``ok`` point has ``metrics``, the others a ``reason``.
+    """
+    from tilewright.api import simulate
+
+    try:
+        result = simulate(
+            point.workload,
+            arch=point.arch,
+            objective=point.objective,
+            fidelity=point.fidelity,
+            dims=dict(point.dims),
+            overrides=[f"{path}={value}" for path, value in point.overrides],
+        )
+    except InfeasibleError as error:
+        return {"status": "infeasible", "reason": str(error)}
+    except TilewrightError as error:
+        return {"status": "error", "reason": str(error), "exit_code": error.exit_code}
+    totals = result.totals
+    return {
+        "status": "ok",
+        "metrics": {
+            "cycles": totals.cycles,
+            "time_s": totals.time_s,
+            "macs": totals.macs,
+            "energy_pj": totals.energy_pj,
+            "edp": totals.energy_pj * totals.time_s,
+            "dram_bytes": totals.dram_read_bytes + totals.dram_write_bytes,
+            "utilisation": totals.utilisation,
+            "peak_scratchpad_bytes": totals.peak_scratchpad_bytes,
+        },
+    }
+
+
+class LocalExecutor:
+    """A pool of `jobs` processes; `jobs` = 1 runs in this process.
+
+    Points are handed out a few at a time, so that an interrupt loses only what is in flight.
+    """
+
+    def __init__(self, jobs: int) -> None:
+        self._jobs = jobs
+
+    def run(self, points: Sequence[tuple[str, Point]]) -> Iterator[tuple[str, Point, Outcome]]:
+        """Yield (identity, point, outcome) as points finish."""
+        if self._jobs == 1:
+            for identity, point in points:
+                yield identity, point, run_point(point)
+            return
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(max_workers=self._jobs, mp_context=context) as pool:
+            waiting = iter(points)
+            running: dict[Future[Outcome], tuple[str, Point]] = {}
+            try:
+                while True:
+                    while len(running) < 2 * self._jobs and (item := next(waiting, None)) is not None:
+                        running[pool.submit(run_point, item[1])] = item
+                    if not running:
+                        return
+                    for future in wait(running, return_when=FIRST_COMPLETED).done:
+                        identity, point = running.pop(future)
+                        yield identity, point, future.result()
+            finally:
+                for future in running:
+                    future.cancel()
