@@ -84,7 +84,7 @@ def cycles_by_cause(result: ResultDict) -> Figure:
 def energy_by_component(result: ResultDict) -> Figure:
     """Return stacked bars of each layer's energy, in uJ."""
     layers = _layers(result)
-    components = [key for key in layers[0]["energy_pj"]]
+    components = list(layers[0]["energy_pj"])
     components += sorted({key for layer in layers for key in layer["energy_pj"]} - set(components))
     parts = {key: [float(layer["energy_pj"].get(key, 0)) / 1e6 for layer in layers] for key in components}
     parts = {key: values for key, values in parts.items() if any(values)}

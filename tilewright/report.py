@@ -11,7 +11,8 @@ from tilewright import plots
 
 _STYLE = """
 :root{color-scheme:light;--ink:#1d2430;--soft:#5b6675;--line:#d8dee6;--fill:#f5f7fa;--good:#1d7a3e;--bad:#b3261e}
-*{box-sizing:border-box}body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);margin:0 auto;max-width:1200px;padding:24px}
+*{box-sizing:border-box}
+body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);margin:0 auto;max-width:1200px;padding:24px}
 h1{font-size:24px;margin:0 0 4px}h2{font-size:18px;margin:32px 0 8px}p,.soft{color:var(--soft)}
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(165px,1fr));gap:12px;margin:20px 0}
 .card{border:1px solid var(--line);border-radius:8px;padding:10px 14px;background:var(--fill)}

@@ -45,7 +45,8 @@ def command(
             Console().print(table)
         for placement, share in report.shares().items():
             say(
-                f"{placement:<14}{share.nodes:>6} nodes  {share.macs_share:7.2%} of MACs  {share.bytes_share:7.2%} of bytes"
+                f"{placement:<14}{share.nodes:>6} nodes  "
+                f"{share.macs_share:7.2%} of MACs  {share.bytes_share:7.2%} of bytes"
             )
         for line in report.notes:
             say(f"note: {line}")

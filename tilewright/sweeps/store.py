@@ -43,7 +43,8 @@ class SqliteStore:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.execute(
-                "CREATE TABLE IF NOT EXISTS point (identity TEXT PRIMARY KEY, inputs TEXT NOT NULL, outcome TEXT NOT NULL)"
+                "CREATE TABLE IF NOT EXISTS point "
+                "(identity TEXT PRIMARY KEY, inputs TEXT NOT NULL, outcome TEXT NOT NULL)"
             )
             version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
             if version == 0:
