@@ -1,0 +1,55 @@
+"""Core parameters to SystemVerilog: same parameters, same bytes."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from pathlib import Path
+
+from hw_models.systolic import SystolicParams
+from rtl.systolic_top import systolic_sources
+from workloads.errors import InputError
+
+
+@singledispatch
+def emit(params: object) -> dict[str, str]:
+    """Return the sources of a core, file name to text, in compile order; the file list ``NAME.f`` comes last.
+
+    The top module has the core's name.
+
+    Raises
+    ------
+    InputError
+        If no generator is registered for the type of `params`.
+    """
+    raise InputError(
+        f"rtl: no generator for parameters of type {type(params).__name__}; known: "
+        f"{', '.join(sorted(kind.__name__ for kind in emit.registry if kind is not object))}"
+    )
+
+
+@emit.register
+def _(params: SystolicParams) -> dict[str, str]:
+    return with_file_list(params.name, systolic_sources(params))
+
+
+def with_file_list(name: str, sources: dict[str, str]) -> dict[str, str]:
+    """Return `sources` and their file list ``NAME.f``, which simulators and synthesis tools read with ``-f``."""
+    return {**sources, f"{name}.f": "".join(f"{file}\n" for file in sources)}
+
+
+def write(params: object, out_dir: Path) -> tuple[Path, ...]:
+    """Write the sources of a core into `out_dir`, which is made if missing, and return their paths.
+
+    Raises
+    ------
+    InputError
+        If `out_dir` is not a folder.
+    """
+    sources = emit(params)
+    if out_dir.exists() and not out_dir.is_dir():
+        raise InputError(f"rtl: output '{out_dir}' is not a folder; choose another path")
+    out_dir.mkdir(parents=True, exist_ok=True)
+    paths = tuple(out_dir / name for name in sources)
+    for path, text in zip(paths, sources.values(), strict=True):
+        path.write_text(text, encoding="utf-8")
+    return paths

@@ -1,0 +1,109 @@
+"""Matrices to stream beats of a systolic core and back.
+
+A beat is a number whose bits ``i * width`` upwards hold word `i`, as on the core's data ports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from hw_models.systolic import FoldJob, IntArray, SystolicParams
+from workloads.formats import Int
+
+
+@dataclass(frozen=True, slots=True)
+class JobBeats:
+    """What goes into a core for one job, and how many beats come out.
+
+    `weights` and `inputs` are in stream order; `job` is what the ``cfg`` port gets.
+    """
+
+    job: FoldJob
+    weights: tuple[int, ...]
+    inputs: tuple[int, ...]
+    results: int
+
+
+def pack_beats(words: IntArray, width_bits: int) -> tuple[int, ...]:
+    """Return one number per row of `words`, shape (beats, lanes), taking the low `width_bits` bits of each word.
+
+    Examples
+    --------
+    >>> [hex(beat) for beat in pack_beats(np.array([[1, -1], [2, 3]]), 8)]
+    ['0xff01', '0x302']
+    """
+    beats, lanes = words.shape
+    bits = (words[:, :, None] >> np.arange(width_bits)) & 1
+    octets = np.packbits(bits.reshape(beats, lanes * width_bits).astype(np.uint8), axis=1, bitorder="little")
+    return tuple(int.from_bytes(row.tobytes(), "little") for row in octets)
+
+
+def unpack_beats(beats: Sequence[int], lanes: int, form: Int) -> IntArray:
+    """Return the words of `beats` as codes of `form`, shape (len(beats), lanes).
+
+    Examples
+    --------
+    >>> unpack_beats([0xFF01], 2, Int(8)).tolist()
+    [[1, -1]]
+    """
+    size = -(-lanes * form.bits // 8)
+    octets = np.frombuffer(b"".join(beat.to_bytes(size, "little") for beat in beats), dtype=np.uint8)
+    bits = np.unpackbits(octets.reshape(len(beats), size), axis=1, bitorder="little", count=lanes * form.bits)
+    weights = np.left_shift(np.int64(1), np.arange(form.bits, dtype=np.int64))
+    codes = (bits.reshape(len(beats), lanes, form.bits).astype(np.int64) * weights).sum(axis=2)
+    return form.wrap(codes)
+
+
+def job_beats(params: SystolicParams, a: IntArray, w: IntArray) -> JobBeats:
+    """Return the streams of the job ``a @ w``; matrices are padded with zeros to whole folds.
+
+    Parameters
+    ----------
+    a, w : ndarray of int, shapes (M, K) and (K, N)
+    """
+    rows, cols = params.rows, params.cols
+    job = params.job_for(a.shape[0], a.shape[1], w.shape[1])
+    folds = [(row, col) for col in range(job.col_folds) for row in range(job.row_folds)]
+    wide = _padded(w, 1, cols)
+    if params.dataflow == "ws":
+        deep = _padded(a, 1, rows)
+        tall = _padded(wide, 0, rows)
+        inputs = [deep[:, r * rows : (r + 1) * rows] for r, _ in folds]
+        weights = [tall[r * rows : (r + 1) * rows, c * cols : (c + 1) * cols] for r, c in folds]
+        results = job.col_folds * job.stream
+    else:
+        tall = _padded(a, 0, rows)
+        inputs = [tall[r * rows : (r + 1) * rows].T for r, _ in folds]
+        weights = [wide[:, c * cols : (c + 1) * cols] for _, c in folds]
+        results = job.folds * rows
+    return JobBeats(
+        job,
+        pack_beats(np.concatenate(weights), params.weight_format.bits),
+        pack_beats(np.concatenate(inputs), params.input_format.bits),
+        results,
+    )
+
+
+def result_matrix(params: SystolicParams, beats: Sequence[int], m: int, n: int) -> IntArray:
+    """Return the (M, N) result of a job from its result beats, padding removed."""
+    vectors = unpack_beats(beats, params.cols, params.accumulator_format)
+    if params.dataflow == "ws":
+        columns = vectors.reshape(-1, m, params.cols)
+    else:
+        # Rows of a fold leave last row first.
+        per_fold = vectors.reshape(-1, params.rows, params.cols)[:, ::-1]
+        row_folds = -(-m // params.rows)
+        columns = per_fold.reshape(-1, row_folds * params.rows, params.cols)
+    return np.concatenate(list(columns), axis=1)[:m, :n]
+
+
+def _padded(matrix: IntArray, axis: int, multiple: int) -> IntArray:
+    """Return `matrix` with zeros appended along `axis` up to a multiple of `multiple`."""
+    pad = [(0, 0), (0, 0)]
+    pad[axis] = (0, -matrix.shape[axis] % multiple)
+    padded: npt.NDArray[np.int64] = np.pad(matrix, pad)
+    return padded

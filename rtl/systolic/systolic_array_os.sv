@@ -1,0 +1,97 @@
+// ROWS x COLS output-stationary mesh between its skew triangles.
+//
+// The results of a fold whose last pair entered in cycle t leave in cycles t + ROWS + COLS ... t + 2*ROWS + COLS - 1,
+// row ROWS-1 first, provided that `drain_start` comes in cycle t + ROWS + 1 (enabled cycles). Last pairs must be ROWS
+// cycles apart or more: the drain registers of a column are one chain.
+`default_nettype none
+
+module systolic_array_os #(
+    parameter integer ROWS          = 4,
+    parameter integer COLS          = 4,
+    parameter integer INPUT_W       = 8,
+    parameter integer INPUT_SIGNED  = 1,
+    parameter integer WEIGHT_W      = 8,
+    parameter integer WEIGHT_SIGNED = 1,
+    parameter integer ACC_W         = 32
+) (
+    input  wire                     clk,
+    input  wire                     rst,
+    input  wire                     ce,
+    input  wire [ ROWS*INPUT_W-1:0] a,            // word r belongs to row r
+    input  wire [COLS*WEIGHT_W-1:0] w,            // word c belongs to column c
+    input  wire                     valid,
+    input  wire                     first,
+    input  wire                     last,
+    input  wire                     drain_start,
+    output wire [   COLS*ACC_W-1:0] sums
+);
+
+  // Nets, not slices of one vector: event simulators re-evaluate every reader of a vector that changes.
+  wire [ INPUT_W-1:0] a_net    [0:ROWS*(COLS+1)-1];
+  wire                valid_net[0:ROWS*(COLS+1)-1];
+  wire                first_net[0:ROWS*(COLS+1)-1];
+  wire                last_net [0:ROWS*(COLS+1)-1];
+  wire [WEIGHT_W-1:0] w_net    [0:(ROWS+1)*COLS-1];
+  wire [   ACC_W-1:0] d_net    [0:(ROWS+1)*COLS-1];
+
+  wire [ ROWS*INPUT_W-1:0] a_skewed;
+  wire [         ROWS-1:0] valid_skewed, first_skewed, last_skewed;
+  wire [COLS*WEIGHT_W-1:0] w_skewed;
+  wire [         COLS-1:0] drain_skewed;
+  wire [   COLS*ACC_W-1:0] d_skewed;
+
+  tw_skew #(.LANES(ROWS), .DATA_W(INPUT_W)) u_skew_a (.clk(clk), .rst(rst), .ce(ce), .d(a), .q(a_skewed));
+  tw_skew #(.LANES(ROWS), .DATA_W(1), .RESET(1))
+      u_skew_valid (.clk(clk), .rst(rst), .ce(ce), .d({ROWS{valid}}), .q(valid_skewed));
+  tw_skew #(.LANES(ROWS), .DATA_W(1))
+      u_skew_first (.clk(clk), .rst(rst), .ce(ce), .d({ROWS{first}}), .q(first_skewed));
+  tw_skew #(.LANES(ROWS), .DATA_W(1)) u_skew_last (.clk(clk), .rst(rst), .ce(ce), .d({ROWS{last}}), .q(last_skewed));
+  tw_skew #(.LANES(COLS), .DATA_W(WEIGHT_W)) u_skew_w (.clk(clk), .rst(rst), .ce(ce), .d(w), .q(w_skewed));
+  tw_skew #(.LANES(COLS), .DATA_W(1), .RESET(1))
+      u_skew_drain (.clk(clk), .rst(rst), .ce(ce), .d({COLS{drain_start}}), .q(drain_skewed));
+  tw_skew #(.LANES(COLS), .DATA_W(ACC_W), .FALLING(1))
+      u_deskew (.clk(clk), .rst(rst), .ce(ce), .d(d_skewed), .q(sums));
+
+  generate
+    for (genvar r = 0; r < ROWS; r++) begin : g_row
+      assign a_net[r*(COLS+1)]     = a_skewed[r*INPUT_W+:INPUT_W];
+      assign valid_net[r*(COLS+1)] = valid_skewed[r];
+      assign first_net[r*(COLS+1)] = first_skewed[r];
+      assign last_net[r*(COLS+1)]  = last_skewed[r];
+      for (genvar c = 0; c < COLS; c++) begin : g_col
+        systolic_pe_os #(
+            .INPUT_W      (INPUT_W),
+            .INPUT_SIGNED (INPUT_SIGNED),
+            .WEIGHT_W     (WEIGHT_W),
+            .WEIGHT_SIGNED(WEIGHT_SIGNED),
+            .ACC_W        (ACC_W)
+        ) u_pe (
+            .clk        (clk),
+            .rst        (rst),
+            .ce         (ce),
+            .a_in       (a_net[r*(COLS+1)+c]),
+            .valid_in   (valid_net[r*(COLS+1)+c]),
+            .first_in   (first_net[r*(COLS+1)+c]),
+            .last_in    (last_net[r*(COLS+1)+c]),
+            .a_out      (a_net[r*(COLS+1)+c+1]),
+            .valid_out  (valid_net[r*(COLS+1)+c+1]),
+            .first_out  (first_net[r*(COLS+1)+c+1]),
+            .last_out   (last_net[r*(COLS+1)+c+1]),
+            .w_in       (w_net[r*COLS+c]),
+            .w_out      (w_net[(r+1)*COLS+c]),
+            .drain_start(drain_skewed[c]),
+            .d_in       (d_net[r*COLS+c]),
+            .d_out      (d_net[(r+1)*COLS+c])
+        );
+      end
+    end
+    for (genvar c = 0; c < COLS; c++) begin : g_edge
+      assign w_net[c] = w_skewed[c*WEIGHT_W+:WEIGHT_W];
+      assign d_net[c] = '0;
+      assign d_skewed[c*ACC_W+:ACC_W] = d_net[ROWS*COLS+c];
+    end
+  endgenerate
+
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,161 @@
+// Output-stationary systolic core with streams.
+//
+// A job is M = ROWS * cfg_row_folds by K (`cfg_stream`) by N = COLS * cfg_col_folds, zero-padded by the sender.
+//   s_axis_a  per column fold, per row fold: K beats, word r for row r
+//   s_axis_w  per column fold, per row fold: K beats, word c for column c; beat i pairs with beat i of s_axis_a
+//   m_axis_o  per column fold, per row fold: ROWS beats of COLS sums, row ROWS-1 first; tlast on the job's last beat
+// No output depends combinationally on an input. One job and one beat of each operand may be accepted ahead of their
+// turn. Back-pressure on m_axis_o stops the whole core (`ce`).
+`default_nettype none
+
+module systolic_os #(
+    parameter integer ROWS          = 4,   // processing elements of a column
+    parameter integer COLS          = 4,   // processing elements of a row
+    parameter integer INPUT_W       = 8,   // bits of an activation
+    parameter integer INPUT_SIGNED  = 1,   // 1: two's complement, 0: unsigned
+    parameter integer WEIGHT_W      = 8,   // bits of a weight
+    parameter integer WEIGHT_SIGNED = 1,   // 1: two's complement, 0: unsigned
+    parameter integer ACC_W         = 32,  // bits of a sum; INPUT_W + WEIGHT_W always suffice for one product
+    parameter integer COUNT_W       = 24   // bits of the job fields
+) (
+    input  wire                     clk,
+    input  wire                     rst,
+    input  wire                     cfg_valid,
+    output wire                     cfg_ready,
+    input  wire [      COUNT_W-1:0] cfg_stream,
+    input  wire [      COUNT_W-1:0] cfg_row_folds,
+    input  wire [      COUNT_W-1:0] cfg_col_folds,
+    input  wire                     s_axis_w_tvalid,
+    output wire                     s_axis_w_tready,
+    input  wire [COLS*WEIGHT_W-1:0] s_axis_w_tdata,
+    input  wire                     s_axis_a_tvalid,
+    output wire                     s_axis_a_tready,
+    input  wire [ ROWS*INPUT_W-1:0] s_axis_a_tdata,
+    output wire                     m_axis_o_tvalid,
+    input  wire                     m_axis_o_tready,
+    output wire [   COLS*ACC_W-1:0] m_axis_o_tdata,
+    output wire                     m_axis_o_tlast
+);
+
+  initial begin
+    if (ROWS < 1 || COLS < 1) $fatal(1, "%m: ROWS and COLS must be 1 or more");
+    if (INPUT_W < 1 || WEIGHT_W < 1) $fatal(1, "%m: INPUT_W and WEIGHT_W must be 1 or more");
+    if (ACC_W < INPUT_W + WEIGHT_W - 1) $fatal(1, "%m: ACC_W must hold one product");
+    if (COUNT_W < 1) $fatal(1, "%m: COUNT_W must be 1 or more");
+  end
+
+  wire ce;
+
+  // Jobs
+  wire job_valid, job_ready;
+  wire [COUNT_W-1:0] job_stream, job_row_folds, job_col_folds;
+
+  tw_skid #(
+      .DATA_W(3 * COUNT_W)
+  ) u_cfg_skid (
+      .clk      (clk),
+      .rst      (rst),
+      .in_valid (cfg_valid),
+      .in_ready (cfg_ready),
+      .in_data  ({cfg_stream, cfg_row_folds, cfg_col_folds}),
+      .out_valid(job_valid),
+      .out_ready(job_ready),
+      .out_data ({job_stream, job_row_folds, job_col_folds})
+  );
+
+  // Operands: a pair enters when both halves are there
+  wire a_valid, w_valid, pair_enter, pair_first, pair_last;
+  wire [ROWS*INPUT_W-1:0] a_data;
+  wire [COLS*WEIGHT_W-1:0] w_data;
+
+  tw_skid #(
+      .DATA_W(ROWS * INPUT_W)
+  ) u_input_skid (
+      .clk      (clk),
+      .rst      (rst),
+      .in_valid (s_axis_a_tvalid),
+      .in_ready (s_axis_a_tready),
+      .in_data  (s_axis_a_tdata),
+      .out_valid(a_valid),
+      .out_ready(pair_enter),
+      .out_data (a_data)
+  );
+
+  tw_skid #(
+      .DATA_W(COLS * WEIGHT_W)
+  ) u_weight_skid (
+      .clk      (clk),
+      .rst      (rst),
+      .in_valid (s_axis_w_tvalid),
+      .in_ready (s_axis_w_tready),
+      .in_data  (s_axis_w_tdata),
+      .out_valid(w_valid),
+      .out_ready(pair_enter),
+      .out_data (w_data)
+  );
+
+  wire drain_start, out_valid, out_last;
+
+  systolic_control_os #(
+      .ROWS   (ROWS),
+      .COLS   (COLS),
+      .COUNT_W(COUNT_W)
+  ) u_control (
+      .clk          (clk),
+      .rst          (rst),
+      .ce           (ce),
+      .job_valid    (job_valid),
+      .job_ready    (job_ready),
+      .job_stream   (job_stream),
+      .job_row_folds(job_row_folds),
+      .job_col_folds(job_col_folds),
+      .pair_valid   (a_valid & w_valid),
+      .pair_enter   (pair_enter),
+      .pair_first   (pair_first),
+      .pair_last    (pair_last),
+      .drain_start  (drain_start),
+      .out_valid    (out_valid),
+      .out_last     (out_last)
+  );
+
+  // Array
+  wire [COLS*ACC_W-1:0] sums;
+
+  systolic_array_os #(
+      .ROWS         (ROWS),
+      .COLS         (COLS),
+      .INPUT_W      (INPUT_W),
+      .INPUT_SIGNED (INPUT_SIGNED),
+      .WEIGHT_W     (WEIGHT_W),
+      .WEIGHT_SIGNED(WEIGHT_SIGNED),
+      .ACC_W        (ACC_W)
+  ) u_array (
+      .clk        (clk),
+      .rst        (rst),
+      .ce         (ce),
+      .a          (a_data),
+      .w          (w_data),
+      .valid      (pair_enter),
+      .first      (pair_first),
+      .last       (pair_last),
+      .drain_start(drain_start),
+      .sums       (sums)
+  );
+
+  // Results
+  tw_skid #(
+      .DATA_W(1 + COLS * ACC_W)
+  ) u_out_skid (
+      .clk      (clk),
+      .rst      (rst),
+      .in_valid (out_valid),
+      .in_ready (ce),
+      .in_data  ({out_last, sums}),
+      .out_valid(m_axis_o_tvalid),
+      .out_ready(m_axis_o_tready),
+      .out_data ({m_axis_o_tlast, m_axis_o_tdata})
+  );
+
+endmodule
+
+`default_nettype wire
