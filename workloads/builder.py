@@ -24,7 +24,7 @@ from workloads.data_layers import (
 )
 from workloads.errors import InputError
 from workloads.formats import Format
-from workloads.norm_layers import Norm
+from workloads.norm_layers import Lrn, Norm, Rotary
 from workloads.vector_layers import Activation, Elementwise, Pool, Quantize, Reduce, Resize, ShapedLayer, Softmax
 
 
@@ -134,7 +134,7 @@ class NetworkBuilder(MacBuilder):
         bias: bool = True,
         name: str | None = None,
     ) -> str:
-        """Add a normalisation with its own scale and bias; `axis` is for layer and RMS norms, `groups` for group norm."""
+        """Add a normalisation with its own scale and bias; `axis` for layer and RMS norms, `groups` for group norm."""
         label = self.full_name(name, op)
         shape = self.shape(x)
         axis = axis % len(shape) if op in ("layer_norm", "rms_norm") else 1
@@ -158,6 +158,14 @@ class NetworkBuilder(MacBuilder):
     def batch_norm(self, x: str, *, name: str | None = None) -> str:
         """Add a batch normalisation that cannot be folded into a convolution before it."""
         return self.norm(x, "batch_norm", name=name)
+
+    def lrn(self, x: str, size: int, *, name: str | None = None) -> str:
+        """Add a local response normalisation."""
+        return self._make(Lrn, "lrn", [x], name, size=size)
+
+    def rotary(self, x: str, cosines: str, sines: str, *, name: str | None = None) -> str:
+        """Add a rotary position embedding."""
+        return self._make(Rotary, "rotary", [x, cosines, sines], name)
 
     def softmax(self, x: str, *, axis: int = -1, name: str | None = None) -> str:
         """Add a softmax."""

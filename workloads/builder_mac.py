@@ -53,18 +53,17 @@ class MacBuilder(BuilderCore):
             )
         if groups < 1 or shape[1] % groups or out_channels % groups:
             raise InputError(
-                f"layer '{label}': {shape[1]} input and {out_channels} output channels in {groups} groups; use a common divisor"
+                f"layer '{label}': {shape[1]} input and {out_channels} output channels in {groups} groups; "
+                "use a common divisor"
             )
         size, taps = spatial_triple((1,) * (3 - rank) + shape[2:], 3, 1), spatial_triple(kernel, rank, 1)
         steps, spread = spatial_triple(stride, rank, 1), spatial_triple(dilation, rank, 1)
         pads = spatial_same(size, taps, steps, spread) if padding == "same" else spatial_pads(padding, rank)
-        out = [
-            window_output(*args, transposed)
-            for args in zip(size, taps, steps, spread, *zip(*pads, strict=True), strict=True)
-        ]
+        out = [window_output(size[i], taps[i], steps[i], spread[i], *pads[i], transposed) for i in range(3)]
         if min(out) < 1:
             raise InputError(
-                f"layer '{label}': filter {taps} with padding {pads} does not fit the input {size}; reduce it or pad more"
+                f"layer '{label}': filter {taps} with padding {pads} does not fit the input {size}; reduce it or "
+                "pad more"
             )
         dims = LoopDims(groups, shape[0], out_channels // groups, shape[1] // groups, out[0], out[1], out[2], *taps)
         stored = (shape[1], dims.K) if transposed else (out_channels, dims.C)

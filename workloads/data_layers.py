@@ -85,8 +85,8 @@ class Split(DataLayer):
             raise self.axis_error(self.axis)
         if sum(self.sizes) != shape[self.axis]:
             raise InputError(
-                f"layer '{self.name}' (split): parts sum to {sum(self.sizes)}, axis {self.axis} has {shape[self.axis]}; "
-                "make them equal"
+                f"layer '{self.name}' (split): parts sum to {sum(self.sizes)}, axis {self.axis} has "
+                f"{shape[self.axis]}; make them equal"
             )
         return tuple((*shape[: self.axis], size, *shape[self.axis + 1 :]) for size in self.sizes)
 
@@ -154,8 +154,8 @@ class Reshape(DataLayer):
         """Value of the output shape."""
         if prod(self.out_shape) != self.in_elements:
             raise InputError(
-                f"layer '{self.name}' ({self.op}): {self.in_shapes[0]} has {self.in_elements} elements, {self.out_shape} "
-                f"has {prod(self.out_shape)}; make them equal"
+                f"layer '{self.name}' ({self.op}): {self.in_shapes[0]} has {self.in_elements} elements, "
+                f"{self.out_shape} has {prod(self.out_shape)}; make them equal"
             )
         return (self.out_shape,)
 
@@ -297,7 +297,8 @@ class CacheAppend(DataLayer):
             raise self.axis_error(self.axis)
         if (*old[: self.axis], *old[self.axis + 1 :]) != (*new[: self.axis], *new[self.axis + 1 :]):
             raise InputError(
-                f"layer '{self.name}' (cache_append): shapes {old} and {new} differ outside axis {self.axis}; correct them"
+                f"layer '{self.name}' (cache_append): shapes {old} and {new} differ outside axis {self.axis}; "
+                "correct them"
             )
         return ((*old[: self.axis], old[self.axis] + new[self.axis], *old[self.axis + 1 :]),)
 

@@ -4,7 +4,8 @@ The loops are G groups, N batch, K output channels and C input channels per grou
 
 * A convolution of spatial rank 1, 2 or 3 uses the last 1, 2 or 3 of (D, Y, X); the others have size 1.
 * A matrix product has rank 0: ``M x C x K`` with the rows M on **OX** (tiling rows is then a spatial tile), the
-  reduction on C and the output columns on K; a batched product puts the product of the leading axes (batch, heads) on **G**.
+  reduction on C and the output columns on K; a batched product puts the product of the leading axes (batch,
+  heads) on **G**.
 """
 
 from __future__ import annotations

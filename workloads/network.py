@@ -217,9 +217,11 @@ def _name_mistakes(network: Network) -> list[str]:
         if layer.name in names:
             found.append(f"two layers are called '{layer.name}'; rename one")
         names.add(layer.name)
-        for name in (*layer.inputs, *layer.outputs):
-            if name not in tensors:
-                found.append(f"layer '{layer.name}' uses tensor '{name}', which does not exist{nearest(name, tensors)}")
+        found += [
+            f"layer '{layer.name}' uses tensor '{name}', which does not exist{nearest(name, tensors)}"
+            for name in (*layer.inputs, *layer.outputs)
+            if name not in tensors
+        ]
         read.update(layer.inputs)
         for name in layer.outputs:
             if name in producer:

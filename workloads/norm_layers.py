@@ -1,4 +1,4 @@
-"""Normalisation layers."""
+"""Normalisation layers and rotary positions."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Norm(ShapedLayer):
     * ``batch_norm`` has constant statistics, folded into one scale and one bias per channel: a single pass.
 
     Operations of a set of n elements: mean n, variance 3 n (subtract, square, add), inverse root 3, scaling n; the mean
-    is absent for RMS (2 n, 3, n); one per element each for scale and bias. `passes` are those of the textbook form: mean,
-    variance, scaling; RMS: squares, scaling. `min_passes` keeps running sums of x and x**2 and saves one.
+    is absent for RMS (2 n, 3, n); one per element each for scale and bias. `passes` are those of the textbook form:
+    mean, variance, scaling; RMS: squares, scaling. `min_passes` keeps running sums of x and x**2 and saves one.
     """
 
     OPS: ClassVar[tuple[str, ...]] = ("layer_norm", "rms_norm", "group_norm", "instance_norm", "batch_norm")
@@ -92,3 +92,58 @@ class Norm(ShapedLayer):
     def min_passes(self) -> int:
         """Value of the sweeps when sum and sum of squares are kept together."""
         return min(self.passes, 2)
+
+
+@dataclass(frozen=True)
+class Lrn(ShapedLayer):
+    """Local response normalisation across `size` neighbouring channels.
+
+    Operations per element: a square, size - 1 additions, scale, offset, power and division: size + 4.
+    """
+
+    OPS: ClassVar[tuple[str, ...]] = ("lrn",)
+
+    size: int
+
+    @property
+    def out_shapes(self) -> tuple[Shape, ...]:
+        """Value of the input's shape."""
+        if self.size < 1:
+            raise InputError(f"layer '{self.name}' (lrn): size is {self.size}, bound is >= 1; correct it")
+        return (self.in_shapes[0],)
+
+    @property
+    def operations(self) -> int:
+        """Value of the operations."""
+        return self.in_elements * (self.size + 4)
+
+
+@dataclass(frozen=True)
+class Rotary(ShapedLayer):
+    """Rotary position embedding: inputs are (..., sequence, d) data and tables of cosines and sines, (sequence, d).
+
+    A pair (a, b) becomes (a cos - b sin, b cos + a sin): three operations per element.
+    """
+
+    OPS: ClassVar[tuple[str, ...]] = ("rotary",)
+
+    @property
+    def out_shapes(self) -> tuple[Shape, ...]:
+        """Value of the input's shape."""
+        shape = self.in_shapes[0]
+        if (
+            len(self.in_shapes) != 3
+            or len(shape) < 2
+            or shape[-1] % 2
+            or any(t != shape[-2:] for t in self.in_shapes[1:])
+        ):
+            raise InputError(
+                f"layer '{self.name}' (rotary): inputs have shapes {list(self.in_shapes)}, expected (..., sequence, d) "
+                "with even d and two tables (sequence, d); correct them"
+            )
+        return (shape,)
+
+    @property
+    def operations(self) -> int:
+        """Value of the operations."""
+        return 3 * self.in_elements

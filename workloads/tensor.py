@@ -1,7 +1,8 @@
 """Tensors: a name, a logical shape, a number format and what the tensor is to the network.
 
 Shapes are logical, never a layout in memory: images are ``(N, C, spatial...)``, sequences
-``(batch, sequence, features)`` or, per head, ``(batch, heads, sequence, head features)``. How a tensor lies in a memory is a mapping's business (§3.4).
+``(batch, sequence, features)`` or, per head, ``(batch, heads, sequence, head features)``. How a tensor lies in
+a memory is a mapping's business (§3.4).
 """
 
 from __future__ import annotations

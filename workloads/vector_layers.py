@@ -1,7 +1,7 @@
 """Layers without a weight matrix: pooling, element-wise, activations, softmax, normalisation, reductions, scaling.
 
-`operations` counts arithmetic per element as stated by each class; an exponential, logarithm, root, `erf` or `tanh` counts
-as one operation, as does a comparison. `passes` is how many times the algorithm sweeps its input.
+`operations` counts arithmetic per element as stated by each class; an exponential, logarithm, root, `erf` or `tanh`
+counts as one operation, as does a comparison. `passes` is how many times the algorithm sweeps its input.
 """
 
 from __future__ import annotations
@@ -30,11 +30,13 @@ class ShapedLayer(Layer):
         super().__post_init__()
         if len(self.in_shapes) != len(self.inputs) or not self.inputs:
             raise InputError(
-                f"layer '{self.name}': {len(self.in_shapes)} shapes for {len(self.inputs)} inputs; give one shape per input"
+                f"layer '{self.name}': {len(self.in_shapes)} shapes for {len(self.inputs)} inputs; "
+                "give one shape per input"
             )
         if len(self.out_shapes) != len(self.outputs):
             raise InputError(
-                f"layer '{self.name}': makes {len(self.out_shapes)} outputs, {len(self.outputs)} are named; correct outputs"
+                f"layer '{self.name}': makes {len(self.out_shapes)} outputs, {len(self.outputs)} are named; "
+                "correct outputs"
             )
         for shape in self.out_shapes:
             if any(size < 1 for size in shape):
@@ -67,8 +69,8 @@ class ShapedLayer(Layer):
     def axis_error(self, axis: int) -> InputError:
         """Return the error for an axis that the first input does not have."""
         return InputError(
-            f"layer '{self.name}' ({self.op}): axis is {axis}, bound is 0..{len(self.in_shapes[0]) - 1}; use an axis the "
-            "input has"
+            f"layer '{self.name}' ({self.op}): axis is {axis}, bound is 0..{len(self.in_shapes[0]) - 1}; "
+            "use an axis the input has"
         )
 
 
@@ -97,8 +99,8 @@ class Pool(ShapedLayer):
         lengths = {len(self.kernel), len(self.strides), len(self.padding), len(spatial)}
         if len(lengths) != 1:
             raise InputError(
-                f"layer '{self.name}' ({self.op}): kernel, strides, padding and input have {sorted(lengths)} spatial axes; "
-                "give each the same number"
+                f"layer '{self.name}' ({self.op}): kernel, strides, padding and input have {sorted(lengths)} spatial "
+                "axes; give each the same number"
             )
         made = []
         for size, taps, stride, (before, after) in zip(spatial, self.kernel, self.strides, self.padding, strict=True):
@@ -169,7 +171,8 @@ class Elementwise(ShapedLayer):
         shape = broadcast_shapes(self.in_shapes)
         if shape is None:
             raise InputError(
-                f"layer '{self.name}' ({self.op}): shapes {list(self.in_shapes)} do not broadcast; make each axis equal or 1"
+                f"layer '{self.name}' ({self.op}): shapes {list(self.in_shapes)} do not broadcast; "
+                "make each axis equal or 1"
             )
         return (shape,)
 

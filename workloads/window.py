@@ -58,8 +58,8 @@ class Window:
         if self.size_out != expected:
             raise InputError(
                 f"window: output size is {self.size_out}, input {self.size_in}, filter {self.taps}, stride "
-                f"{self.stride}, dilation {self.dilation}, padding ({self.pad_before}, {self.pad_after}) give {expected}; "
-                "correct one of them"
+                f"{self.stride}, dilation {self.dilation}, padding ({self.pad_before}, {self.pad_after}) give "
+                f"{expected}; correct one of them"
             )
 
     @property

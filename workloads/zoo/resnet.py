@@ -1,0 +1,104 @@
+"""ResNet and ResNeXt; the stride of a bottleneck is in its 3x3 convolution (the v1.5 form, as torchvision has it)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from workloads.builder import NetworkBuilder
+from workloads.network import Network
+from workloads.zoo.entry import Entry
+
+SOURCE = "He et al., arXiv:1512.03385; torchvision 0.29.2 torchvision/models/resnet.py"
+RESNEXT_SOURCE = "Xie et al., arXiv:1611.05431, 32x4d; torchvision 0.29.2 torchvision/models/resnet.py"
+
+
+def _basic(b: NetworkBuilder, x: str, planes: int, stride: int) -> str:
+    y = b.relu(b.conv(x, planes, 3, stride=stride, padding=1, bn=True, name="conv1"))
+    y = b.conv(y, planes, 3, padding=1, bn=True, name="conv2")
+    if stride != 1 or b.shape(x)[1] != planes:
+        x = b.conv(x, planes, 1, stride=stride, bn=True, name="downsample")
+    return b.relu(b.add(y, x))
+
+
+def _bottleneck(
+    b: NetworkBuilder, x: str, planes: int, stride: int, dilation: int, groups: int, group_width: int
+) -> str:
+    width = planes * group_width // 64 * groups
+    y = b.relu(b.conv(x, width, 1, bn=True, name="conv1"))
+    y = b.conv(y, width, 3, stride=stride, padding=dilation, dilation=dilation, groups=groups, bn=True, name="conv2")
+    y = b.conv(b.relu(y), planes * 4, 1, bn=True, name="conv3")
+    if stride != 1 or b.shape(x)[1] != planes * 4:
+        x = b.conv(x, planes * 4, 1, stride=stride, bn=True, name="downsample")
+    return b.relu(b.add(y, x))
+
+
+def resnet_features(
+    b: NetworkBuilder,
+    x: str,
+    blocks: Sequence[int],
+    *,
+    bottleneck: bool,
+    groups: int = 1,
+    group_width: int = 64,
+    dilated: bool = False,
+) -> list[str]:
+    """Add stem and four stages and return the outputs of the stages.
+
+    `dilated` keeps the last two stages at stride 1 and dilates their 3x3 convolutions by 2 and 4 (the first block of a
+    stage by the dilation before it), as the segmentation networks of torchvision do.
+    """
+    x = b.relu(b.conv(x, 64, 7, stride=2, padding=3, bn=True, name="conv1"))
+    x = b.max_pool(x, 3, 2, 1, name="maxpool")
+    outputs = []
+    dilation = 1
+    for stage, count in enumerate(blocks):
+        first_dilation, stride = dilation, 1 if stage == 0 else 2
+        if dilated and stage >= 2:
+            dilation, stride = dilation * stride, 1
+        for index in range(count):
+            step = stride if index == 0 else 1
+            with b.scope(f"layer{stage + 1}.{index}"):
+                if bottleneck:
+                    spread = first_dilation if index == 0 else dilation
+                    x = _bottleneck(b, x, 64 << stage, step, spread, groups, group_width)
+                else:
+                    x = _basic(b, x, 64 << stage, step)
+        outputs.append(x)
+    return outputs
+
+
+def _resnet(
+    name: str,
+    source: str,
+    blocks: Sequence[int],
+    bottleneck: bool,
+    groups: int,
+    group_width: int,
+    /,
+    batch: int = 1,
+    image: int = 224,
+    classes: int = 1000,
+) -> Network:
+    b = NetworkBuilder(name, source)
+    x = b.input("image", (batch, 3, image, image))
+    x = resnet_features(b, x, blocks, bottleneck=bottleneck, groups=groups, group_width=group_width)[-1]
+    x = b.flatten(b.global_avg_pool(x, name="avgpool"))
+    return b.build(b.linear(x, classes, name="fc"))
+
+
+def _entry(
+    name: str, summary: str, blocks: Sequence[int], bottleneck: bool = True, groups: int = 1, width: int = 64
+) -> Entry:
+    source = SOURCE if groups == 1 else RESNEXT_SOURCE
+    return Entry(name, summary, source, partial(_resnet, name, source, blocks, bottleneck, groups, width))
+
+
+ENTRIES = (
+    _entry("resnet18", "ResNet-18, 224 x 224", (2, 2, 2, 2), bottleneck=False),
+    _entry("resnet34", "ResNet-34, 224 x 224", (3, 4, 6, 3), bottleneck=False),
+    _entry("resnet50", "ResNet-50 v1.5, 224 x 224", (3, 4, 6, 3)),
+    _entry("resnet101", "ResNet-101 v1.5, 224 x 224", (3, 4, 23, 3)),
+    _entry("resnet152", "ResNet-152 v1.5, 224 x 224", (3, 8, 36, 3)),
+    _entry("resnext50", "ResNeXt-50 32x4d (32 groups), 224 x 224", (3, 4, 6, 3), groups=32, width=4),
+)

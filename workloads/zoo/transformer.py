@@ -1,0 +1,30 @@
+"""The encoder block that BERT and the vision transformers share."""
+
+from __future__ import annotations
+
+from workloads.builder import NetworkBuilder
+
+
+def self_attention(b: NetworkBuilder, x: str, heads: int) -> str:
+    """Add self-attention with separate query, key and value projections and an output projection, all with bias."""
+    width = b.shape(x)[2]
+    q, k, v = (
+        b.heads(b.linear(x, width, name=part), heads, name=f"{part}_heads") for part in ("query", "key", "value")
+    )
+    return b.linear(b.attention(q, k, v, name="attention"), width, name="proj")
+
+
+def encoder_block(b: NetworkBuilder, x: str, heads: int, hidden: int, *, norm_first: bool) -> str:
+    """Add attention and a GELU feed-forward part, each with a residual, normalised before or after."""
+    width = b.shape(x)[2]
+
+    def attend(y: str) -> str:
+        return self_attention(b, y, heads)
+
+    def feed_forward(y: str) -> str:
+        return b.linear(b.act(b.linear(y, hidden, name="fc1"), "gelu"), width, name="fc2")
+
+    for part, norm in ((attend, "norm1"), (feed_forward, "norm2")):
+        x = b.add(x, part(b.layer_norm(x, name=norm) if norm_first else x))
+        x = x if norm_first else b.layer_norm(x, name=norm)
+    return x
