@@ -1,0 +1,252 @@
+"""From a checked description tree to the frozen `Accelerator`; every mistake of the machine is collected."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from fractions import Fraction
+from typing import Any, TypeVar
+
+from hw_models.accelerator import Accelerator, Core, Dma, DramChannel, PEArray, Scratchpad, VectorUnit
+from hw_models.description_schema import AcceleratorNode, ArrayNode, CoreNode, DramNode, ScratchpadNode, VectorNode
+from hw_models.energy import EnergyTable, Figure, load_energy_table
+from hw_models.yaml_edge import YamlPath
+from workloads.errors import InputError
+
+T = TypeVar("T")
+Mistake = tuple[YamlPath, str]
+
+
+class _Builder:
+    """Builds parts one by one; a part that fails is noted, so that its neighbours are still checked."""
+
+    def __init__(self, tree: AcceleratorNode) -> None:
+        self.tree = tree
+        self.mistakes: list[Mistake] = []
+        self.figures: list[tuple[YamlPath, str]] = []
+        self.node_nm = tree.energy.node
+        self.clock_mhz = tree.clocks[0].frequency
+        self.table: EnergyTable | None = None
+        if tree.energy.table is not None:
+            name = tree.energy.table
+            self.table = self.part(("energy", "table"), lambda: load_energy_table(name))
+
+    def part(self, path: YamlPath, make: Callable[[], T]) -> T | None:
+        """Return `make()`, or None with the mistake noted at `path`."""
+        try:
+            return make()
+        except InputError as error:
+            self.mistakes.append((path, str(error)))
+            return None
+
+    def figure(self, path: YamlPath, make: Callable[[EnergyTable], Figure]) -> Fraction:
+        """Return a figure of the energy table and note its source."""
+        if self.table is None:
+            if self.tree.energy.table is None:
+                self.mistakes.append(
+                    (path, "energy is missing; give the value and its source here, or name energy.table")
+                )
+            return Fraction(0)
+        table = self.table
+        found = self.part(path, lambda: make(table))
+        if found is None:
+            return Fraction(0)
+        self.figures.append((path, found.source))
+        return found.pj
+
+    def given(self, path: YamlPath, source: str) -> None:
+        """Note the source of a figure that the description states itself."""
+        self.figures.append((path, source))
+
+    def dram(self, node: DramNode, path: YamlPath) -> DramChannel | None:
+        """Build the channel."""
+        energy = node.energy
+        where = (*path, "energy")
+        if energy.per_byte is not None and energy.standard is None and energy.source is not None:
+            pj = energy.per_byte
+            self.given(where, energy.source)
+        elif energy.standard is not None and energy.per_byte is None and energy.source is None:
+            standard = energy.standard
+            pj = self.figure(where, lambda table: table.dram_per_byte(standard))
+        else:
+            self.mistakes.append((where, "give either standard, or per_byte with source; not both, not neither"))
+            pj = Fraction(0)
+        latency = self.part((*path, "latency"), lambda: node.latency.cycles(self.clock_mhz))
+        if latency is None:
+            return None
+        rate = node.bandwidth.bytes_per_cycle(self.clock_mhz)
+        return self.part(
+            path, lambda: DramChannel(node.name, rate, latency, node.beat, node.burst, pj, self.last_source())
+        )
+
+    def last_source(self) -> str:
+        """Return the source noted last."""
+        return self.figures[-1][1] if self.figures else ""
+
+    def array(self, node: ArrayNode, path: YamlPath) -> PEArray | None:
+        """Build the array."""
+        if node.energy is not None:
+            pj = node.energy.mac
+            self.given((*path, "energy"), node.energy.source)
+        else:
+            formats = (node.input_format, node.weight_format, node.accumulator_format)
+            default = self.tree.energy.allow_default
+            pj = self.figure((*path, "energy"), lambda t: t.mac(*formats, self.node_nm, allow_default=default))
+        delay = node.tree_latency
+        tree_latency = 0
+        if delay is not None:
+            tree_latency = self.part((*path, "tree_latency"), lambda: delay.cycles(self.clock_mhz)) or 0
+        return self.part(
+            path,
+            lambda: PEArray(
+                node.kind,
+                node.rows,
+                node.cols,
+                tuple(node.dataflows),
+                node.input_format,
+                node.weight_format,
+                node.accumulator_format,
+                node.reduction_unroll,
+                pj,
+                self.last_source(),
+                tree_latency,
+            ),
+        )
+
+    def scratchpad(self, name: str, node: ScratchpadNode, path: YamlPath, needs: tuple[int, int]) -> Scratchpad | None:
+        """Build one scratchpad; `needs` are the read and write widths of a description that states none."""
+        if node.energy is not None:
+            read, write = node.energy.read_per_byte, node.energy.write_per_byte
+            self.given((*path, "energy"), node.energy.source)
+        else:
+            default, size, nm = self.tree.energy.allow_default, node.half, self.node_nm
+            where = (*path, "energy")
+            read = self.figure(where, lambda t: t.sram_per_byte(size, "read", nm, allow_default=default))
+            if read or self.table is not None:
+                write = self.figure(where, lambda t: t.sram_per_byte(size, "write", nm, allow_default=default))
+            else:
+                write = Fraction(0)
+        widths = (node.read_width or needs[0], node.write_width or needs[1])
+        return self.part(
+            path,
+            lambda: Scratchpad(name, node.half, *widths, read, write, self.last_source(), halves=node.halves),
+        )
+
+    def vector(self, node: VectorNode, path: YamlPath) -> VectorUnit | None:
+        """Build the vector unit."""
+        where = (*path, "energy")
+        if node.energy is not None:
+            operation, buffer = node.energy.operation, node.energy.buffer_per_byte
+            self.given(where, node.energy.source)
+        else:
+            default, nm, size = self.tree.energy.allow_default, self.node_nm, max(node.operand_half, node.output_half)
+            operation = self.figure(where, lambda t: t.lane_operation(nm))
+            sides = (
+                [
+                    self.figure(where, lambda t: t.sram_per_byte(size, "read", nm, allow_default=default)),
+                    self.figure(where, lambda t: t.sram_per_byte(size, "write", nm, allow_default=default)),
+                ]
+                if self.table is not None
+                else [Fraction(0)]
+            )
+            buffer = max(sides)
+        delays: list[int] = []
+        for key in ("latency", "simple", "special"):
+            cycles = self.part((*path, key), lambda key=key: getattr(node, key).cycles(self.clock_mhz))  # type: ignore[misc]
+            if cycles is None:
+                return None
+            delays.append(cycles)
+        return self.part(
+            path,
+            lambda: VectorUnit(
+                node.lanes, *delays, node.operand_half, node.output_half, operation, buffer, self.last_source()
+            ),
+        )
+
+    def core(self, node: CoreNode, path: YamlPath, channel: DramChannel | None) -> Core | None:
+        """Build the core and the port widths that follow from its array, vector unit and channel."""
+        array = self.array(node.array, (*path, "array"))
+        a = node.array
+        refill = 1 if channel is None else max(channel.beat_bytes, -(-channel.bytes_per_cycle // 1))
+        inputs, weights = -(-a.rows * a.input_format.bits // 8), -(-a.cols * a.weight_format.bits // 8)
+        sums = -(-max(a.cols, node.vector.lanes) * a.accumulator_format.bits // 8)
+        pads = node.scratchpads
+        where = (*path, "scratchpads")
+        built = (
+            self.scratchpad("input", pads.input, (*where, "input"), (inputs, max(inputs, refill))),
+            self.scratchpad("weight", pads.weight, (*where, "weight"), (weights, max(weights, refill))),
+            self.scratchpad("accumulator", pads.accumulator, (*where, "accumulator"), (sums, sums)),
+        )
+        vector = self.vector(node.vector, (*path, "vector"))
+        issue = self.part((*path, "dma", "issue"), lambda: node.dma.issue.cycles(self.clock_mhz))
+        if issue is None or array is None or vector is None or None in built:
+            return None
+        dma = self.part((*path, "dma"), lambda: Dma(node.dma.outstanding, issue))
+        if dma is None:
+            return None
+        first, second, third = (pad for pad in built if pad is not None)
+        return self.part(path, lambda: Core(node.name, array, first, second, third, vector, dma))
+
+    def refuse_plurals(self) -> None:
+        """Note parts that the description may list but that are not simulated yet."""
+        for key, what in (("clocks", "clock domains"), ("dram", "DRAM channels"), ("cores", "cores")):
+            items = getattr(self.tree, key)
+            names = [item.name for item in items]
+            if len(set(names)) != len(names):
+                self.mistakes.append(((key,), f"{key} has the name '{max(names, key=names.count)}' twice; rename one"))
+            if len(items) > 1:
+                listed = ", ".join(names)
+                self.mistakes.append(
+                    (
+                        (key, 1),
+                        f"{len(items)} {what} ({listed}), one is simulated, more are not simulated yet; keep one",
+                    )
+                )
+
+
+def build(tree: AcceleratorNode, sources: tuple[tuple[str, str], ...]) -> tuple[Accelerator | None, list[Mistake]]:
+    """Return the accelerator of `tree`, or None and every mistake found.
+
+    Parameters
+    ----------
+    sources : tuple of (path, text)
+        Sources of the figures that the file states; those of the energy figures are added.
+    """
+    b = _Builder(tree)
+    b.refuse_plurals()
+    channel = b.dram(tree.dram[0], ("dram", 0))
+    core = b.core(tree.cores[0], ("cores", 0), channel)
+    if b.mistakes or channel is None or core is None:
+        return None, b.mistakes
+    energy = tuple((".".join(str(p) for p in path if not isinstance(p, int)), text) for path, text in b.figures)
+    machine = b.part(
+        (),
+        lambda: Accelerator(
+            name=tree.name,
+            summary=tree.summary,
+            clock_mhz=b.clock_mhz,
+            technology_nm=b.node_nm,
+            dram=channel,
+            core=core,
+            sources=sources + energy,
+            sha256=_digest(tree.name, b.clock_mhz, b.node_nm, channel, core),
+        ),
+    )
+    return machine, b.mistakes
+
+
+def _digest(name: str, clock_mhz: Fraction, node_nm: int, channel: DramChannel, core: Core) -> str:
+    """Return the hash of the resolved machine: every figure, no prose, independent of how the file was written."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Fraction):
+            return f"{value.numerator}/{value.denominator}"
+        if is_dataclass(value) and not isinstance(value, type):
+            return {f.name: plain(getattr(value, f.name)) for f in fields(value) if f.name != "energy_source"}
+        return [plain(item) for item in value] if isinstance(value, tuple) else value
+
+    tree = {"name": name, "clock_mhz": clock_mhz, "technology_nm": node_nm, "dram": channel, "core": core}
+    text = json.dumps({key: plain(value) for key, value in tree.items()}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,109 @@
+"""Names of the leaves of a description, and how a short path finds one of them (``--set PATH=VALUE``).
+
+A full path is written without list positions: ``cores.array.rows``. A short path is any selection of its names in the same
+order that ends with the same name (``core.rows``, ``array.rows``, ``rows``), as long as it fits one full path only.
+``core`` and ``clock`` stand for ``cores`` and ``clocks``.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel
+
+from hw_models.description_schema import AcceleratorNode
+from hw_models.yaml_edge import YamlPath
+from workloads.errors import InputError
+from workloads.nearest import nearest
+
+ALIASES = {"core": "cores", "clock": "clocks", "channel": "dram", "scratchpad": "scratchpads"}
+
+
+def _model_of(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
+    """Return the node class inside an annotation, and whether it stands in a list."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation, False
+    origin = typing.get_origin(annotation)
+    if origin in (list, typing.Union, types.UnionType, typing.Annotated):
+        for argument in typing.get_args(annotation):
+            model, listed = _model_of(argument)
+            if model is not None:
+                return model, listed or origin is list
+    return None, False
+
+
+def walk(model: type[BaseModel] = AcceleratorNode, path: YamlPath = ()) -> Iterator[tuple[YamlPath, bool]]:
+    """Yield (full path with list position 0, is a leaf) for every key of the schema, parents first."""
+    for name, field in model.model_fields.items():
+        if model is AcceleratorNode and name == "sources":
+            continue
+        inner, listed = _model_of(field.annotation)
+        here = (*path, name)
+        yield here, inner is None
+        if inner is not None:
+            yield from walk(inner, (*here, 0) if listed else here)
+
+
+def names(path: YamlPath) -> tuple[str, ...]:
+    """Return the names of `path` without list positions."""
+    return tuple(part for part in path if isinstance(part, str))
+
+
+def dotted(path: YamlPath) -> str:
+    """Return `path` as users write it."""
+    return ".".join(names(path))
+
+
+def resolve(short: str, *, leaves_only: bool, subject: str) -> YamlPath:
+    """Return the one full path that `short` names.
+
+    Raises
+    ------
+    InputError
+        If it names none (with the nearest) or several (with all of them).
+    """
+    asked = tuple(ALIASES.get(part, part) if index == 0 else part for index, part in enumerate(short.split(".")))
+    known = [path for path, leaf in walk() if leaf or not leaves_only]
+    exact = [path for path in known if names(path) == asked]
+    found = exact or [path for path in known if names(path)[-1] == asked[-1] and _in_order(asked, names(path))]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise InputError(f"{subject}: '{short}' fits {', '.join(map(dotted, found))}; write one of them")
+    candidates = [dotted(path) for path in known]
+    near = [path for path in candidates if path.endswith(f".{asked[-1]}")]
+    hint = nearest(".".join(asked), near or candidates) or nearest(asked[-1], {p.split(".")[-1] for p in candidates})
+    raise InputError(f"{subject}: '{short}' names no key{hint or '; run: tilewright list archs --schema'}")
+
+
+def _in_order(asked: tuple[str, ...], full: tuple[str, ...]) -> bool:
+    rest = iter(full)
+    return all(part in rest for part in asked)
+
+
+def put(tree: Any, path: YamlPath, value: Any, subject: str) -> None:
+    """Set the leaf `path` of a plain tree, making missing mappings on the way.
+
+    Raises
+    ------
+    InputError
+        If the tree has something else where a mapping or list is needed.
+    """
+    node = tree
+    for part, following in zip(path, (*path[1:], None), strict=True):
+        if isinstance(part, int):
+            if not isinstance(node, list) or not node:
+                raise InputError(f"{subject}: the description has no list to set it in; add the part to the file first")
+            if len(node) > 1:
+                raise InputError(f"{subject}: the description lists {len(node)} of that part; edit the file instead")
+        elif not isinstance(node, dict):
+            raise InputError(f"{subject}: the description has no mapping to set it in; correct the file first")
+        if following is None:
+            node[part] = value
+        elif isinstance(part, str):
+            node = node.setdefault(part, {})
+        else:
+            node = node[part]
