@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from hw_models.systolic import IntArray, SystolicParams
+from rtl.bench.protocol import JobRequest, Report, Request, ScenarioReport, ScenarioRequest
 from rtl.emit import emit
 from rtl.operands import job_beats, result_matrix
 from rtl.simulator import Simulator, find_simulator
@@ -50,7 +51,10 @@ class Scenario:
     Parameters
     ----------
     back_to_back : bool
-        Offer every job and operand at once; otherwise a job starts when the one before has ended.
+        Offer jobs and operands as early as the core takes them; otherwise a job starts when the one before has ended.
+    earliest_issue_cycles : tuple of int
+        With `back_to_back`: per job, time since the first issue before which neither it nor its operands are offered;
+        empty for no such bound.
     idle_percent, back_pressure_percent : int
         Share of cycles in which an operand source holds back, or the sink is not ready.
     seed : int
@@ -63,6 +67,7 @@ class Scenario:
 
     jobs: tuple[JobData, ...]
     back_to_back: bool = False
+    earliest_issue_cycles: tuple[int, ...] = ()
     idle_percent: int = 0
     back_pressure_percent: int = 0
     seed: int = 0
@@ -72,9 +77,14 @@ class Scenario:
     def __post_init__(self) -> None:
         if not self.jobs:
             raise InputError("rtl scenario: no jobs, bound is >= 1; add one")
-        for key, value in (("idle", self.idle_percent), ("back_pressure", self.back_pressure_percent)):
+        if self.earliest_issue_cycles and len(self.earliest_issue_cycles) != len(self.jobs):
+            raise InputError(
+                f"rtl scenario: {len(self.earliest_issue_cycles)} earliest_issue_cycles for {len(self.jobs)} jobs; "
+                f"give one per job or none"
+            )
+        for key, value in (("idle_percent", self.idle_percent), ("back_pressure_percent", self.back_pressure_percent)):
             if not 0 <= value <= 95:
-                raise InputError(f"rtl scenario: {key}_percent is {value}, bound is 0..95; choose a share in that range")
+                raise InputError(f"rtl scenario: {key} is {value}, bound is 0..95; choose a share in it")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,7 +143,7 @@ def run_scenarios(
         If the core hangs or breaks a rule of its interface.
     """
     found = find_simulator(simulator)
-    request = {
+    request: Request = {
         "parameters": systolic_constants(params),
         "scenarios": [_request(params, scenario) for scenario in scenarios],
     }
@@ -152,10 +162,10 @@ def run_scenarios(
     ]
 
 
-def _request(params: SystolicParams, scenario: Scenario) -> dict[str, object]:
+def _request(params: SystolicParams, scenario: Scenario) -> ScenarioRequest:
     """Return `scenario` as the bench reads it."""
-    jobs = []
-    bound_cycles = 0
+    jobs: list[JobRequest] = []
+    bound_cycles = max(scenario.earliest_issue_cycles, default=0)
     for data in scenario.jobs:
         params.golden(data.a, data.w)  # refuses what the formats do not hold
         beats = job_beats(params, np.asarray(data.a, np.int64), np.asarray(data.w, np.int64))
@@ -174,6 +184,7 @@ def _request(params: SystolicParams, scenario: Scenario) -> dict[str, object]:
     return {
         "jobs": jobs,
         "back_to_back": scenario.back_to_back,
+        "earliest_issue_cycles": list(scenario.earliest_issue_cycles or (0,) * len(jobs)),
         "idle_percent": scenario.idle_percent,
         "back_pressure_percent": scenario.back_pressure_percent,
         "seed": scenario.seed,
@@ -183,21 +194,21 @@ def _request(params: SystolicParams, scenario: Scenario) -> dict[str, object]:
     }
 
 
-def _job_runs(params: SystolicParams, scenario: Scenario, played: dict[str, list[object]]) -> list[JobRun]:
+def _job_runs(params: SystolicParams, scenario: Scenario, played: ScenarioReport) -> list[JobRun]:
     """Return the runs of a scenario's jobs from the bench's record."""
     runs = []
-    for data, issue, last, beats in zip(
+    for data, issue_cycle, last_cycle, beats in zip(
         scenario.jobs, played["issue_cycles"], played["last_cycles"], played["beats"], strict=True
     ):
-        assert isinstance(issue, int) and isinstance(last, int) and isinstance(beats, list)
         words = [int(beat, 16) for beat in beats]
-        runs.append(JobRun(issue, last, result_matrix(params, words, data.a.shape[0], data.w.shape[1])))
+        outputs = result_matrix(params, words, data.a.shape[0], data.w.shape[1])
+        runs.append(JobRun(issue_cycle, last_cycle, outputs))
     return runs
 
 
 def _simulate(
-    name: str, sources: Mapping[str, str], request: dict[str, object], simulator: Simulator, folder: Path
-) -> list[dict[str, list[object]]]:
+    name: str, sources: Mapping[str, str], request: Request, simulator: Simulator, folder: Path
+) -> list[ScenarioReport]:
     """Build `sources` in `folder`, run the bench on `request` and return its record of each scenario."""
     from cocotb_tools.runner import get_runner  # heavy, and an extra: imported when a simulation is asked for
 
@@ -231,13 +242,12 @@ def _simulate(
         except (RuntimeError, SystemExit) as error:
             raise InternalError(f"rtl core '{name}': {simulator.name} failed ({error}){_tail(folder)}") from error
     try:
-        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        report: Report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InternalError(f"rtl core '{name}': the bench wrote no report{_tail(folder)}") from None
     if report["error"] is not None:
         raise MismatchError(f"rtl core '{name}': {report['error']}")
-    scenarios: list[dict[str, list[object]]] = report["scenarios"]
-    return scenarios
+    return report["scenarios"]
 
 
 def _tail(folder: Path) -> str:

@@ -65,7 +65,7 @@ def find_simulator(name: str) -> Simulator:
 def _icarus() -> Simulator:
     for program in ("iverilog", "vvp"):
         if shutil.which(program) is None:
-            raise InputError(f"rtl simulator 'icarus': program '{program}' is not on PATH; run: apt-get install iverilog")
+            raise InputError(f"rtl simulator 'icarus': no program '{program}' on PATH; run: apt-get install iverilog")
     return Simulator("icarus", (), ("-g2012",))
 
 
@@ -79,7 +79,7 @@ def _verilator() -> Simulator:
     for program in ("g++", "make", "perl"):
         if shutil.which(program) is None:
             raise InputError(
-                f"rtl simulator 'verilator': program '{program}' is not on PATH; run: apt-get install g++ make perl"
+                f"rtl simulator 'verilator': no program '{program}' on PATH; run: apt-get install g++ make perl"
             )
     environment = {
         "VERILATOR_ROOT": str(root),

@@ -17,16 +17,17 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly
 
+from rtl.bench.protocol import JobRequest, Report, Request, ScenarioReport, ScenarioRequest
 from rtl.bench.streams import ProtocolError, Sink, Source
 
-_READY = ("cfg_ready", "s_axis_w_tready", "s_axis_a_tready", "m_axis_o_tvalid", "m_axis_o_tlast")
+_OUTPUTS = ("cfg_ready", "s_axis_w_tready", "s_axis_a_tready", "m_axis_o_tvalid", "m_axis_o_tlast")
 
 
 @dataclass
 class Progress:
     """Jobs of a scenario while they run; times are cycles since the start of the simulation."""
 
-    jobs: list[dict[str, Any]]
+    jobs: list[JobRequest]
     issue_cycles: list[int]
     last_cycles: list[int]
     beats: list[list[str]]
@@ -83,7 +84,7 @@ class TB:
         await self.tick()
         self.dut.rst.value = 0
 
-    def connect(self, scenario: dict[str, Any]) -> tuple[Source, Source, Source, Sink]:
+    def connect(self, scenario: ScenarioRequest) -> tuple[Source, Source, Source, Sink]:
         """Return fresh sources and sink, with the pauses of `scenario` drawn from its seed."""
         dut, seed, idle = self.dut, scenario["seed"], scenario["idle_percent"]
         cfg = Source(
@@ -101,18 +102,18 @@ class TB:
         )
         return cfg, w, a, o
 
-    async def play(self, scenario: dict[str, Any], limit_cycles: int | None = None) -> dict[str, Any] | None:
-        """Run the jobs of `scenario`; with `limit_cycles`, leave off there and return None."""
+    async def play(self, scenario: ScenarioRequest, limit_cycles: int | None = None) -> ScenarioReport:
+        """Run the jobs of `scenario`; with `limit_cycles`, leave off there."""
         cfg, w, a, o = self.connect(scenario)
         jobs = scenario["jobs"]
         progress = Progress(jobs, [], [], [[] for _ in jobs])
         sent, start = 0, self.cycle
-        while not progress.done:
-            if limit_cycles is not None and self.cycle - start >= limit_cycles:
-                return None
+        while not progress.done and (limit_cycles is None or self.cycle - start < limit_cycles):
             if self.cycle - start > scenario["timeout_cycles"]:
-                raise ProtocolError(f"no end after {scenario['timeout_cycles']} cycles, {len(progress.last_cycles)} jobs done")
-            while sent < len(jobs) and (scenario["back_to_back"] or sent == len(progress.last_cycles)):
+                raise ProtocolError(
+                    f"no end after {scenario['timeout_cycles']} cycles, {len(progress.last_cycles)} jobs done"
+                )
+            while sent < len(jobs) and self.may_send(scenario, sent, progress):
                 cfg.send([tuple(jobs[sent]["cfg"])])
                 w.send([(int(beat, 16),) for beat in jobs[sent]["weights"]])
                 a.send([(int(beat, 16),) for beat in jobs[sent]["inputs"]])
@@ -129,12 +130,22 @@ class TB:
                 await ReadOnly()
                 if self.outputs() != outputs:
                     raise ProtocolError("an output depends combinationally on an input")
-        await self.quiesce(o, progress)
+        if limit_cycles is None:
+            await self.quiesce(o, progress)
         return {"issue_cycles": progress.issue_cycles, "last_cycles": progress.last_cycles, "beats": progress.beats}
+
+    def may_send(self, scenario: ScenarioRequest, index: int, progress: Progress) -> bool:
+        """Tell whether job `index` may be offered in the next cycle."""
+        if not scenario["back_to_back"]:
+            return index == len(progress.last_cycles)
+        earliest = scenario["earliest_issue_cycles"][index]
+        if earliest == 0:
+            return True
+        return bool(progress.issue_cycles) and self.cycle + 1 >= progress.issue_cycles[0] + earliest
 
     def outputs(self) -> list[str]:
         """Return the outputs of the core that a handshake may read in this cycle."""
-        return [str(getattr(self.dut, name).value) for name in _READY]
+        return [str(getattr(self.dut, name).value) for name in _OUTPUTS]
 
     async def quiesce(self, sink: Sink, progress: Progress) -> None:
         """Wait long enough for a surplus result to show."""
@@ -147,8 +158,8 @@ class TB:
 @cocotb.test()
 async def run_scenarios(dut: Any) -> None:
     """Play every scenario of the input file on one core, without reset between them unless a scenario asks for one."""
-    request = json.loads(Path(os.environ["TILEWRIGHT_BENCH_REQUEST"]).read_text(encoding="utf-8"))
-    report: dict[str, Any] = {"scenarios": [], "error": None}
+    request: Request = json.loads(Path(os.environ["TILEWRIGHT_BENCH_REQUEST"]).read_text(encoding="utf-8"))
+    report: Report = {"scenarios": [], "error": None}
     tb = TB(dut)
     try:
         tb.check_parameters(request["parameters"])
