@@ -215,7 +215,8 @@ def _simulate(
     for file, text in sources.items():
         (folder / file).write_text(text, encoding="utf-8")
     (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
-    log = folder / "simulation.log"
+    # The runner turns a failed test into an exit; what failed is in the report.
+    failure: BaseException | None = None
     with simulator.activated():
         runner = get_runner(simulator.name)
         try:
@@ -237,16 +238,20 @@ def _simulate(
                     "TILEWRIGHT_BENCH_REQUEST": str(folder / "request.json"),
                     "TILEWRIGHT_BENCH_REPORT": str(folder / "report.json"),
                 },
-                log_file=log,
+                log_file=folder / "simulation.log",
             )
         except (RuntimeError, SystemExit) as error:
-            raise InternalError(f"rtl core '{name}': {simulator.name} failed ({error}){_tail(folder)}") from error
+            failure = error
     try:
         report: Report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InternalError(f"rtl core '{name}': the bench wrote no report{_tail(folder)}") from None
+        raise InternalError(
+            f"rtl core '{name}': {simulator.name} gave no report ({failure}){_tail(folder)}"
+        ) from failure
     if report["error"] is not None:
         raise MismatchError(f"rtl core '{name}': {report['error']}")
+    if failure is not None:
+        raise InternalError(f"rtl core '{name}': {simulator.name} failed ({failure}){_tail(folder)}") from failure
     return report["scenarios"]
 
 

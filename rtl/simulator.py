@@ -66,7 +66,7 @@ def _icarus() -> Simulator:
     for program in ("iverilog", "vvp"):
         if shutil.which(program) is None:
             raise InputError(f"rtl simulator 'icarus': no program '{program}' on PATH; run: apt-get install iverilog")
-    return Simulator("icarus", (), ("-g2012",))
+    return Simulator("icarus", (), ())
 
 
 def _verilator() -> Simulator:
