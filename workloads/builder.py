@@ -24,8 +24,9 @@ from workloads.data_layers import (
 )
 from workloads.errors import InputError
 from workloads.formats import Format
+from workloads.layer import ShapedLayer
 from workloads.norm_layers import Lrn, Norm, Rotary
-from workloads.vector_layers import Activation, Elementwise, Pool, Quantize, Reduce, Resize, ShapedLayer, Softmax
+from workloads.vector_layers import Activation, Elementwise, Pool, Quantize, Reduce, Resize, Softmax
 
 
 class NetworkBuilder(MacBuilder):

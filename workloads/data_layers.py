@@ -13,8 +13,9 @@ from math import prod
 from typing import ClassVar
 
 from workloads.errors import InputError
+from workloads.layer import ShapedLayer
 from workloads.tensor import Shape, Tensor
-from workloads.vector_layers import ShapedLayer, broadcast_shapes
+from workloads.vector_layers import broadcast_shapes
 
 
 @dataclass(frozen=True)

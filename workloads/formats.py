@@ -10,11 +10,13 @@ import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from fractions import Fraction
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from workloads.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 
 class Format(ABC):
@@ -93,14 +95,19 @@ class Int(Format):
 
     def allowed(self, value: float | Fraction) -> bool:
         """Tell whether `value` is an integer in range."""
-        return value == int(value) and self.min <= value <= self.max
+        # the range first: it also turns away infinities and not-a-number, which have no integer
+        return self.min <= value <= self.max and value == int(value)
 
     def saturate(self, values: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """Clamp integer `values` to the range."""
+        import numpy as np  # not at the top: naming a format must not cost the import
+
         return np.clip(_as_int64(values), self.min, min(self.max, np.iinfo(np.int64).max))
 
     def wrap(self, values: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """Reduce integer `values` modulo 2**bits into the range."""
+        import numpy as np
+
         v = _as_int64(values)
         if self.bits == 64:
             if not self.signed:
@@ -156,8 +163,9 @@ class Fixed(Format):
 
     def allowed(self, value: float | Fraction) -> bool:
         """Tell whether `value` is an exact multiple of the step and in range."""
-        code = Fraction(value) / self.scale
-        return code.denominator == 1 and self.code.min <= code <= self.code.max
+        if not self.min <= value <= self.max:
+            return False
+        return (Fraction(value) / self.scale).denominator == 1
 
     def saturate(self, values: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """Clamp integer codes to the range."""
@@ -175,6 +183,20 @@ class FloatFormat(Format):
     exponent_bits: int
     mantissa_bits: int
     label: str
+
+    def __post_init__(self) -> None:
+        if not (2 <= self.exponent_bits <= 11 and 0 <= self.mantissa_bits <= 52):
+            raise InputError(
+                f"float format '{self.label}': exponent_bits {self.exponent_bits} and mantissa_bits {self.mantissa_bits}, "
+                "bounds are 2..11 and 0..52; choose widths in these ranges"
+            )
+        if (self.exponent_bits, self.mantissa_bits) != _FLOAT_WIDTHS.get(
+            self.label, (self.exponent_bits, self.mantissa_bits)
+        ):
+            raise InputError(
+                f"float format '{self.label}': exponent and mantissa widths are {self.exponent_bits} and "
+                f"{self.mantissa_bits}, the name means {_FLOAT_WIDTHS[self.label]}; choose another label"
+            )
 
     @property
     def bits(self) -> int:  # type: ignore[override]
@@ -199,12 +221,12 @@ class FloatFormat(Format):
 
     def allowed(self, value: float | Fraction) -> bool:
         """Tell whether `value` is exactly representable and finite."""
+        if not self.min <= value <= self.max:
+            return False
         exact = Fraction(value)
         if exact == 0:
             return True
         magnitude = abs(exact)
-        if magnitude > Fraction(self.max):
-            return False
         bias = (1 << (self.exponent_bits - 1)) - 1
         exponent = magnitude.numerator.bit_length() - magnitude.denominator.bit_length()
         if Fraction(2) ** exponent > magnitude:
@@ -214,11 +236,16 @@ class FloatFormat(Format):
 
     def saturate(self, values: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Clamp to the finite range, without rounding."""
+        import numpy as np
+
         return np.clip(np.asarray(values, dtype=np.float64), self.min, self.max)
 
     def wrap(self, values: npt.ArrayLike) -> npt.NDArray[np.generic]:
         """Raise: floating formats do not wrap."""
         raise InputError(f"format {self.name}: wrap is not defined for floating point; use saturate")
+
+
+_FLOAT_WIDTHS = {"float16": (5, 10), "bfloat16": (8, 7), "float32": (8, 23)}
 
 
 def Float16() -> FloatFormat:
@@ -267,7 +294,11 @@ def parse_format(text: str) -> Format:
 
 def _as_int64(values: npt.ArrayLike) -> npt.NDArray[np.int64]:
     """Return `values` as int64, refusing anything that is not an integer."""
+    import numpy as np
+
     array = np.asarray(values)
     if array.dtype.kind not in "iub":
         raise InputError(f"integer codes expected, got dtype {array.dtype}; quantise first")
+    if array.dtype == np.uint64 and array.size and int(array.max()) > np.iinfo(np.int64).max:
+        raise InputError(f"integer codes: greatest is {int(array.max())}, bound is 2**63 - 1; scale the codes down")
     return array.astype(np.int64)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import ClassVar
 
 from workloads.errors import InputError
@@ -88,10 +89,7 @@ class Layer(ABC):
 
     def read_elements(self, position: int, shape: Shape) -> int:
         """Return how many distinct elements of input `position`, of shape `shape`, must be read at least once."""
-        elements = 1
-        for size in shape:
-            elements *= size
-        return elements
+        return prod(shape)
 
     def compulsory_bytes(self, tensors: Mapping[str, Tensor]) -> int:
         """Return the least traffic of the layer alone, in bytes: needed elements read once, outputs written once.
@@ -114,4 +112,58 @@ class Layer(ABC):
         found = ", ".join(f"'{n}' {tuple(s)}" for n, s in zip(self.inputs, shapes, strict=False))
         return InputError(
             f"layer '{self.name}' ({self.op}): inputs are {found}, expected {expected}; correct the shapes"
+        )
+
+
+@dataclass(frozen=True)
+class ShapedLayer(Layer):
+    """A layer that carries the shapes of its inputs, in order (weights included)."""
+
+    in_shapes: tuple[Shape, ...]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.in_shapes) != len(self.inputs) or not self.inputs:
+            raise InputError(
+                f"layer '{self.name}': {len(self.in_shapes)} shapes for {len(self.inputs)} inputs; "
+                "give one shape per input"
+            )
+        if len(self.out_shapes) != len(self.outputs):
+            raise InputError(
+                f"layer '{self.name}': makes {len(self.out_shapes)} outputs, {len(self.outputs)} are named; "
+                "correct outputs"
+            )
+        for shape in self.out_shapes:
+            if any(size < 1 for size in shape):
+                raise InputError(
+                    f"layer '{self.name}' ({self.op}): output shape is {shape}, bound is >= 1 per axis; "
+                    "the window or range does not fit the input"
+                )
+
+    @property
+    @abstractmethod
+    def out_shapes(self) -> tuple[Shape, ...]:
+        """Value of the shapes of the outputs, in order."""
+
+    @property
+    def in_elements(self) -> int:
+        """Value of the elements of the first input."""
+        return prod(self.in_shapes[0])
+
+    @property
+    def out_elements(self) -> int:
+        """Value of the elements of all outputs."""
+        return sum(prod(shape) for shape in self.out_shapes)
+
+    def infer_shapes(self, shapes: Sequence[Shape]) -> tuple[Shape, ...]:
+        """Return `out_shapes` if `shapes` are the layer's own input shapes."""
+        if tuple(map(tuple, shapes)) != self.in_shapes:
+            raise self.refuse_shapes(shapes, f"shapes {list(self.in_shapes)}")
+        return self.out_shapes
+
+    def axis_error(self, axis: int) -> InputError:
+        """Return the error for an axis that the first input does not have."""
+        return InputError(
+            f"layer '{self.name}' ({self.op}): axis is {axis}, bound is 0..{len(self.in_shapes[0]) - 1}; "
+            "use an axis the input has"
         )

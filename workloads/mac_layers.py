@@ -11,70 +11,23 @@ The loops are G groups, N batch, K output channels and C input channels per grou
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
 from math import prod
 from typing import ClassVar, Literal
 
 from workloads.errors import InputError
 from workloads.layer import Layer
+from workloads.loop_dims import LOOP_DIMS, LoopDims, Triple
 from workloads.loop_nest import Axis, LoopNest, Operand
 from workloads.tensor import Shape
-from workloads.window import Window, WindowPhase
+from workloads.window import Window
+
+__all__ = ["LOOP_DIMS", "NO_PADDING", "LoopDims", "MacLayer", "Padding", "Triple"]
 
 Padding = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
-Triple = tuple[int, int, int]
 NO_PADDING: Padding = ((0, 0), (0, 0), (0, 0))
-LOOP_DIMS: tuple[str, ...] = ("G", "N", "K", "C", "OD", "OY", "OX", "FD", "FY", "FX")
 _SPATIAL = {"OD": 0, "OY": 1, "OX": 2, "D": 0, "Y": 1, "X": 2}
-
-
-@dataclass(frozen=True, slots=True)
-class LoopDims:
-    """Sizes of the loops; K and C are per group (§3.3).
-
-    Examples
-    --------
-    >>> LoopDims(K=64, C=3, OY=112, OX=112, FY=7, FX=7).product
-    118013952
-    """
-
-    G: int = 1
-    N: int = 1
-    K: int = 1
-    C: int = 1
-    OD: int = 1
-    OY: int = 1
-    OX: int = 1
-    FD: int = 1
-    FY: int = 1
-    FX: int = 1
-
-    def __post_init__(self) -> None:
-        for dim in LOOP_DIMS:
-            size = getattr(self, dim)
-            if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-                raise InputError(f"loop dimension {dim}: size is {size!r}, bound is >= 1; give a positive integer")
-
-    @property
-    def product(self) -> int:
-        """Value of the product of all sizes."""
-        return prod(getattr(self, dim) for dim in LOOP_DIMS)
-
-    @property
-    def out_spatial(self) -> Triple:
-        """Value of (OD, OY, OX)."""
-        return self.OD, self.OY, self.OX
-
-    @property
-    def filter(self) -> Triple:
-        """Value of (FD, FY, FX)."""
-        return self.FD, self.FY, self.FX
-
-    def as_dict(self) -> dict[str, int]:
-        """Return the sizes by name, in the order of `LOOP_DIMS`."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 @dataclass(frozen=True)
@@ -382,59 +335,8 @@ class MacLayer(Layer):
             ),
         )
 
-    def phase_plan(self) -> tuple[Phase, ...]:
-        """Return the ordinary convolutions that make a transposed one, with the outputs and taps of each.
-
-        A transposed convolution of stride s falls apart into up to s**rank stride-1 convolutions with sub-filters, one
-        per residue of the output index. Cropping is a padding that is smaller (or negative, skipping inputs), so the
-        products that the scatter form makes and throws away never arise; `effective_macs` of the phases sum to
-        exactly that of the layer. Outputs with no tap at all (filter shorter than stride) belong to no phase.
-        """
-        if not self.transposed:
-            raise InputError(f"layer '{self.name}': only a transposed convolution has phases; use the layer itself")
-        plan = []
-        for index, axes in enumerate(product(*(window.phases() for window in self.windows))):
-            windows = [axis.window for axis in axes]
-            sizes = self.dims.as_dict()
-            for letter, window in zip("DYX", windows, strict=True):
-                sizes[f"O{letter}"], sizes[f"F{letter}"] = window.size_out, window.taps
-            layer = MacLayer(
-                name=f"{self.name}.phase{index}",
-                op="conv",
-                inputs=self.inputs,
-                outputs=self.outputs,
-                dims=LoopDims(**sizes),
-                spatial_rank=self.spatial_rank,
-                input_spatial=self.input_spatial,
-                dilations=(windows[0].dilation, windows[1].dilation, windows[2].dilation),
-                padding=(_pads(windows[0]), _pads(windows[1]), _pads(windows[2])),
-                has_bias=self.has_bias,
-                has_scale=self.has_scale,
-            )
-            plan.append(Phase(layer, (axes[0], axes[1], axes[2])))
-        return tuple(plan)
-
     def phases(self) -> tuple[MacLayer, ...]:
-        """Return the layers of `phase_plan`."""
-        return tuple(phase.layer for phase in self.phase_plan())
+        """Return the ordinary convolutions that make a transposed one; see `workloads.transposed.phase_plan`."""
+        from workloads.transposed import phase_plan  # that module builds MacLayers
 
-
-@dataclass(frozen=True, slots=True)
-class Phase:
-    """One phase of a transposed convolution.
-
-    Parameters
-    ----------
-    layer : MacLayer
-        Ordinary convolution on the whole input; its tensor names are those of the transposed layer, of whose weight it
-        uses the taps, and of whose output it writes the positions, that `axes` name.
-    axes : three WindowPhase
-        Along D, Y, X.
-    """
-
-    layer: MacLayer
-    axes: tuple[WindowPhase, WindowPhase, WindowPhase]
-
-
-def _pads(window: Window) -> tuple[int, int]:
-    return window.pad_before, window.pad_after
+        return tuple(phase.layer for phase in phase_plan(self))

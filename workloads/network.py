@@ -57,6 +57,9 @@ class Network:
             head = f"network '{self.name}': {len(mistakes)} mistake{'s' * (len(mistakes) > 1)}"
             raise InputError("\n  ".join([head, *mistakes]))
 
+    def __hash__(self) -> int:
+        return hash(self.sha256)
+
     # --- graph ------------------------------------------------------------------------------------------------------
 
     @cached_property
@@ -86,6 +89,14 @@ class Network:
         self.tensor(tensor)
         return self._consumers[tensor]
 
+    def storage(self, tensor: str) -> str:
+        """Return the tensor whose bytes `tensor` is: aliases (reshapes) followed back to what was first written."""
+        layer = self.producer(tensor)
+        while layer is not None and layer.is_alias:
+            tensor = layer.inputs[0]
+            layer = self.producer(tensor)
+        return tensor
+
     def tensor(self, name: str) -> Tensor:
         """Return the tensor called `name`."""
         if name not in self.tensors:
@@ -104,6 +115,7 @@ class Network:
 
         A tensor exists from the step that writes it to the last that reads it. An input exists from step 0, an output
         up to the last step; a tensor nobody reads exists at its own step only. Weights are constant and not listed.
+        Each name is treated alone: tensors that share bytes are found by `storage`.
         """
         end = max(len(self.order) - 1, 0)
         first = dict.fromkeys(self.inputs, 0)

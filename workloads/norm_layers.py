@@ -7,8 +7,8 @@ from math import prod
 from typing import ClassVar
 
 from workloads.errors import InputError
+from workloads.layer import ShapedLayer
 from workloads.tensor import Shape
-from workloads.vector_layers import ShapedLayer
 
 
 @dataclass(frozen=True)
