@@ -185,17 +185,16 @@ class FloatFormat(Format):
     label: str
 
     def __post_init__(self) -> None:
-        if not (2 <= self.exponent_bits <= 11 and 0 <= self.mantissa_bits <= 52):
+        widths = (self.exponent_bits, self.mantissa_bits)
+        if not (2 <= widths[0] <= 11 and 0 <= widths[1] <= 52):
             raise InputError(
-                f"float format '{self.label}': exponent_bits {self.exponent_bits} and mantissa_bits {self.mantissa_bits}, "
-                "bounds are 2..11 and 0..52; choose widths in these ranges"
+                f"float format '{self.label}': exponent and mantissa bits are {widths}, bounds are 2..11 and 0..52; "
+                "choose widths in these ranges"
             )
-        if (self.exponent_bits, self.mantissa_bits) != _FLOAT_WIDTHS.get(
-            self.label, (self.exponent_bits, self.mantissa_bits)
-        ):
+        if widths != _FLOAT_WIDTHS.get(self.label, widths):
             raise InputError(
-                f"float format '{self.label}': exponent and mantissa widths are {self.exponent_bits} and "
-                f"{self.mantissa_bits}, the name means {_FLOAT_WIDTHS[self.label]}; choose another label"
+                f"float format '{self.label}': exponent and mantissa bits are {widths}, the name means "
+                f"{_FLOAT_WIDTHS[self.label]}; choose another label"
             )
 
     @property

@@ -101,7 +101,7 @@ class MacLayer(Layer):
         """Check every spatial axis; a window of the wrong size is reported under this layer's name."""
         for axis, letter in enumerate("DYX"):
             try:
-                window = self.windows[axis]
+                window = self._make_window(axis)
             except InputError as error:
                 raise InputError(f"layer '{self.name}' axis {letter}: {error}") from None
             unused = axis < 3 - self.spatial_rank and not (self.spatial_rank == 0 and axis == 2)
@@ -198,19 +198,18 @@ class MacLayer(Layer):
     @cached_property
     def windows(self) -> tuple[Window, Window, Window]:
         """Value of the sliding windows along D, Y, X."""
-        made = [
-            Window(
-                self.input_spatial[i],
-                self.dims.out_spatial[i],
-                self.dims.filter[i],
-                self.strides[i],
-                self.dilations[i],
-                *self.padding[i],
-                self.transposed,
-            )
-            for i in range(3)
-        ]
-        return made[0], made[1], made[2]
+        return self._make_window(0), self._make_window(1), self._make_window(2)
+
+    def _make_window(self, axis: int) -> Window:
+        return Window(
+            self.input_spatial[axis],
+            self.dims.out_spatial[axis],
+            self.dims.filter[axis],
+            self.strides[axis],
+            self.dilations[axis],
+            *self.padding[axis],
+            self.transposed,
+        )
 
     def _window(self, dim: str) -> Window:
         if dim not in _SPATIAL:

@@ -59,6 +59,11 @@ class Pool(ShapedLayer):
                 if (full - 1) * stride >= size + before:
                     full -= 1
                 after = max(after, (full - 1) * stride + taps - size - before)
+            if size + before + after < taps:
+                raise InputError(
+                    f"layer '{self.name}' ({self.op}): window {taps} with padding ({before}, {after}) does not fit the "
+                    f"input of {size}; reduce the window or enlarge the input"
+                )
             made.append(
                 Window(size, window_output(size, taps, stride, 1, before, after), taps, stride, 1, before, after)
             )

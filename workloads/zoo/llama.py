@@ -26,6 +26,8 @@ def _llama(name: str, batch: int, rows: int, cached: int, layers: int, kv_heads:
             f"workload '{name}': {rows + cached} positions asked for, bound is {_POSITIONS}; "
             "reduce the sequence or kv_length"
         )
+    if layers > 32:
+        raise InputError(f"workload '{name}': layers is {layers}, bound is 32; reduce it")
     if _HEADS % kv_heads:
         raise InputError(f"workload '{name}': kv_heads is {kv_heads}, bound is a divisor of {_HEADS}; correct it")
     b = NetworkBuilder(name, SOURCE)

@@ -76,13 +76,11 @@ def squeeze_excite(b: NetworkBuilder, x: str, squeezed: int, inner: str, gate: s
 def mobilenet_v1(batch: int = 1, image: int = 224, classes: int = 1000) -> Network:
     """Return MobileNet V1; the classifier is a matrix product (Keras writes the same as a 1x1 convolution)."""
     b = NetworkBuilder("mobilenet_v1", V1_SOURCE)
-    # Keras pads one row and column behind only where the stride is 2: the "same" rule on even sizes
-    x = b.conv(
-        b.input("image", (batch, 3, image, image)), 32, 3, stride=2, padding=[(0, 1), (0, 1)], bn=True, name="conv1"
-    )
+    x = b.conv(b.input("image", (batch, 3, image, image)), 32, 3, stride=2, padding="same", bn=True, name="conv1")
     x = b.act(x, "relu6")
     for index, (filters, stride) in enumerate(V1_BLOCKS, 1):
         with b.scope(f"block{index}"):
+            # Keras pads one row and one column behind before a stride of 2, whatever the size
             pads = [(0, 1), (0, 1)] if stride == 2 else [(1, 1), (1, 1)]
             channels = b.shape(x)[1]
             x = b.conv(x, channels, 3, stride=stride, padding=pads, groups=channels, bn=True, name="dw")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from workloads.builder import NetworkBuilder
+from workloads.errors import InputError
 from workloads.formats import Int
 from workloads.network import Network
 from workloads.zoo.entry import Entry
@@ -25,6 +26,8 @@ def lenet(batch: int = 1) -> Network:
 
 def mlp(batch: int = 1, inputs: int = 784, hidden: int = 256, layers: int = 3, classes: int = 10) -> Network:
     """Return a perceptron with `layers` hidden layers of `hidden`."""
+    if layers > 1000:
+        raise InputError(f"workload 'mlp': layers is {layers}, bound is 1000; reduce it")
     b = NetworkBuilder("mlp", MLP_SOURCE)
     x = b.input("features", (batch, inputs))
     for index in range(1, layers + 1):
