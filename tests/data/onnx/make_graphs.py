@@ -113,6 +113,16 @@ def count_macs(model: nn.Module, example: Tensor) -> int:
     return int(counter.get_total_flops()) // 2
 
 
+def randomise(model: nn.Module) -> None:
+    """Give every parameter and statistic its own values: the exporter merges tensors that are equal."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(torch.randn_like(parameter) * 0.1)
+        for name, buffer in model.named_buffers():
+            if name.endswith(("running_mean", "running_var")):
+                buffer.copy_(torch.rand_like(buffer) + 0.5)
+
+
 def export(case: Case, path: Path) -> None:
     """Export one case to `path`."""
     options: dict[str, Any] = {"opset_version": case.opset, "input_names": ["x"], "output_names": ["y"]}
@@ -193,6 +203,11 @@ def strip_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
+def norm_channels(model: nn.Module) -> int:
+    """Return the channels of all batch norms: folding turns scale and bias into one bias per channel."""
+    return sum(m.num_features for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm))
+
+
 def at_batch(case: Case) -> Tensor:
     """Return the example resized to the batch the expectation is stated for."""
     if not case.dims:
@@ -237,6 +252,7 @@ def main() -> None:
                 continue
             torch.manual_seed(0)
             case.model.eval()
+            randomise(case.model)
             raw = Path(folder) / f"{case.name}.onnx"
             export(case, raw)
             model = strip_weights(onnx.load(str(raw)))
@@ -246,11 +262,13 @@ def main() -> None:
                 "macs": count_macs(case.model, at_batch(case)),
                 "parameters": sum(p.numel() for p in case.model.parameters()),
                 "buffers": sum(b.numel() for n, b in case.model.named_buffers() if "num_batches" not in n),
+                "norm_channels": norm_channels(case.model),
                 "opset": next(o.version for o in model.opset_import if o.domain == ""),
             }
             print(case.name, expected[case.name], (arguments.out / raw.name).stat().st_size)
         torch.manual_seed(0)
         source = SmallConv().eval()
+        randomise(source)
         float_path = Path(folder) / "float.onnx"
         torch.onnx.export(source, (torch.randn(1, 3, 8, 8),), str(float_path), dynamo=False, opset_version=17, input_names=["x"])
         for style in ("qdq_u8", "qdq_s8", "qoperator", "dynamic"):
@@ -264,11 +282,12 @@ def main() -> None:
                 "macs": count_macs(source, torch.randn(1, 3, 8, 8)),
                 "parameters": sum(p.numel() for p in source.parameters()),
                 "buffers": 0,
+                "norm_channels": 0,
                 "opset": 17,
             }
             print(path.stem, expected[path.stem])
     onnx.save(strip_weights(integer_matmul()), str(arguments.out / "integer_ops.onnx"))
-    expected["integer_ops"] = {"dims": {}, "macs": 24 * 64 * 27 + 105, "parameters": 24 * 27 + 35, "buffers": 0, "opset": 13}
+    expected["integer_ops"] = {"dims": {}, "macs": 24 * 64 * 27 + 105, "parameters": 24 * 27 + 35, "buffers": 0, "norm_channels": 0, "opset": 13}
     if not arguments.only:
         text = json.dumps(dict(sorted(expected.items())), indent=1) + "\n"
         (arguments.out / "expected.json").write_text(text, encoding="utf-8")
