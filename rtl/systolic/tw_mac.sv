@@ -14,14 +14,17 @@ module tw_mac #(
     output wire [   ACC_W-1:0] sum
 );
 
-  localparam integer PRODUCT_W = INPUT_W + WEIGHT_W + 2;
+  // Enough for the greatest unsigned product and its sign; a narrower sum needs no more than its own width.
+  localparam integer EXACT_W = INPUT_W + WEIGHT_W + 1;
+  localparam integer PRODUCT_W = ACC_W < EXACT_W ? ACC_W : EXACT_W;
 
   // One bit more makes both operands signed whatever their format.
-  wire signed [INPUT_W:0] a_signed = {(INPUT_SIGNED != 0) & a[INPUT_W-1], a};
-  wire signed [WEIGHT_W:0] w_signed = {(WEIGHT_SIGNED != 0) & w[WEIGHT_W-1], w};
+  wire signed [INPUT_W:0] a_signed = $signed({(INPUT_SIGNED != 0) & a[INPUT_W-1], a});
+  wire signed [WEIGHT_W:0] w_signed = $signed({(WEIGHT_SIGNED != 0) & w[WEIGHT_W-1], w});
   wire signed [PRODUCT_W-1:0] product = PRODUCT_W'(a_signed) * PRODUCT_W'(w_signed);
+  wire signed [ACC_W-1:0] extended = ACC_W'(product);
 
-  assign sum = addend + ACC_W'(product);
+  assign sum = addend + $unsigned(extended);
 
 endmodule
 

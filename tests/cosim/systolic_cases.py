@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from hw_models.systolic import FoldJob, IntArray, SystolicParams
+from hw_models.systolic import FoldJob, SystolicParams
 from rtl.run import JobData, Scenario, ScenarioRun
 from workloads.formats import Int
 
