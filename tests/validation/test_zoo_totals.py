@@ -162,8 +162,10 @@ class TestLoad:
             InputError, match=r"^workload 'bert_base': sequence is 513, bound is 512 positions; reduce it$"
         ):
             load("bert_base", sequence=513)
-        with pytest.raises(InputError, match=r"^layer 'pool5' \(max_pool\): window .* does not fit the input of "):
-            load("alexnet_caffe", image=40)
+        with pytest.raises(
+            InputError, match=r"^layer 'transition1\.pool' \(avg_pool\): window 2 .* does not fit the input of 1; "
+        ):
+            load("densenet121", image=3)
 
     def test_pooler_completes_the_published_model(self) -> None:
         difference = load("bert_base", pooler=True).parameters - load("bert_base").parameters
