@@ -13,8 +13,8 @@ from typing import Literal
 from workloads.errors import InputError
 from workloads.formats import Int
 
-Dataflow = Literal["ws", "os"]
-ArrayKind = Literal["systolic", "adder_tree"]
+Dataflow = Literal["ws", "os", "rs"]
+ArrayKind = Literal["systolic", "adder_tree", "row_stationary"]
 ReductionUnroll = Literal["window", "channel"]
 
 
@@ -54,7 +54,7 @@ class DramChannel:
     def __post_init__(self) -> None:
         _positive(f"dram '{self.name}'", beat_bytes=self.beat_bytes, burst_bytes=self.burst_bytes)
         if self.bytes_per_cycle <= 0:
-            raise InputError(f"dram '{self.name}': bandwidth is {self.bytes_per_cycle} bytes per cycle; raise it above 0")
+            raise InputError(f"dram '{self.name}': bandwidth is {self.bytes_per_cycle} bytes per cycle; raise it")
         if self.latency_cycles < 0:
             raise InputError(f"dram '{self.name}': latency_cycles is {self.latency_cycles}, bound is >= 0; correct it")
         if self.burst_bytes % self.beat_bytes:
@@ -102,7 +102,11 @@ class Scratchpad:
             write_bytes_per_cycle=self.write_bytes_per_cycle,
         )
         if self.halves != 2:
-            raise InputError(f"{subject}: halves is {self.halves}, bound is 2; single or triple buffering is not modelled")
+            raise InputError(
+                f"{subject}: halves is {self.halves}, bound is 2, other buffering is not simulated yet; use 2"
+            )
+        if self.read_pj_per_byte < 0 or self.write_pj_per_byte < 0:
+            raise InputError(f"{subject}: an access energy is negative; correct it")
 
     @property
     def capacity_bytes(self) -> int:
@@ -121,8 +125,9 @@ class PEArray:
     kind : {"systolic", "adder_tree"}
         `systolic`: operands and partial sums move one PE per cycle; `adder_tree`: a column reduces all rows in one
         pipelined tree of `tree_latency_cycles`.
-    dataflows : tuple of {"ws", "os"}
-        Dataflows the array can run; the mapper chooses per layer.
+        `row_stationary`: can be described, is not simulated yet (`hw_models.array_timing.timing_of` says what lacks).
+    dataflows : tuple of {"ws", "os", "rs"}
+        Dataflows the array can run; the mapper chooses per layer. ``rs`` goes with `row_stationary` alone.
     reduction_unroll : {"window", "channel"}
         `window`: rows take consecutive elements of the flattened (FY, FX, C) window; `channel`: of C only.
     mac_pj : Fraction
@@ -144,9 +149,18 @@ class PEArray:
     def __post_init__(self) -> None:
         _positive("array", rows=self.rows, cols=self.cols)
         if not self.dataflows or len(set(self.dataflows)) != len(self.dataflows):
-            raise InputError(f"array: dataflows is {list(self.dataflows)}; name each of 'ws', 'os' at most once, one at least")
-        if self.kind == "systolic" and self.tree_latency_cycles:
-            raise InputError("array: tree_latency_cycles is set on a systolic array; remove it or use kind adder_tree")
+            raise InputError(f"array: dataflows is {list(self.dataflows)}; name one at least, each at most once")
+        if (self.kind == "row_stationary") != ("rs" in self.dataflows) or "rs" in self.dataflows[1:]:
+            raise InputError(
+                f"array: kind is {self.kind} with dataflows {list(self.dataflows)}; "
+                f"use [rs] with row_stationary, ws or os with the others"
+            )
+        if self.mac_pj < 0:
+            raise InputError(f"array: mac_pj is {self.mac_pj}, bound is >= 0; correct it")
+        if self.kind != "adder_tree" and self.tree_latency_cycles:
+            raise InputError(
+                f"array: tree_latency_cycles is set on a {self.kind} array; remove it or use kind adder_tree"
+            )
         if self.kind == "adder_tree" and (self.tree_latency_cycles < 1 or self.dataflows != ("ws",)):
             raise InputError("array: adder_tree needs tree_latency_cycles >= 1 and dataflows [ws]; correct both")
 
@@ -167,7 +181,8 @@ class VectorUnit:
     latency_cycles : int
         Pipeline depth from first element in to first element out.
     simple_cycles, special_cycles : int
-        Cycles of one step for simple (add, multiply, compare, shift) and special (exp, divide, square root, tanh) operations.
+        Cycles of one step for simple (add, multiply, compare, shift) and for special (exp, divide, square root, tanh)
+        operations.
     operand_half_bytes, output_half_bytes : int
         Capacity of one half of the operand and of the output staging buffer.
     op_pj : Fraction
@@ -237,23 +252,22 @@ class Core:
 
     def __post_init__(self) -> None:
         a = self.array
-        widest = max(a.rows, a.cols if "os" in a.dataflows else 0)
-        need = {
-            "input": (self.input, -(-a.rows * a.input_format.bits // 8)),
-            "weight": (self.weight, -(-(a.cols) * a.weight_format.bits // 8)),
-            "accumulator": (self.accumulator, -(-a.cols * a.accumulator_format.bits // 8)),
-        }
-        for key, (pad, demand) in need.items():
-            if pad.read_bytes_per_cycle < demand:
+        sums = -(-a.cols * a.accumulator_format.bits // 8)
+        lanes = -(-self.vector.lanes * a.accumulator_format.bits // 8)
+        needs = (
+            (self.input, "read", self.input.read_bytes_per_cycle, -(-a.rows * a.input_format.bits // 8), "array"),
+            (self.weight, "read", self.weight.read_bytes_per_cycle, -(-a.cols * a.weight_format.bits // 8), "array"),
+            (self.accumulator, "read", self.accumulator.read_bytes_per_cycle, sums, "array"),
+            (self.accumulator, "write", self.accumulator.write_bytes_per_cycle, sums, "array"),
+            (self.accumulator, "read", self.accumulator.read_bytes_per_cycle, lanes, "vector unit"),
+        )
+        for pad, port, width, demand, reader in needs:
+            if width < demand:
                 raise InputError(
-                    f"scratchpad '{key}' of core '{self.name}': its read port gives {pad.read_bytes_per_cycle} bytes per "
-                    f"cycle, the array needs {demand}; widen the port or shrink the array ({a.rows} x {a.cols}, {widest})"
+                    f"scratchpad '{pad.name}' of core '{self.name}': its {port} port gives {width} bytes per cycle, "
+                    f"the {reader} needs {demand}; widen the port or shrink the array ({a.rows} x {a.cols}) or the "
+                    f"vector unit ({self.vector.lanes} lanes)"
                 )
-        if self.accumulator.write_bytes_per_cycle < need["accumulator"][1]:
-            raise InputError(
-                f"scratchpad 'accumulator' of core '{self.name}': its write port gives "
-                f"{self.accumulator.write_bytes_per_cycle} bytes per cycle, the array needs {need['accumulator'][1]}; widen it"
-            )
 
     @property
     def accumulator_bytes(self) -> int:

@@ -62,12 +62,7 @@ class AdderTreeParams:
 
     def cycles(self, job: FoldJob) -> int:
         """Return issue to last result when nothing stalls, in cycles."""
-        return (
-            self.load_cycles
-            + (job.folds - 1) * self.interval_cycles(job)
-            + job.stream
-            + self.drain_latency_cycles
-        )
+        return self.load_cycles + (job.folds - 1) * self.interval_cycles(job) + job.stream + self.drain_latency_cycles
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +81,16 @@ def timing_of(array: PEArray, dataflow: Dataflow, accumulator_depth: int) -> Arr
     Raises
     ------
     InputError
-        If the array does not have the dataflow.
+        If the array does not have the dataflow, or the dataflow is not simulated yet.
     """
     if dataflow not in array.dataflows:
         raise InputError(
-            f"array: dataflow '{dataflow}' is not one of {list(array.dataflows)}; choose one of these or extend the description"
+            f"array: dataflow '{dataflow}' is not one of {list(array.dataflows)}; choose one of these or extend it"
+        )
+    if dataflow == "rs":
+        raise InputError(
+            "array: dataflow 'rs' (row stationary) is not simulated yet: the memories inside a PE and the schedule of "
+            "filter rows over PE sets are missing; choose an accelerator with ws or os"
         )
     if array.kind == "adder_tree":
         return AdderTreeParams(array.rows, array.cols, array.tree_latency_cycles)

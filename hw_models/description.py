@@ -1,4 +1,4 @@
-"""The YAML edge of accelerator descriptions: presets, files, overrides, JSON Schema (contract §6, docs/accelerators.md)."""
+"""The YAML edge of accelerator descriptions: presets, files, overrides, JSON Schema (contract §6)."""
 
 from __future__ import annotations
 
@@ -78,9 +78,7 @@ def _load(name: str, overrides: tuple[str, ...], is_file: bool) -> Accelerator:
         hint = nearest(name, presets) or f"; use one of {', '.join(presets)}"
         raise InputError(f"accelerator '{name}' is unknown{hint}, or name a .yaml file")
     if suffix not in (".yaml", ".yml"):
-        raise InputError(
-            f"accelerator file '{name}': suffix is '{suffix}', .yaml or .yml is read; rename or convert it"
-        )
+        raise InputError(f"accelerator file '{name}': suffix is '{suffix}', bound is .yaml, .yml; rename or convert it")
     return _resolve(read_yaml(name), overrides)
 
 
@@ -123,7 +121,7 @@ def _copy(value: Any) -> Any:
 
 def _apply(tree: Any, overrides: tuple[str, ...]) -> dict[YamlPath, str]:
     """Apply the overrides to `tree`; return the override text of each path set."""
-    from hw_models.description_paths import put, resolve
+    from hw_models.description_paths import put, resolve, settle_energy
 
     changed: dict[YamlPath, str] = {}
     problems: list[str] = []
@@ -135,6 +133,7 @@ def _apply(tree: Any, overrides: tuple[str, ...]) -> dict[YamlPath, str]:
                 raise InputError(f"{subject}: expected PATH=VALUE, for example core.rows=64")
             path = resolve(short.strip(), leaves_only=True, subject=subject)
             put(tree, path, parse_yaml(value.strip(), subject).tree, subject)
+            settle_energy(tree, path, f"override {text}")
             changed[path] = subject
         except InputError as error:
             problems.append(str(error))
@@ -159,7 +158,8 @@ def _sources(tree: Any, changed: dict[YamlPath, str]) -> tuple[tuple[tuple[str, 
             mistakes.append((("sources", key), str(error)))
     rows: list[tuple[str, str]] = []
     for path, leaf in walk():
-        if not leaf or path[-1] in ("name", "summary", "source") or "energy" in path or not _has(tree, path):
+        prose = path[-1] in ("name", "summary", "source")
+        if not leaf or prose or "energy" in path[1:] or not _has(tree, path):
             continue
         if path in changed:
             rows.append((dotted(path), f"override {changed[path].removeprefix('--set ')}"))

@@ -53,12 +53,25 @@ class _Builder:
         found = self.part(path, lambda: make(table))
         if found is None:
             return Fraction(0)
-        self.figures.append((path, found.source))
+        self.given(path, found.source)
         return found.pj
 
     def given(self, path: YamlPath, source: str) -> None:
-        """Note the source of a figure that the description states itself."""
-        self.figures.append((path, source))
+        """Note the source of a figure at `path`, once."""
+        if (path, source) not in self.figures:
+            self.figures.append((path, source))
+
+    def sources_at(self, path: YamlPath) -> str:
+        """Return the sources noted at `path`."""
+        return "; ".join(source for where, source in self.figures if where == path)
+
+    def sram(self, path: YamlPath, size: int) -> tuple[Fraction, Fraction]:
+        """Return read and write energy per byte of a memory of `size` bytes from the table."""
+        default, nm = self.tree.energy.allow_default, self.node_nm
+        return (
+            self.figure(path, lambda t: t.sram_per_byte(size, "read", nm, allow_default=default)),
+            self.figure(path, lambda t: t.sram_per_byte(size, "write", nm, allow_default=default)),
+        )
 
     def dram(self, node: DramNode, path: YamlPath) -> DramChannel | None:
         """Build the channel."""
@@ -78,12 +91,8 @@ class _Builder:
             return None
         rate = node.bandwidth.bytes_per_cycle(self.clock_mhz)
         return self.part(
-            path, lambda: DramChannel(node.name, rate, latency, node.beat, node.burst, pj, self.last_source())
+            path, lambda: DramChannel(node.name, rate, latency, node.beat, node.burst, pj, self.sources_at(where))
         )
-
-    def last_source(self) -> str:
-        """Return the source noted last."""
-        return self.figures[-1][1] if self.figures else ""
 
     def array(self, node: ArrayNode, path: YamlPath) -> PEArray | None:
         """Build the array."""
@@ -110,7 +119,7 @@ class _Builder:
                 node.accumulator_format,
                 node.reduction_unroll,
                 pj,
-                self.last_source(),
+                self.sources_at((*path, "energy")),
                 tree_latency,
             ),
         )
@@ -121,17 +130,13 @@ class _Builder:
             read, write = node.energy.read_per_byte, node.energy.write_per_byte
             self.given((*path, "energy"), node.energy.source)
         else:
-            default, size, nm = self.tree.energy.allow_default, node.half, self.node_nm
-            where = (*path, "energy")
-            read = self.figure(where, lambda t: t.sram_per_byte(size, "read", nm, allow_default=default))
-            if read or self.table is not None:
-                write = self.figure(where, lambda t: t.sram_per_byte(size, "write", nm, allow_default=default))
-            else:
-                write = Fraction(0)
+            read, write = self.sram((*path, "energy"), node.half)
         widths = (node.read_width or needs[0], node.write_width or needs[1])
         return self.part(
             path,
-            lambda: Scratchpad(name, node.half, *widths, read, write, self.last_source(), halves=node.halves),
+            lambda: Scratchpad(
+                name, node.half, *widths, read, write, self.sources_at((*path, "energy")), halves=node.halves
+            ),
         )
 
     def vector(self, node: VectorNode, path: YamlPath) -> VectorUnit | None:
@@ -141,27 +146,27 @@ class _Builder:
             operation, buffer = node.energy.operation, node.energy.buffer_per_byte
             self.given(where, node.energy.source)
         else:
-            default, nm, size = self.tree.energy.allow_default, self.node_nm, max(node.operand_half, node.output_half)
+            nm = self.node_nm
             operation = self.figure(where, lambda t: t.lane_operation(nm))
-            sides = (
-                [
-                    self.figure(where, lambda t: t.sram_per_byte(size, "read", nm, allow_default=default)),
-                    self.figure(where, lambda t: t.sram_per_byte(size, "write", nm, allow_default=default)),
-                ]
-                if self.table is not None
-                else [Fraction(0)]
-            )
-            buffer = max(sides)
-        delays: list[int] = []
-        for key in ("latency", "simple", "special"):
-            cycles = self.part((*path, key), lambda key=key: getattr(node, key).cycles(self.clock_mhz))  # type: ignore[misc]
-            if cycles is None:
-                return None
-            delays.append(cycles)
+            buffer = max(self.sram(where, max(node.operand_half, node.output_half)))
+        clock = self.clock_mhz
+        latency = self.part((*path, "latency"), lambda: node.latency.cycles(clock))
+        simple = self.part((*path, "simple"), lambda: node.simple.cycles(clock))
+        special = self.part((*path, "special"), lambda: node.special.cycles(clock))
+        if latency is None or simple is None or special is None:
+            return None
         return self.part(
             path,
             lambda: VectorUnit(
-                node.lanes, *delays, node.operand_half, node.output_half, operation, buffer, self.last_source()
+                lanes=node.lanes,
+                latency_cycles=latency,
+                simple_cycles=simple,
+                special_cycles=special,
+                operand_half_bytes=node.operand_half,
+                output_half_bytes=node.output_half,
+                op_pj=operation,
+                buffer_pj_per_byte=buffer,
+                energy_source=self.sources_at(where),
             ),
         )
 

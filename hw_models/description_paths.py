@@ -1,8 +1,8 @@
 """Names of the leaves of a description, and how a short path finds one of them (``--set PATH=VALUE``).
 
-A full path is written without list positions: ``cores.array.rows``. A short path is any selection of its names in the same
-order that ends with the same name (``core.rows``, ``array.rows``, ``rows``), as long as it fits one full path only.
-``core`` and ``clock`` stand for ``cores`` and ``clocks``.
+A full path is written without list positions: ``cores.array.rows``. A short path is any selection of its names in the
+same order that ends with the same name (``core.rows``, ``array.rows``, ``rows``), as long as it fits one path only. As
+first name ``core``, ``clock``, ``channel`` and ``scratchpad`` stand for the plural or the part they are in.
 """
 
 from __future__ import annotations
@@ -82,6 +82,21 @@ def resolve(short: str, *, leaves_only: bool, subject: str) -> YamlPath:
 def _in_order(asked: tuple[str, ...], full: tuple[str, ...]) -> bool:
     rest = iter(full)
     return all(part in rest for part in asked)
+
+
+def settle_energy(tree: Any, path: YamlPath, source: str) -> None:
+    """Make the energy part around an overridden leaf whole: its source is the override, its alternative goes."""
+    if len(path) < 3 or path[-2] != "energy" or path[-1] == "source":
+        return
+    part = tree
+    for step in path[:-1]:
+        part = part[step]
+    if path[-1] == "standard":
+        part.pop("per_byte", None)
+        part.pop("source", None)
+    else:
+        part.pop("standard", None)
+        part["source"] = source
 
 
 def put(tree: Any, path: YamlPath, value: Any, subject: str) -> None:

@@ -20,6 +20,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 from functools import cache
 from importlib import resources
+from itertools import pairwise
 from typing import Any, Literal
 
 from workloads.errors import InputError
@@ -114,7 +115,8 @@ class EnergyTable:
         points = [(nm, a * v * v + b * v + c) for nm, a, b, c in self.scaling]
         if not points[-1][0] <= node_nm <= points[0][0]:
             raise InputError(
-                f"energy table '{self.name}': node is {node_nm} nm, bound is {points[-1][0]}..{points[0][0]} nm; choose one"
+                f"energy table '{self.name}': node is {node_nm} nm, bound is {points[-1][0]}..{points[0][0]} nm; "
+                f"choose one in it"
             )
         upper = min(p for p in points if p[0] >= node_nm)
         lower = max(p for p in points if p[0] <= node_nm)
@@ -191,7 +193,7 @@ class EnergyTable:
         return self._at_node(multiply.value + added.pj, text, multiply.node_nm, node_nm)
 
     def lane_operation(self, node_nm: int) -> Figure:
-        """Return one vector-lane operation: an int32 multiply, the dearest step of a requantisation, for all of them."""
+        """Return one vector-lane operation: an int32 multiply, the dearest step of a requantisation, for each."""
         row = self.row("int32_mult")
         text = f"{row.key} {float(row.value):g} pJ for every lane operation (upper figure); {row.source}"
         return self._at_node(row.value, text, row.node_nm, node_nm)
@@ -201,8 +203,8 @@ class EnergyTable:
         known = [row.key.removeprefix("dram_") for row in self.rows if row.unit == "pJ/bit"]
         if standard.lower() not in known:
             raise InputError(
-                f"energy table '{self.name}': DRAM standard '{standard}' has no figure{nearest(standard.lower(), known)}; "
-                f"use one of {', '.join(known)} or give per_byte and source"
+                f"energy table '{self.name}': DRAM standard '{standard}' has no figure"
+                f"{nearest(standard.lower(), known)}; use one of {', '.join(known)} or give per_byte and source"
             )
         row = self.row(f"dram_{standard.lower()}")
         return Figure(_rounded(row.value * 8), f"{standard} {float(row.value):g} pJ/bit; {row.source}")
@@ -230,8 +232,8 @@ class EnergyTable:
         if not least <= capacity_bytes <= most:
             if not allow_default:
                 raise InputError(
-                    f"energy table '{self.name}': memory of {capacity_bytes} bytes is outside its rows ({least}..{most} "
-                    f"bytes); give read_per_byte, write_per_byte and source, or set energy.allow_default"
+                    f"energy table '{self.name}': memory of {capacity_bytes} bytes is outside its rows, bound is "
+                    f"{least}..{most} bytes; give read_per_byte, write_per_byte and source, or set energy.allow_default"
                 )
             note = (
                 f"default: {least} byte row stands for {capacity_bytes} bytes; "
@@ -239,7 +241,7 @@ class EnergyTable:
                 else f"default: grown from the {most} byte row as capacity^{CAPACITY_EXPONENT}; "
             )
         per_bit = _interpolated(points, capacity_bytes)
-        text = f"{note}{access} of {capacity_bytes} bytes; {self.sram_source}"
+        text = f"{note}SRAM of {capacity_bytes} bytes, per byte accessed; {self.sram_source}"
         return self._at_node(per_bit * 8, text, base, node_nm)
 
 
@@ -257,7 +259,7 @@ def _interpolated(points: list[tuple[int, Fraction]], size: int) -> Fraction:
 
     if size <= points[0][0]:
         return points[0][1]
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(points):
         if x0 <= size <= x1:
             if size in (x0, x1) or y0 == y1:
                 return y0 if size == x0 or y0 == y1 else y1

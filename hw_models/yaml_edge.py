@@ -84,7 +84,7 @@ class _StrictLoader(yaml.SafeLoader):
         if self.depth >= MAX_DEPTH:
             raise InputError(f"{place}: nested deeper than {MAX_DEPTH} levels; flatten it")
         self.depth += 1
-        node = super().compose_node(parent, index)  # type: ignore[no-untyped-call]
+        node = super().compose_node(parent, index)
         self.depth -= 1
         return node
 
@@ -131,7 +131,7 @@ def parse_yaml(text: str, origin: str) -> YamlDocument:
     try:
         loader = _StrictLoader(text, origin)
         try:
-            node = loader.get_single_node()  # type: ignore[no-untyped-call]
+            node = loader.get_single_node()
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
