@@ -47,7 +47,8 @@ def test_slang_has_no_diagnostics(params: SystolicParams, tmp_path: Path) -> Non
     paths = [str(path) for path in write(params, tmp_path) if path.suffix == ".sv"]
     driver = pyslang.Driver()
     driver.addStandardArgs()
-    options = ["slang", "-Wextra", "-Wpedantic", "-Wconversion", "--top", params.name]
+    # A width cast may change nothing for some parameters.
+    options = ["slang", "-Wextra", "-Wpedantic", "-Wconversion", "-Wno-useless-cast", "--top", params.name]
     assert driver.parseCommandLine(" ".join([*options, *paths]))
     assert driver.processOptions()
     assert driver.parseAllSources()
