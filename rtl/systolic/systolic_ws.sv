@@ -15,7 +15,7 @@ module systolic_ws #(
     parameter integer INPUT_SIGNED  = 1,    // 1: two's complement, 0: unsigned
     parameter integer WEIGHT_W      = 8,    // bits of a weight
     parameter integer WEIGHT_SIGNED = 1,    // 1: two's complement, 0: unsigned
-    parameter integer ACC_W         = 32,   // bits of a sum; INPUT_W + WEIGHT_W always suffice for one product
+    parameter integer ACC_W         = 32,   // bits of a sum, which wraps; at least one product
     parameter integer ACC_DEPTH     = 64,   // vectors in the accumulator memory
     parameter integer COUNT_W       = 24    // bits of the job fields
 ) (
