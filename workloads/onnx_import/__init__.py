@@ -11,9 +11,9 @@ from pathlib import Path
 from workloads.errors import InputError
 from workloads.network import Network
 from workloads.onnx_import.launch import run_child
-from workloads.onnx_import.report import CheckReport, ImportReport, Limits, NodeReport, decode_check
+from workloads.onnx_import.report import PLACEMENTS, CheckReport, ImportReport, Limits, NodeReport, decode_check
 
-__all__ = ["CheckReport", "ImportReport", "Limits", "NodeReport", "check_onnx", "load_onnx"]
+__all__ = ["PLACEMENTS", "CheckReport", "ImportReport", "Limits", "NodeReport", "check_onnx", "load_onnx"]
 
 
 def check_onnx(path: str | Path, dims: Mapping[str, int] | None = None, limits: Limits | None = None) -> CheckReport:

@@ -7,6 +7,7 @@ from math import prod
 
 from workloads.onnx_import.graph import Node
 from workloads.onnx_import.patterns import Match, find_patterns
+from workloads.onnx_import.shape_rules_data import pad_widths
 from workloads.onnx_import.view import View
 
 PRODUCTS = {"Conv", "ConvTranspose", "ConvInteger", "MatMul", "MatMulInteger", "Gemm"}
@@ -35,6 +36,8 @@ class Plan:
     bias: dict[str, str] = field(default_factory=dict)
     perms: dict[str, tuple[int, ...]] = field(default_factory=dict)
     swapped: set[str] = field(default_factory=set)
+    pads: dict[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    """Explicit zero padding in front of a convolution, by the convolution's label."""
     parameters: set[str] = field(default_factory=set)
     """Run-time scalars that are scales or zero points of dynamic quantisation, by root."""
 
@@ -51,6 +54,7 @@ def plan(view: View) -> Plan:
     changed = True
     while changed:  # a bias behind a scalar behind a convolution becomes visible once the scalar is gone
         changed = _scalar_factors(made) | _channel_terms(made)
+    _zero_padding(made)
     _transposed_operands(made)
     return made
 
@@ -160,6 +164,34 @@ def _per_channel(shape: tuple[int, ...], product: Node, view: View) -> bool:
     return len(aligned) == len(out) and prod(aligned) == out[place] == aligned[place]
 
 
+def _zero_padding(made: Plan) -> None:
+    """Give a convolution the zero padding that stands in front of it as a node."""
+    view = made.view
+    gone: set[str] = set()
+    for node in view.nodes:
+        if node.op != "Pad" or node.domain or node.s("mode", "constant") != "constant":
+            continue
+        user = view.only_user(node.outputs[0])
+        if user is None or user.op not in ("Conv", "ConvInteger") or user.domain or user.s("auto_pad", "NOTSET") != "NOTSET":
+            continue
+        if view.root(user.inputs[0]) != node.outputs[0] or not _pads_with_zero(node, view):
+            continue
+        before, after = pad_widths(node, [view.inferred.values.get(i) if i else None for i in node.inputs])
+        if any(before[:2] + after[:2]) or min(*before, *after) < 0:
+            continue
+        made.pads[user.label] = tuple(zip(before[2:], after[2:], strict=True))
+        _remove(made, node, node.inputs[0], f"folded into '{user.label}' as its padding")
+        gone.add(node.label)
+    view.nodes = tuple(n for n in view.nodes if n.label not in gone)
+
+
+def _pads_with_zero(node: Node, view: View) -> bool:
+    if len(node.inputs) < 3 or not node.inputs[2]:
+        return True
+    data = view.value(node.inputs[2]).data
+    return data is not None and data.size == 1 and float(data.reshape(-1)[0]) == 0.0
+
+
 def _transposed_operands(made: Plan) -> None:
     """Give a product its second operand untransposed where that keeps rows contiguous (K of attention)."""
     view = made.view
@@ -177,3 +209,33 @@ def _transposed_operands(made: Plan) -> None:
             continue
         made.perms[maker.label] = (*perm[:-2], perm[-1], perm[-2])
         made.swapped.add(node.label)
+
+
+def attention_nodes(view: View) -> set[str]:
+    """Return the nodes of attention: product, mask, softmax and product over tensors made at run time."""
+    found: set[str] = set()
+    between = {"Add", "Where", "Reshape", "Transpose", "Dropout"}
+    for node in view.nodes:
+        if node.op != "Softmax":
+            continue
+        chain, name = [node.label], node.inputs[0]
+        for _ in range(4):
+            maker = view.maker(name)
+            if maker is None:
+                break
+            chain.append(maker.label)
+            if maker.op == "MatMul":
+                break
+            sources = [i for i in maker.inputs if i and not view.constant(i)]
+            if maker.op not in between or not sources:
+                maker = None
+                break
+            # of a mask and the scores, the scores are the one that has the full shape
+            name = max(sources, key=lambda i: view.value(i).elements)
+        user = view.only_user(node.outputs[0])
+        while user is not None and user.op in between:
+            chain.append(user.label)
+            user = view.only_user(user.outputs[0])
+        if maker is not None and maker.op == "MatMul" and user is not None and user.op == "MatMul":
+            found.update(chain, [user.label])
+    return found

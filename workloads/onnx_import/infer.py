@@ -31,6 +31,19 @@ _CONTRIB = {
     "FastGelu",
 }
 _RECURRENT = {"LSTM", "GRU", "RNN"}
+_PARAMETER_INPUTS = {
+    "Conv": (1, 2),
+    "ConvTranspose": (1, 2),
+    "BatchNormalization": (1, 2, 3, 4),
+    "InstanceNormalization": (1, 2),
+    "LayerNormalization": (1, 2),
+    "RMSNormalization": (1,),
+    "Gemm": (1, 2),
+    "MatMul": (1,),
+    "PRelu": (1,),
+    "Gather": (0,),
+}
+"""Where operators take parameters; a product's second operand counts only if it is a matrix."""
 
 
 @dataclass
@@ -42,6 +55,8 @@ class Inferred:
     """By node label."""
     lost: dict[str, Refusal] = field(default_factory=dict)
     """By tensor whose shape is unknown: why."""
+    promoted: tuple[str, ...] = ()
+    """Graph inputs that are taken as weights."""
 
 
 def infer(graph: Graph) -> Inferred:
@@ -52,15 +67,16 @@ def infer(graph: Graph) -> Inferred:
     InputError
         If a node's inputs contradict its operator, or a size is out of bounds.
     """
-    result = Inferred({**graph.constants, **graph.inputs})
+    promoted = weights_among_inputs(graph)
+    result = Inferred({**graph.constants, **graph.inputs, **promoted}, promoted=tuple(promoted))
     for node in graph.nodes:
         subject = f"model '{graph.path}': node '{node.label}' ({node.kind})"
         try:
             made = _outputs(graph, node, result)
         except Refusal as refusal:
             result.refusals[node.label] = refusal
-            made = [graph.declared.get(out) for out in node.outputs]
-            result.lost.update({o: refusal for o, v in zip(node.outputs, made, strict=True) if v is None})
+            made = _shapes_of_refused(graph, node, result)
+            result.lost.update({o: refusal for o, v in zip(node.outputs, made, strict=False) if v is None})
         except NodeError as error:
             raise InputError(f"{subject}: {error}") from None
         for out, value in zip(node.outputs, made, strict=False):
@@ -68,6 +84,27 @@ def infer(graph: Graph) -> Inferred:
                 check_dims(value.shape, f"{subject}: output '{out}'")
                 result.values[out] = value
     return result
+
+
+def weights_among_inputs(graph: Graph) -> dict[str, Value]:
+    """Return the graph inputs that are read as parameters only: how some tools write a model without weights."""
+    data: set[str] = set()
+    parameters: dict[str, None] = {}
+    for node in graph.nodes:
+        places = _PARAMETER_INPUTS.get(node.op, ()) if not node.domain else ()
+        # in a product of two graph inputs neither is known to be a weight
+        both = node.op in ("MatMul", "Gemm") and all(i in graph.inputs for i in node.inputs[:2])
+        for place, name in enumerate(node.inputs):
+            if name not in graph.inputs:
+                continue
+            product = node.op in ("MatMul", "Gemm") and place == 1
+            fits = place in places and not both and (not product or len(graph.inputs[name].shape) == 2)
+            if fits:
+                parameters[name] = None
+            else:
+                data.add(name)
+    chosen = [name for name in parameters if name not in data]
+    return {name: replace(graph.inputs[name], constant=True) for name in chosen}
 
 
 def _outputs(graph: Graph, node: Node, known: Inferred) -> list[Value | None]:
@@ -87,6 +124,21 @@ def _outputs(graph: Graph, node: Node, known: Inferred) -> list[Value | None]:
             value = replace(value, data=evaluate(node, ins, code, shape))
         made.append(value)
     return made
+
+
+def _shapes_of_refused(graph: Graph, node: Node, known: Inferred) -> list[Value | None]:
+    """Return what is known of the outputs of a refused node, so that the nodes behind it can be judged."""
+    declared = [graph.declared.get(out) for out in node.outputs]
+    if node.op not in _RECURRENT or node.domain or len(node.inputs) < 3:
+        return declared
+    x, weights, recurrent = (known.values.get(name) for name in node.inputs[:3])
+    if not (x and weights and recurrent) or {len(x.shape), len(weights.shape), len(recurrent.shape)} != {3}:
+        return declared
+    directions, hidden = weights.shape[0], recurrent.shape[2]
+    steps, batch = x.shape[:2]
+    if node.i("layout", 0):
+        return [Value(x.dtype, s) for s in ((batch, steps, directions, hidden), *((batch, directions, hidden),) * 2)]
+    return [Value(x.dtype, s) for s in ((steps, directions, batch, hidden), *((directions, batch, hidden),) * 2)]
 
 
 def refuse_operator(node: Node) -> None:

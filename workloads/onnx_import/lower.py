@@ -12,7 +12,7 @@ from workloads.mac_layers import MacLayer
 from workloads.network import Network
 from workloads.onnx_import import lower_data, lower_mac, lower_vector
 from workloads.onnx_import.emit import Emitter
-from workloads.onnx_import.fuse import plan
+from workloads.onnx_import.fuse import attention_nodes, plan
 from workloads.onnx_import.graph import Graph, Node
 from workloads.onnx_import.infer import Inferred, infer
 from workloads.onnx_import.report import NodeReport, Placement
@@ -71,8 +71,11 @@ def convert(graph: Graph, source: str) -> Converted:
     emitter = Emitter(name, source, made)
     read = {view.root(i) for node in view.nodes for i in node.inputs if i}
     for tensor, value in graph.inputs.items():
-        if view.root(tensor) in read or tensor in graph.outputs:
+        if tensor not in inferred.promoted and (view.root(tensor) in read or tensor in graph.outputs):
             emitter.tensor(tensor, value.shape, emitter.format_of(tensor), "input")
+    for node in graph.nodes:
+        if node.label in inferred.refusals:
+            _stand_in(emitter, node)
     for node in view.nodes:
         try:
             _lower(emitter, node)
@@ -80,8 +83,9 @@ def convert(graph: Graph, source: str) -> Converted:
             _lose(inferred, emitter, node, refusal)
         except InputError as error:
             _lose(inferred, emitter, node, Refusal(str(error)))
-    reports = tuple(_report(emitter, node) for node in graph.nodes)
-    problem = _problem(graph, inferred, view)
+    attention = attention_nodes(view)
+    reports = tuple(_report(emitter, node, node.label in attention) for node in graph.nodes)
+    problem = _problem(graph, inferred, emitter)
     if problem:
         return Converted(None, problem, reports, _notes(emitter, graph))
     return Converted(_network(emitter, graph), "", reports, _notes(emitter, graph))
@@ -108,6 +112,14 @@ def _exists(emitter: Emitter, name: str) -> bool:
     return root in emitter._tensors or root in emitter.plan.parameters
 
 
+def _stand_in(emitter: Emitter, node: Node) -> None:
+    """Add the outputs of a node that is not placed as if they came from outside, so that those behind it are judged."""
+    for out in node.outputs:
+        value = emitter.view.inferred.values.get(out)
+        if out and value is not None and all(s >= 1 for s in value.shape) and out not in emitter._tensors:
+            emitter.tensor(out, value.shape, emitter.format_of(out), "input")
+
+
 def _lose(inferred: Inferred, emitter: Emitter, node: Node, refusal: Refusal) -> None:
     """Record a node that turned out not to be placeable; layers made for it so far are taken back."""
     inferred.refusals[node.label] = refusal
@@ -116,20 +128,41 @@ def _lose(inferred: Inferred, emitter: Emitter, node: Node, refusal: Refusal) ->
         emitter._layers.remove(layer)
         for out in layer.outputs:
             emitter._tensors.pop(out, None)
+    _stand_in(emitter, node)
 
 
-def _problem(graph: Graph, inferred: Inferred, view: View) -> str:
-    """Return why the graph cannot be simulated, or nothing. Host work behind the last layer is allowed."""
-    alive = {node.label for node in graph.nodes if node.label in inferred.refusals}
-    bad = [n for n in graph.nodes if n.label in alive and not inferred.refusals[n.label].host]
-    if bad:
-        first = bad[0]
-        more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
-        return (
-            f"model '{graph.path}': node '{first.label}' ({first.kind}){more} cannot be simulated: "
-            f"{inferred.refusals[first.label].reason}; see 'tilewright check'"
-        )
-    return ""
+def _problem(graph: Graph, inferred: Inferred, emitter: Emitter) -> str:
+    """Return why the graph cannot be simulated, or nothing. Host work before the first or behind the last layer is allowed."""
+    bad = [n for n in graph.nodes if n.label in inferred.refusals and not inferred.refusals[n.label].host]
+    bad = bad or _host_between(graph, inferred, emitter)
+    if not bad:
+        return ""
+    first = bad[0]
+    more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+    return (
+        f"model '{graph.path}': node '{first.label}' ({first.kind}){more} cannot be simulated: "
+        f"{inferred.refusals[first.label].reason}; see 'tilewright check'"
+    )
+
+
+def _host_between(graph: Graph, inferred: Inferred, emitter: Emitter) -> list[Node]:
+    """Return host nodes that have layers both before and behind them."""
+    root = emitter.view.root
+    behind: set[str] = set()  # tensors that depend on a layer
+    for node in graph.nodes:
+        if emitter.layers_of.get(node.label) or any(root(i) in behind for i in node.inputs if i):
+            behind.update(root(o) for o in node.outputs if o)
+    ahead: set[str] = set()  # tensors that a layer depends on
+    for node in reversed(graph.nodes):
+        if emitter.layers_of.get(node.label) or any(root(o) in ahead for o in node.outputs if o):
+            ahead.update(root(i) for i in node.inputs if i)
+    return [
+        node
+        for node in graph.nodes
+        if node.label in inferred.refusals
+        and any(root(i) in behind for i in node.inputs if i)
+        and any(root(o) in ahead for o in node.outputs if o)
+    ]
 
 
 def _network(emitter: Emitter, graph: Graph) -> Network:
@@ -161,6 +194,8 @@ def _notes(emitter: Emitter, graph: Graph) -> tuple[str, ...]:
     missing = sum(v.data is None and v.elements <= 64 for v in graph.constants.values())
     if missing:
         notes.append(f"{missing} small constants have no data in the file; only their shapes are used")
+    if view.inferred.promoted:
+        notes.append(f"{len(view.inferred.promoted)} graph inputs are read as weights only and are taken as weights")
     hosts = [n.label for n in graph.nodes if n.label in view.inferred.refusals and view.inferred.refusals[n.label].host]
     if hosts:
         notes.append(f"{len(hosts)} nodes run on the host and are not simulated, the first is '{hosts[0]}'")
@@ -169,7 +204,7 @@ def _notes(emitter: Emitter, graph: Graph) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _report(emitter: Emitter, node: Node) -> NodeReport:
+def _report(emitter: Emitter, node: Node, attention: bool) -> NodeReport:
     """Return where one node went, its MACs and its compulsory bytes."""
     view = emitter.view
     refusal = view.inferred.refusals.get(node.label)
@@ -185,6 +220,8 @@ def _report(emitter: Emitter, node: Node) -> NodeReport:
     match = emitter.plan.matches.get(node.label)
     if match is not None:
         reason = f"{match.kind} recognised from {len(match.nodes)} nodes"
+    if attention:
+        reason += ", part of attention"
     return NodeReport(node.label, node.kind, placement, reason, macs, size)
 
 

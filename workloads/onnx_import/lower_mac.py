@@ -25,13 +25,11 @@ def stated_bias(node: Node) -> str | None:
 def lower_conv(e: Emitter, node: Node) -> None:
     """Lower every kind of convolution."""
     first, second = CONV_OPERANDS[node.op]
-    x, w = e.view.root(node.inputs[first]), node.inputs[second]
-    if e.view.constant(node.inputs[first]):
-        x = e.operand(node.inputs[first])
-    shape, kernel_shape = e.view.value(node.inputs[first]).shape, e.view.value(w).shape
+    x, w = e.operand(node.inputs[first]), node.inputs[second]
+    shape, kernel_shape = e.shape(x), e.view.value(w).shape
     transposed = node.op == "ConvTranspose"
     groups = node.i("group", 1)
-    g = geometry(node, shape[2:], kernel_shape[2:], transposed)
+    g = geometry(node, shape[2:], kernel_shape[2:], transposed, e.plan.pads.get(node.label, ()))
     rank = len(g.kernel)
     skip = 3 - rank
 

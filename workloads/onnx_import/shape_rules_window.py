@@ -34,8 +34,14 @@ def _per_axis(node: Node, name: str, rank: int, default: int, least: int) -> tup
     return values
 
 
-def geometry(node: Node, spatial: tuple[int, ...], kernel: tuple[int, ...], transposed: bool = False) -> Geometry:
-    """Return the window of a convolution or pooling node over an input of size `spatial`."""
+def geometry(
+    node: Node,
+    spatial: tuple[int, ...],
+    kernel: tuple[int, ...],
+    transposed: bool = False,
+    more: tuple[tuple[int, int], ...] = (),
+) -> Geometry:
+    """Return the window of a convolution or pooling node over an input of size `spatial`; `more` is padding to add."""
     rank = len(spatial)
     if len(kernel) != rank or any(not 1 <= k < _PARAMETER_BOUND for k in kernel):
         raise NodeError(f"kernel is {kernel} for {rank} spatial axes; give one size >= 1 per axis")
@@ -50,6 +56,8 @@ def geometry(node: Node, spatial: tuple[int, ...], kernel: tuple[int, ...], tran
     for i, size in enumerate(spatial):
         reach = (kernel[i] - 1) * dilations[i] + 1
         before, after = flat[i], flat[rank + i]
+        if more:
+            before, after = before + more[i][0], after + more[i][1]
         if auto == "VALID":
             before = after = 0
         if transposed:
