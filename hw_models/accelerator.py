@@ -150,7 +150,7 @@ class PEArray:
         _positive("array", rows=self.rows, cols=self.cols)
         if not self.dataflows or len(set(self.dataflows)) != len(self.dataflows):
             raise InputError(f"array: dataflows is {list(self.dataflows)}; name one at least, each at most once")
-        if (self.kind == "row_stationary") != ("rs" in self.dataflows) or "rs" in self.dataflows[1:]:
+        if (self.kind == "row_stationary") != (self.dataflows == ("rs",)) or "rs" in self.dataflows[1:]:
             raise InputError(
                 f"array: kind is {self.kind} with dataflows {list(self.dataflows)}; "
                 f"use [rs] with row_stationary, ws or os with the others"

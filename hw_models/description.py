@@ -230,12 +230,15 @@ def _refusal(document: YamlDocument, changed: dict[YamlPath, str], mistakes: lis
 
     texts = []
     for path, message in sorted(mistakes, key=lambda m: (line(m[0]), str(m[0]))):
-        by_override = next((changed[p] for p in changed if p == path or path == p[: len(path)]), None)
+        by_override = next((changed[p] for p in changed if path[: len(p)] == p[: len(path)]), None)
         place = document.where(path) if by_override is None or path == () else by_override
         label = f"{dotted(path)}: " if path else ""
         texts.append(f"{place}: {label}{message}")
     unique = list(dict.fromkeys(texts))
-    return InputError(unique[0] if len(unique) == 1 else _listing(f"{document.origin}: {len(unique)} mistakes", unique))
+    unnamed = [text for text in changed.values() if not any(text in line for line in unique)]
+    with_ = f" (with {', '.join(unnamed)})" if unnamed else ""
+    title = f"{document.origin}: {len(unique)} mistakes{with_}"
+    return InputError(unique[0] + with_ if len(unique) == 1 else _listing(title, unique))
 
 
 def _listing(title: str, texts: list[str]) -> str:

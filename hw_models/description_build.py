@@ -31,7 +31,9 @@ class _Builder:
         self.table: EnergyTable | None = None
         if tree.energy.table is not None:
             name = tree.energy.table
-            self.table = self.part(("energy", "table"), lambda: load_energy_table(name))
+            table = self.part(("energy", "table"), lambda: load_energy_table(name))
+            if table is not None and self.part(("energy", "node"), lambda: bool(table.scale(45, self.node_nm))):
+                self.table = table
 
     def part(self, path: YamlPath, make: Callable[[], T]) -> T | None:
         """Return `make()`, or None with the mistake noted at `path`."""
@@ -203,12 +205,8 @@ class _Builder:
                 self.mistakes.append(((key,), f"{key} has the name '{max(names, key=names.count)}' twice; rename one"))
             if len(items) > 1:
                 listed = ", ".join(names)
-                self.mistakes.append(
-                    (
-                        (key, 1),
-                        f"{len(items)} {what} ({listed}), one is simulated, more are not simulated yet; keep one",
-                    )
-                )
+                text = f"{len(items)} {what} ({listed}), bound is 1, more are not simulated yet; keep one"
+                self.mistakes.append(((key, 1), text))
 
 
 def build(tree: AcceleratorNode, sources: tuple[tuple[str, str], ...]) -> tuple[Accelerator | None, list[Mistake]]:

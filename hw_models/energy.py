@@ -96,8 +96,8 @@ class EnergyTable:
                 return row
         keys = [row.key for row in self.rows]
         raise InputError(
-            f"energy table '{self.name}': has no figure '{key}'{nearest(key, keys)}; give the value and its source in "
-            f"the description, or set energy.allow_default"
+            f"energy table '{self.name}': has no figure '{key}'; give the value and its source in the description, or "
+            f"set energy.allow_default{nearest(key, keys)}"
         )
 
     def scale(self, from_nm: int, to_nm: int) -> Fraction:

@@ -143,8 +143,8 @@ def report_notes(config: ScaleSimConfig, topology: ScaleSimTopology) -> tuple[st
 def _row(config: ScaleSimConfig, layer: ScaleSimLayer) -> dict[str, Any]:
     if config.sparse and layer.ratio[0] != layer.ratio[1]:
         raise InputError(
-            f"layer '{layer.name}' (line {layer.line}): sparsity is {layer.ratio[0]}:{layer.ratio[1]} under SparsitySupport, "
-            f"only 1:1 is counted, other folds depend on drawn indices; set SparsitySupport : false or write 1:1"
+            f"layer '{layer.name}' (line {layer.line}): sparsity is {layer.ratio[0]}:{layer.ratio[1]}, bound is 1:1 "
+            f"under SparsitySupport, whose folds depend on drawn indices; set SparsitySupport : false or write 1:1"
         )
     c = count(config.dataflow, config.rows, config.cols, layer.m, layer.k, layer.n)
     return {
