@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from workloads.errors import InputError
 from workloads.network import Network
@@ -49,11 +50,13 @@ def load_onnx(path: str | Path, dims: Mapping[str, int] | None = None, limits: L
     return ImportReport(Network.from_json(document["network"]), check)
 
 
-def _document(path: str | Path, dims: Mapping[str, int] | None, limits: Limits | None) -> dict[str, object]:
+def _document(path: str | Path, dims: Mapping[str, int] | None, limits: Limits | None) -> dict[str, Any]:
     place = Path(path)
     if not place.exists():
         raise InputError(f"model '{place}': no such file; check the path")
     for name, size in (dims or {}).items():
         if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size < 1 << 31:
-            raise InputError(f"model '{place.name}': --dim {name}={size}: bound is 1..{(1 << 31) - 1}; give a positive integer")
+            raise InputError(
+                f"model '{place.name}': --dim {name}={size}: bound is 1..{(1 << 31) - 1}; give a positive integer"
+            )
     return run_child(place, dims or {}, limits or Limits())

@@ -1,6 +1,7 @@
-"""The process that opens a model: sets its own limits, then reads, checks, folds and lowers, and writes one JSON document.
+"""The process that opens a model: bounds itself, then reads, checks, folds, lowers and writes one JSON document.
 
-Run as ``python -m workloads.onnx_import.child`` with a JSON request on standard input. It imports onnx; its parent does not.
+Run as ``python -m workloads.onnx_import.child`` with a JSON request on standard input. It imports onnx; its parent
+does not.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
                 raise InputError(f"model '{path.name}': is not a regular file; give the path of an .onnx file")
             if status.st_size > int(request["file_bytes"]):
                 raise InputError(
-                    f"model '{path.name}': {status.st_size} bytes, bound is {request['file_bytes']}; export it without weights"
+                    f"model '{path.name}': {status.st_size} bytes, bound is {request['file_bytes']}; "
+                    "export it without weights"
                 )
             if status.st_size == 0:
                 raise InputError(f"model '{path.name}': the file is empty; export it again")

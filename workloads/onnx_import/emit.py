@@ -9,14 +9,13 @@ from onnx import TensorProto
 from workloads.builder_core import BuilderCore
 from workloads.data_layers import DataLayer
 from workloads.formats import Format, Int, parse_format
-from workloads.layer import Layer
+from workloads.layer import Layer, ShapedLayer
 from workloads.onnx_import.fuse import Plan
 from workloads.onnx_import.graph import Node
 from workloads.onnx_import.shape_rules import Refusal
 from workloads.tensor import Shape
-from workloads.vector_layers import ShapedLayer
 
-_FORMATS = {
+_FORMATS: dict[int, str] = {
     TensorProto.INT8: "int8",
     TensorProto.UINT8: "uint8",
     TensorProto.INT16: "int16",
@@ -90,7 +89,9 @@ class Emitter(BuilderCore):
     def put(self, layer: Layer, formats: Sequence[Format] | None = None) -> str:
         """Add a layer for the current node and return its first output."""
         assert self.node is not None
-        given = formats or [self.format_of(o) if o in self.view.inferred.values else self.activation for o in layer.outputs]
+        given = formats or [
+            self.format_of(o) if o in self.view.inferred.values else self.activation for o in layer.outputs
+        ]
         made = self.add_layer(layer, given)
         self.layers_of.setdefault(self.node.label, []).append(layer)
         return made[0]

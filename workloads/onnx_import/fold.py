@@ -1,7 +1,7 @@
 """A bounded evaluator for constants: the arithmetic that exporters write around shapes, axes and scales.
 
-Only operators of this table, only where every input's values are known, and only where the result has at most `MAX_VALUES`
-elements by its shape rule: nothing large is ever computed, whatever a model asks for.
+Only operators of this table, only where every input's values are known, and only where the result has at most
+`MAX_VALUES` elements by its shape rule: nothing large is ever computed, whatever a model asks for.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import numpy as np
 import onnx
 
 from workloads.onnx_import.graph import Array, Node, Value
-from workloads.onnx_import.shape_rules import REDUCTIONS, reduced_axes
+from workloads.onnx_import.shape_rules import reduced_axes
 from workloads.onnx_import.shape_rules_data import slice_ranges
 
 Fold = Callable[[Node, Sequence[Any], Sequence[Value | None], tuple[int, ...]], Any]
 
 
 def _erf(a: Array) -> Array:
-    return np.vectorize(math.erf, otypes=[np.float64])(a)
+    return np.asarray(np.vectorize(math.erf, otypes=[np.float64])(a))
 
 
 UNARY: dict[str, Callable[[Any], Any]] = {
@@ -93,14 +93,24 @@ _CALLS: dict[str, Fold] = {
     "Clip": lambda n, a, v, s: np.clip(a[0], *(a[1:3] if len(a) > 2 else (a[1], None))),
     "CumSum": lambda n, a, v, s: np.cumsum(a[0], int(a[1].reshape(()))),
     **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze"), lambda n, a, v, s: a[0].reshape(s)),
-    **{name: (lambda n, a, v, s, f=f: f(a[0])) for name, f in UNARY.items()},
-    **{name: (lambda n, a, v, s, f=f: f(a[0], a[1])) for name, f in BINARY.items()},
-    **{
-        name: (lambda n, a, v, s, f=f: f(a[0], axis=reduced_axes(n, v), keepdims=bool(n.i("keepdims", 1))))
-        for name, f in _REDUCERS.items()
-        if name in REDUCTIONS
-    },
 }
+
+
+def _call_one(function: Callable[[Any], Any]) -> Fold:
+    return lambda n, a, v, s: function(a[0])
+
+
+def _call_two(function: Callable[[Any, Any], Any]) -> Fold:
+    return lambda n, a, v, s: function(a[0], a[1])
+
+
+def _call_reducer(function: Callable[..., Any]) -> Fold:
+    return lambda n, a, v, s: function(a[0], axis=reduced_axes(n, v), keepdims=bool(n.i("keepdims", 1)))
+
+
+_CALLS.update({name: _call_one(function) for name, function in UNARY.items()})
+_CALLS.update({name: _call_two(function) for name, function in BINARY.items()})
+_CALLS.update({name: _call_reducer(function) for name, function in _REDUCERS.items()})
 
 
 def _slice(start: int, stop: int, step: int) -> slice:

@@ -1,4 +1,4 @@
-"""What disappears into a neighbour: batch norm and bias into a product, scalar factors into scales, K's transposition."""
+"""What disappears into a neighbour: batch norm, bias and padding into a product, scalar factors into scales."""
 
 from __future__ import annotations
 
@@ -172,7 +172,12 @@ def _zero_padding(made: Plan) -> None:
         if node.op != "Pad" or node.domain or node.s("mode", "constant") != "constant":
             continue
         user = view.only_user(node.outputs[0])
-        if user is None or user.op not in ("Conv", "ConvInteger") or user.domain or user.s("auto_pad", "NOTSET") != "NOTSET":
+        if (
+            user is None
+            or user.op not in ("Conv", "ConvInteger")
+            or user.domain
+            or user.s("auto_pad", "NOTSET") != "NOTSET"
+        ):
             continue
         if view.root(user.inputs[0]) != node.outputs[0] or not _pads_with_zero(node, view):
             continue

@@ -1,4 +1,4 @@
-"""The graph of a model as plain Python objects, structurally checked: names, order, cycles, dimensions, data references."""
+"""The graph of a model as plain Python objects, checked: names, order, cycles, dimensions, data references."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from workloads.tensor import MAX_ELEMENTS
 
 MIN_OPSET = 11
 MAX_VALUES = 4096
-"""Bound on the elements of a constant whose values are kept: it may be a shape; anything larger is known by shape only."""
+"""Bound on the elements of a constant whose values are kept (it may be a shape); more are known by shape only."""
 MAX_RANK = 16
 MAX_DIM = (1 << 31) - 1
 
@@ -122,6 +122,7 @@ def read_graph(serialised: bytes, path: Path, dims: Mapping[str, int], max_nodes
         raise InputError(
             f"model '{name}': {len(model.graph.node)} nodes, bound is {max_nodes}; split the model or raise max_nodes"
         )
+    _check_text(model.graph, name)
     opset = _opset(model, name)
     if model.functions:
         model = _inline(model, name)
@@ -150,6 +151,22 @@ def read_graph(serialised: bytes, path: Path, dims: Mapping[str, int], max_nodes
     return Graph(name, opset, nodes, constants, inputs, outputs, declared)
 
 
+def _check_text(graph: onnx.GraphProto, name: str) -> None:
+    """Refuse names that are not UTF-8: the protobuf reader hands those over as bytes."""
+    infos = [*graph.input, *graph.output, *graph.value_info]
+    texts = [
+        t
+        for n in graph.node
+        for t in (n.name, n.op_type, n.domain, *n.input, *n.output, *(a.name for a in n.attribute))
+    ]
+    texts += [t.name for t in (*graph.initializer, *infos)]
+    texts += [d.dim_param for i in infos for d in i.type.tensor_type.shape.dim]
+    texts += [e.value for t in graph.initializer for e in t.external_data]
+    bad = next((t for t in texts if not isinstance(t, str)), None)
+    if bad is not None:
+        raise InputError(f"model '{name}': the name {bytes(bad)!r} is not UTF-8; the file is damaged, export it again")
+
+
 def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:160]
 
@@ -158,7 +175,9 @@ def _opset(model: onnx.ModelProto, name: str) -> int:
     newest = onnx.defs.onnx_opset_version()
     versions = [o.version for o in model.opset_import if o.domain in ("", "ai.onnx")]
     if len(versions) != 1:
-        raise InputError(f"model '{name}': {len(versions)} versions of the standard operator set named, need 1; export it again")
+        raise InputError(
+            f"model '{name}': {len(versions)} versions of the standard operator set named, need 1; export it again"
+        )
     if not MIN_OPSET <= versions[0] <= newest:
         raise InputError(
             f"model '{name}': opset {versions[0]}, bound is {MIN_OPSET}..{newest}; export with an opset in that range"
@@ -173,7 +192,9 @@ def _inline(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
     try:
         return inliner.inline_local_functions(model)
     except Exception as error:
-        raise InputError(f"model '{name}': its local functions cannot be expanded ({_first_line(error)}); inline them") from None
+        raise InputError(
+            f"model '{name}': its local functions cannot be expanded ({_first_line(error)}); inline them"
+        ) from None
 
 
 def check_dims(shape: tuple[int, ...], subject: str) -> tuple[int, ...]:
@@ -199,16 +220,19 @@ def constant_of(tensor: TensorProto, subject: str, folder: Path) -> Value:
         _check_external(tensor, subject, folder)
         return Value(tensor.data_type, shape, True)
     stored = any(
-        len(getattr(tensor, f)) for f in ("raw_data", "float_data", "int32_data", "int64_data", "double_data", "uint64_data")
+        len(getattr(tensor, f))
+        for f in ("raw_data", "float_data", "int32_data", "int64_data", "double_data", "uint64_data")
     )
-    if not stored and prod(shape):
+    if not stored and 0 not in shape:
         return Value(tensor.data_type, shape, True)  # weightless: shape only
     if prod(shape) > MAX_VALUES:
         return Value(tensor.data_type, shape, True)
     try:
         data = np.asarray(numpy_helper.to_array(tensor))
     except Exception as error:
-        raise InputError(f"{subject}: its data does not fit shape {shape} ({_first_line(error)}); export it again") from None
+        raise InputError(
+            f"{subject}: its data does not fit shape {shape} ({_first_line(error)}); export it again"
+        ) from None
     if data.dtype.kind not in "fiub":
         data = data.astype(np.float32)  # bfloat16, float8 and 4-bit types that numpy has no arithmetic for
     return Value(tensor.data_type, shape, True, data)
@@ -339,7 +363,8 @@ def _ordered(nodes: list[Node], known: set[str], name: str) -> tuple[Node, ...]:
                 continue
             if out in maker or out in known:
                 raise InputError(
-                    f"model '{name}': node '{node.label}' ({node.kind}): tensor '{out}' is made twice; names must be unique"
+                    f"model '{name}': node '{node.label}' ({node.kind}): tensor '{out}' is made twice; "
+                    "names must be unique"
                 )
             maker[out] = index
     waiting: list[int] = []

@@ -113,7 +113,9 @@ def _outputs(graph: Graph, node: Node, known: Inferred) -> list[Value | None]:
     ins = [known.values.get(name) if name else None for name in node.inputs]
     for name, value in zip(node.inputs, ins, strict=True):
         if name and value is None:
-            reason = f"the shape of its input '{name}' is unknown, because it is made by or behind an operator not taken"
+            reason = (
+                f"the shape of its input '{name}' is unknown, because it is made by or behind an operator not taken"
+            )
             raise Refusal(reason, known.lost[name].host if name in known.lost else False)
     results = RULES[node.op](node, ins, graph.opset)
     made: list[Value | None] = []
@@ -157,5 +159,7 @@ def refuse_operator(node: Node) -> None:
         onnx.defs.get_schema(node.op)
     except onnx.defs.SchemaError:
         raise Refusal(f"no standard operator has this name{nearest(node.op, RULES)}") from None
-    kind = "sequence and string operators" if node.op.startswith(("Sequence", "String", "Optional")) else "this operator"
+    kind = (
+        "sequence and string operators" if node.op.startswith(("Sequence", "String", "Optional")) else "this operator"
+    )
     raise Refusal(f"{kind} cannot run on the array or the vector unit", host=True)

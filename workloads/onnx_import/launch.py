@@ -52,7 +52,8 @@ def run_child(path: Path, dims: Mapping[str, int], limits: Limits) -> dict[str, 
         answer, diagnostics = _converse(child, request.encode(), limits.seconds)
     except TimeoutError:
         raise InputError(
-            f"model '{path.name}': import did not finish in {limits.seconds:g} s, the bound; split the model or raise seconds"
+            f"model '{path.name}': import did not finish in {limits.seconds:g} s, the bound; "
+            "split the model or raise seconds"
         ) from None
     finally:
         child.kill()
@@ -65,7 +66,8 @@ def run_child(path: Path, dims: Mapping[str, int], limits: Limits) -> dict[str, 
 
 def _converse(child: subprocess.Popen[bytes], request: bytes, seconds: float) -> tuple[bytes, bytes]:
     """Send the request and return (answer, diagnostics), both bounded."""
-    assert child.stdin and child.stdout and child.stderr
+    if child.stdin is None or child.stdout is None or child.stderr is None:
+        raise InternalError("the import process has no pipes; report this as a bug")
     try:
         child.stdin.write(request)
         child.stdin.close()

@@ -31,10 +31,23 @@ def _table() -> dict[str, Lowering]:
     table |= dict.fromkeys((*lower_vector.UNARY, "Gelu", "Clip", "Not"), lower_vector.lower_unary)
     table |= dict.fromkeys(lower_vector.BINARY, lower_vector.lower_binary)
     table |= dict.fromkeys(lower_vector.REDUCE, lower_vector.lower_reduce)
-    norms = ("LayerNormalization", "RMSNormalization", "GroupNormalization", "InstanceNormalization", "BatchNormalization")
+    norms = (
+        "LayerNormalization",
+        "RMSNormalization",
+        "GroupNormalization",
+        "InstanceNormalization",
+        "BatchNormalization",
+    )
     table |= dict.fromkeys(norms, lower_vector.lower_norm)
     table |= dict.fromkeys(("Softmax", "LogSoftmax", "QLinearSoftmax"), lower_vector.lower_softmax)
-    pools = ("MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "QLinearAveragePool", "QLinearGlobalAveragePool")
+    pools = (
+        "MaxPool",
+        "AveragePool",
+        "GlobalAveragePool",
+        "GlobalMaxPool",
+        "QLinearAveragePool",
+        "QLinearGlobalAveragePool",
+    )
     table |= dict.fromkeys(pools, lower_vector.lower_pool)
     table |= {"Mish": lower_vector.lower_mish, "PRelu": lower_vector.lower_prelu}
     table |= {"ReduceSumSquare": lower_vector.lower_sum_square, "Resize": lower_vector.lower_resize}
@@ -98,7 +111,9 @@ def _lower(emitter: Emitter, node: Node) -> None:
     for name in node.inputs:
         if name and not view.constant(name) and match is None and not _exists(emitter, name):
             lost = view.inferred.lost.get(view.root(name))
-            raise Refusal(f"its input '{name}' is made behind an operator that is not taken", lost.host if lost else False)
+            raise Refusal(
+                f"its input '{name}' is made behind an operator that is not taken", lost.host if lost else False
+            )
     if match is not None:
         lower_vector.lower_match(emitter, match)
         return
@@ -132,7 +147,7 @@ def _lose(inferred: Inferred, emitter: Emitter, node: Node, refusal: Refusal) ->
 
 
 def _problem(graph: Graph, inferred: Inferred, emitter: Emitter) -> str:
-    """Return why the graph cannot be simulated, or nothing. Host work before the first or behind the last layer is allowed."""
+    """Return why the graph cannot be simulated, or nothing; host work before and behind all layers is allowed."""
     bad = [n for n in graph.nodes if n.label in inferred.refusals and not inferred.refusals[n.label].host]
     bad = bad or _host_between(graph, inferred, emitter)
     if not bad:
@@ -186,9 +201,13 @@ def _notes(emitter: Emitter, graph: Graph) -> tuple[str, ...]:
     view = emitter.view
     notes = []
     if view.formats or any(n.op.startswith("QLinear") for n in graph.nodes):
-        notes.append("quantised model: tensors have the number formats of its quantisation; others are int8, sums int32")
+        notes.append(
+            "quantised model: tensors have the number formats of its quantisation; others are int8, sums int32"
+        )
     elif any(n.op.endswith("Integer") for n in graph.nodes):
-        notes.append("integer model: products take the formats of the graph; everything between them is int8, sums int32")
+        notes.append(
+            "integer model: products take the formats of the graph; everything between them is int8, sums int32"
+        )
     else:
         notes.append("float model: simulated as int8 data and weights, int32 biases and sums; nothing was calibrated")
     missing = sum(v.data is None and v.elements <= 64 for v in graph.constants.values())
@@ -210,7 +229,9 @@ def _report(emitter: Emitter, node: Node, attention: bool) -> NodeReport:
     refusal = view.inferred.refusals.get(node.label)
     if refusal is not None:
         placement: Placement = "host" if refusal.host else "refused"
-        return NodeReport(node.label, node.kind, placement, refusal.reason, _refused_macs(node, view), _bytes(node, view))
+        return NodeReport(
+            node.label, node.kind, placement, refusal.reason, _refused_macs(node, view), _bytes(node, view)
+        )
     layers = emitter.layers_of.get(node.label, [])
     if not layers:
         return NodeReport(node.label, node.kind, "folded", view.folded.get(node.label, "costs nothing"), 0, 0)

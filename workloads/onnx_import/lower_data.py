@@ -85,7 +85,9 @@ def lower_gather(e: Emitter, node: Node) -> None:
                 e.make(Reshape, "reshape", [part], node.outputs[0], out_shape=out)
             return
     if axis != 0:
-        raise e.refuse(f"a gather along axis {axis} with these indices is not supported; gather along axis 0", host=True)
+        raise e.refuse(
+            f"a gather along axis {axis} with these indices is not supported; gather along axis 0", host=True
+        )
     e.make(Gather, "gather", [x, e.operand(node.inputs[1])], node.outputs[0])
 
 
@@ -131,7 +133,13 @@ def lower_pad(e: Emitter, node: Node) -> None:
         stops = tuple(s - max(-a, 0) for s, a in zip(e.shape(x), after, strict=True))
         grown = any(p > 0 for p in (*before, *after))
         x = e.make(
-            Slice, "slice", [x], None if grown else node.outputs[0], starts=starts, stops=stops, steps=(1,) * len(starts)
+            Slice,
+            "slice",
+            [x],
+            None if grown else node.outputs[0],
+            starts=starts,
+            stops=stops,
+            steps=(1,) * len(starts),
         )
         if not grown:
             return

@@ -151,13 +151,15 @@ def _align(e: Emitter, a: str, weight: str) -> tuple[str, str]:
             a = e.make(Expand, "expand", [a], out_shape=(*lead, *e.shape(a)[-2:]))
     if prod(lead_b) != prod(lead):
         if len(lead_b) < len(lead):
-            weight = e.make(Reshape, "reshape", [weight], out_shape=((1,) * (len(lead) - len(lead_b)) + e.shape(weight)))
+            weight = e.make(
+                Reshape, "reshape", [weight], out_shape=((1,) * (len(lead) - len(lead_b)) + e.shape(weight))
+            )
         weight = e.make(Expand, "expand", [weight], out_shape=(*lead, *e.shape(weight)[-2:]))
     return a, weight
 
 
 def lower_attention(e: Emitter, node: Node) -> None:
-    """Lower the attention operator: scores, softmax, context; queries that share a key head become rows of one product."""
+    """Lower the attention operator; queries that share a key head become rows of one product."""
     q, k, v = (e.operand(node.inputs[i]) for i in range(3))
     flat = len(e.shape(q)) == 3
     if flat:

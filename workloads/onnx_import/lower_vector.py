@@ -99,7 +99,8 @@ def lower_norm(e: Emitter, node: Node) -> None:
     """Lower a normalisation operator."""
     x = e.operand(node.inputs[0])
     given = [i for i in node.inputs[1:3] if i]
-    scale, bias = (given + [None, None])[:2] if given else (None, None)
+    scale = given[0] if given else None
+    bias = given[1] if len(given) > 1 else None
     out = node.outputs[0]
     if node.op in ("LayerNormalization", "RMSNormalization"):
         if len([o for o in node.outputs if o]) > 1:

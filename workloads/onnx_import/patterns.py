@@ -134,9 +134,13 @@ def _trailing(node: Node, view: View) -> int | None:
 def _member(node: Node, view: View) -> bool:
     """Tell whether a node may be inside a region: one known function, its constants scalar."""
     known = node.op in UNARY or node.op in _ARITHMETIC or node.op in _SIGNS
-    return known and not node.domain and all(
-        not i or not view.constant(i) or view.value(i).elements == 1 or (node.op == "ReduceMean" and k == 1)
-        for k, i in enumerate(node.inputs)
+    return (
+        known
+        and not node.domain
+        and all(
+            not i or not view.constant(i) or view.value(i).elements == 1 or (node.op == "ReduceMean" and k == 1)
+            for k, i in enumerate(node.inputs)
+        )
     )
 
 

@@ -130,8 +130,7 @@ class CheckReport:
             "bytes": self.bytes,
             "parameters": self.parameters,
             "shares": {
-                place: {what: self.share(place, what) for what in ("nodes", "macs", "bytes")}  # type: ignore[arg-type]
-                for place in PLACEMENTS
+                place: {what: self.share(place, what) for what in ("nodes", "macs", "bytes")} for place in PLACEMENTS
             },
             "nodes": [{f.name: getattr(node, f.name) for f in fields(node)} for node in self.nodes],
             "notes": list(self.notes),

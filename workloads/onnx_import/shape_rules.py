@@ -89,13 +89,66 @@ def axes_input(node: Node, ins: Inputs, position: int) -> tuple[int, ...] | None
 
 # --- element-wise -----------------------------------------------------------------------------------------------------
 
-SAME_SHAPE = (
-    "Relu LeakyRelu Elu Selu Celu Sigmoid HardSigmoid HardSwish Tanh Softplus Softsign Gelu FastGelu Mish Swish ThresholdedRelu "
-    "Erf Exp Log Sqrt Reciprocal Neg Abs Floor Ceil Round Sign Not Clip Identity Dropout Softmax LogSoftmax Hardmax "
-    "LayerNormalization BatchNormalization InstanceNormalization GroupNormalization RMSNormalization LpNormalization LRN "
-    "MeanVarianceNormalization Sin Cos Tan Asin Acos Atan Sinh Cosh CumSum Trilu QLinearSigmoid QLinearLeakyRelu "
-    "QLinearSoftmax RotaryEmbedding ScatterND ScatterElements"
-).split()
+SAME_SHAPE = [
+    "Relu",
+    "LeakyRelu",
+    "Elu",
+    "Selu",
+    "Celu",
+    "Sigmoid",
+    "HardSigmoid",
+    "HardSwish",
+    "Tanh",
+    "Softplus",
+    "Softsign",
+    "Gelu",
+    "FastGelu",
+    "Mish",
+    "Swish",
+    "ThresholdedRelu",
+    "Erf",
+    "Exp",
+    "Log",
+    "Sqrt",
+    "Reciprocal",
+    "Neg",
+    "Abs",
+    "Floor",
+    "Ceil",
+    "Round",
+    "Sign",
+    "Not",
+    "Clip",
+    "Identity",
+    "Dropout",
+    "Softmax",
+    "LogSoftmax",
+    "Hardmax",
+    "LayerNormalization",
+    "BatchNormalization",
+    "InstanceNormalization",
+    "GroupNormalization",
+    "RMSNormalization",
+    "LpNormalization",
+    "LRN",
+    "MeanVarianceNormalization",
+    "Sin",
+    "Cos",
+    "Tan",
+    "Asin",
+    "Acos",
+    "Atan",
+    "Sinh",
+    "Cosh",
+    "CumSum",
+    "Trilu",
+    "QLinearSigmoid",
+    "QLinearLeakyRelu",
+    "QLinearSoftmax",
+    "RotaryEmbedding",
+    "ScatterND",
+    "ScatterElements",
+]
 
 
 @rule(*SAME_SHAPE)
@@ -171,7 +224,9 @@ def _qlinear_binary(node: Node, ins: Inputs, opset: int) -> list[Result]:
 
 # --- reductions -------------------------------------------------------------------------------------------------------
 
-REDUCTIONS = "ReduceMean ReduceSum ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceLogSumExp ReduceLogSum ReduceSumSquare"
+REDUCTIONS = (
+    "ReduceMean ReduceSum ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceLogSumExp ReduceLogSum ReduceSumSquare"
+)
 
 
 def reduced_axes(node: Node, ins: Inputs) -> tuple[int, ...]:
@@ -206,7 +261,9 @@ def _gemm(node: Node, ins: Inputs, opset: int) -> list[Result]:
     m, k = a.shape[::-1] if node.i("transA", 0) else a.shape
     k2, n = b.shape[::-1] if node.i("transB", 0) else b.shape
     if k != k2:
-        raise NodeError(f"operands have shapes {a.shape} and {b.shape}: the reduction is {k} and {k2}; correct the model")
+        raise NodeError(
+            f"operands have shapes {a.shape} and {b.shape}: the reduction is {k} and {k2}; correct the model"
+        )
     return [(a.dtype, (m, n))]
 
 
@@ -244,5 +301,7 @@ def _attention(node: Node, ins: Inputs, opset: int) -> list[Result]:
         return [(q.dtype, (*q.shape[:3], v.shape[3]))]
     heads, kv_heads = node.i("q_num_heads", 0), node.i("kv_num_heads", 0)
     if heads < 1 or kv_heads < 1 or v.shape[2] % kv_heads:
-        raise NodeError(f"q_num_heads is {heads}, kv_num_heads {kv_heads}; both must divide the width, correct the model")
+        raise NodeError(
+            f"q_num_heads is {heads}, kv_num_heads {kv_heads}; both must divide the width, correct the model"
+        )
     return [(q.dtype, (q.shape[0], q.shape[1], v.shape[2] // kv_heads * heads))]

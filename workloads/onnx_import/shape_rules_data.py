@@ -147,7 +147,9 @@ def _concat(node: Node, ins: Inputs, opset: int) -> list[Result]:
     first = parts[0].shape
     axis = axis_of(node.i("axis", 0), len(first))
     for part in parts:
-        if len(part.shape) != len(first) or any(i != axis and a != b for i, (a, b) in enumerate(zip(part.shape, first, strict=True))):
+        if len(part.shape) != len(first) or any(
+            i != axis and a != b for i, (a, b) in enumerate(zip(part.shape, first, strict=True))
+        ):
             raise NodeError(f"shapes {[p.shape for p in parts]} differ outside axis {axis}; correct the model")
     return [(parts[0].dtype, (*first[:axis], sum(p.shape[axis] for p in parts), *first[axis + 1 :]))]
 
@@ -163,7 +165,9 @@ def _split(node: Node, ins: Inputs, opset: int) -> list[Result]:
         part = -(-x.shape[axis] // count)
         sizes = (*(part,) * (count - 1), x.shape[axis] - part * (count - 1))
     if len(sizes) != len(node.outputs) or sum(sizes) != x.shape[axis] or any(s < 0 for s in sizes):
-        raise NodeError(f"parts {sizes} of axis {axis} with size {x.shape[axis]} for {len(node.outputs)} outputs; correct it")
+        raise NodeError(
+            f"parts {sizes} of axis {axis} with size {x.shape[axis]} for {len(node.outputs)} outputs; correct it"
+        )
     return [(x.dtype, (*x.shape[:axis], s, *x.shape[axis + 1 :])) for s in sizes]
 
 
@@ -176,7 +180,9 @@ def slice_ranges(node: Node, ins: Inputs) -> list[tuple[int, int, int]]:
     axes = integers(axes_in, "the slice axes") if axes_in is not None else tuple(range(len(starts)))
     steps = integers(steps_in, "the slice steps") if steps_in is not None else (1,) * len(starts)
     if not len(starts) == len(stops) == len(axes) == len(steps):
-        raise NodeError(f"{len(starts)} starts, {len(stops)} stops, {len(axes)} axes, {len(steps)} steps; correct the model")
+        raise NodeError(
+            f"{len(starts)} starts, {len(stops)} stops, {len(axes)} axes, {len(steps)} steps; correct the model"
+        )
     ranges = [(0, size, 1) for size in x.shape]
     for start, stop, axis, step in zip(starts, stops, axes, steps, strict=True):
         if step == 0:

@@ -9,7 +9,17 @@ import numpy as np
 from onnx import TensorProto
 
 from workloads.onnx_import.graph import Node
-from workloads.onnx_import.shape_rules import Inputs, NodeError, Refusal, Result, axis_of, integers, need, optional, rule
+from workloads.onnx_import.shape_rules import (
+    Inputs,
+    NodeError,
+    Refusal,
+    Result,
+    axis_of,
+    integers,
+    need,
+    optional,
+    rule,
+)
 from workloads.window import window_output
 
 CONV_OPERANDS = {"Conv": (0, 1), "ConvInteger": (0, 1), "ConvTranspose": (0, 1), "QLinearConv": (0, 3)}
@@ -30,7 +40,9 @@ class Geometry:
 def _per_axis(node: Node, name: str, rank: int, default: int, least: int) -> tuple[int, ...]:
     values = node.ints(name) or (default,) * rank
     if len(values) != rank or any(not least <= v < _PARAMETER_BOUND for v in values):
-        raise NodeError(f"{name} is {values}, needs {rank} values of {least}..{_PARAMETER_BOUND - 1}; correct the model")
+        raise NodeError(
+            f"{name} is {values}, needs {rank} values of {least}..{_PARAMETER_BOUND - 1}; correct the model"
+        )
     return values
 
 
@@ -82,8 +94,8 @@ def geometry(
             made = up - 1 if (up - 1) * strides[i] >= size + before else up
         if made < 1:
             raise NodeError(
-                f"kernel {kernel[i]} (dilation {dilations[i]}) does not fit input {size} with padding ({before}, {after}); "
-                "correct the model"
+                f"kernel {kernel[i]} (dilation {dilations[i]}) does not fit input {size} with padding "
+                f"({before}, {after}); correct the model"
             )
         out.append(made)
     return Geometry(kernel, strides, dilations, tuple(pads), tuple(out))
@@ -155,7 +167,12 @@ def _resize(node: Node, ins: Inputs, opset: int) -> list[Result]:
         if scales.data is None:
             raise Refusal("the scales input must be known before run time; export with fixed shapes")
         factors = np.asarray(scales.data, dtype=np.float64).reshape(-1)
-        if len(factors) != len(axes) or not np.all(np.isfinite(factors)) or np.any(factors <= 0) or np.any(factors > 2**20):
+        if (
+            len(factors) != len(axes)
+            or not np.all(np.isfinite(factors))
+            or np.any(factors <= 0)
+            or np.any(factors > 2**20)
+        ):
             raise NodeError(f"scales are {factors.tolist()} for {len(axes)} axes; give positive factors, one per axis")
         targets = tuple(floor(float(np.float32(f)) * shape[a]) for a, f in zip(axes, factors, strict=True))
     else:

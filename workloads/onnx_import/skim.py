@@ -1,4 +1,4 @@
-"""Read an ONNX file without its weights: a walk over the protobuf wire format that copies the graph and skips tensor data.
+"""Read an ONNX file without its weights: a walk over the wire format that copies the graph and skips tensor data.
 
 Only shapes matter to a simulator, so a file of gigabytes costs a few megabytes of memory, and no reference to external
 data is ever followed. The result is a smaller, valid ModelProto. Field numbers: onnx.proto (ONNX project).
@@ -49,7 +49,8 @@ class Skimmer:
     def bad(self, position: int, problem: str) -> InputError:
         """Return the error for a damaged file."""
         return InputError(
-            f"model '{self.path}': byte {position}: {problem}; the file is truncated or is not an ONNX model, export it again"
+            f"model '{self.path}': byte {position}: {problem}; the file is truncated or is not an ONNX model, "
+            "export it again"
         )
 
     def varint(self, position: int, end: int) -> tuple[int, int]:

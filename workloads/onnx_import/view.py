@@ -129,7 +129,7 @@ class View:
     def weight_root(self, name: str) -> tuple[str, bool]:
         """Return the initializer behind a constant and whether it is transposed (two axes swapped) on the way.
 
-        Follows copies, casts, dequantisation and a transposition of a matrix, so that a table used twice stays one tensor.
+        Follows copies, casts, dequantisation and a transposition of a matrix: a table used twice stays one tensor.
         """
         makers = self._constant_makers
         swapped = False
@@ -145,7 +145,9 @@ class View:
 
     @cached_property
     def _constant_makers(self) -> dict[str, Node]:
-        return {out: node for node in self.graph.nodes for out in node.outputs if out and self.constant(out) and node.inputs}
+        return {
+            out: node for node in self.graph.nodes for out in node.outputs if out and self.constant(out) and node.inputs
+        }
 
 
 def _alive(graph: Graph) -> set[str]:

@@ -1,9 +1,10 @@
 """Export the small ONNX graphs of this folder from PyTorch and write what they must count to.
 
 Run with the versions of README.md: ``python make_graphs.py OUT_DIR``. Every model is plain torch code of this file, the
-exporters are `torch.onnx` (both the TorchScript-based and the dynamo-based one) and `onnxruntime.quantization`. Weights
-are random and then removed (see `strip_weights`). `expected.json` holds, per graph, the MACs that torch's own FLOP counter
-saw while the model ran and the parameters torch lists: the importer is tested against those, not against itself.
+exporters are `torch.onnx` (both the TorchScript-based and the dynamo-based one) and `onnxruntime.quantization`.
+Weights are random and then removed (see `strip_weights`). `expected.json` holds, per graph, the MACs that torch's own
+FLOP counter saw while the model ran and the parameters torch lists: the importer is tested against those, not against
+itself.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from models import (
     DenseTail,
     Encoder,
     LlamaBlock,
-    MobileNet,
     Mlp,
+    MobileNet,
     PlainAttention,
     Recurrent,
     ResNet,
@@ -89,7 +90,13 @@ def cases() -> Iterator[Case]:
     yield Case("sdpa_dynamo18", CausalSelfAttention(32, 4), sequence, 18, True)
     yield Case("sdpa_dynamo23", CausalSelfAttention(32, 4), sequence, 23, True)
     for opset, dynamo in ((14, False), (17, False), (18, True), (23, True)):
-        yield Case(f"llama_{'dynamo' if dynamo else 'ts'}{opset}", LlamaBlock(64, 4, 2, 96, 16), torch.randn(1, 16, 64), opset, dynamo)
+        yield Case(
+            f"llama_{'dynamo' if dynamo else 'ts'}{opset}",
+            LlamaBlock(64, 4, 2, 96, 16),
+            torch.randn(1, 16, 64),
+            opset,
+            dynamo,
+        )
     for opset, dynamo in ((11, False), (17, False), (18, True)):
         tag = f"{'dynamo' if dynamo else 'ts'}{opset}"
         yield Case(f"unet_{tag}", UNet(), image, opset, dynamo)
@@ -129,7 +136,9 @@ def export(case: Case, path: Path) -> None:
     if case.dynamo:
         if case.dynamic:
             options["dynamic_shapes"] = ({0: torch.export.Dim("batch", min=1, max=64)},)
-        torch.onnx.export(case.model, (case.example,), str(path), dynamo=True, external_data=False, verbose=False, **options)
+        torch.onnx.export(
+            case.model, (case.example,), str(path), dynamo=True, external_data=False, verbose=False, **options
+        )
         return
     if case.dynamic:
         options["dynamic_axes"] = {"x": {0: "batch"}, "y": {0: "batch"}}
@@ -216,7 +225,7 @@ def at_batch(case: Case) -> Tensor:
 
 
 def integer_matmul() -> onnx.ModelProto:
-    """Build the one graph no exporter here produces: ConvInteger and MatMulInteger by hand (24*8*8*8*27, 3*7*5 MACs)."""
+    """Build the one graph no exporter here produces: ConvInteger and MatMulInteger by hand."""
     nodes = [
         helper.make_node("ConvInteger", ["x", "w"], ["c"], "conv", kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
         helper.make_node("MatMulInteger", ["a", "b"], ["m"], "matmul"),
@@ -265,12 +274,13 @@ def main() -> None:
                 "norm_channels": norm_channels(case.model),
                 "opset": next(o.version for o in model.opset_import if o.domain == ""),
             }
-            print(case.name, expected[case.name], (arguments.out / raw.name).stat().st_size)
         torch.manual_seed(0)
         source = SmallConv().eval()
         randomise(source)
         float_path = Path(folder) / "float.onnx"
-        torch.onnx.export(source, (torch.randn(1, 3, 8, 8),), str(float_path), dynamo=False, opset_version=17, input_names=["x"])
+        torch.onnx.export(
+            source, (torch.randn(1, 3, 8, 8),), str(float_path), dynamo=False, opset_version=17, input_names=["x"]
+        )
         for style in ("qdq_u8", "qdq_s8", "qoperator", "dynamic"):
             if arguments.only not in f"quantised_{style}":
                 continue
@@ -285,9 +295,15 @@ def main() -> None:
                 "norm_channels": 0,
                 "opset": 17,
             }
-            print(path.stem, expected[path.stem])
     onnx.save(strip_weights(integer_matmul()), str(arguments.out / "integer_ops.onnx"))
-    expected["integer_ops"] = {"dims": {}, "macs": 24 * 64 * 27 + 105, "parameters": 24 * 27 + 35, "buffers": 0, "norm_channels": 0, "opset": 13}
+    expected["integer_ops"] = {
+        "dims": {},
+        "macs": 24 * 64 * 27 + 105,
+        "parameters": 24 * 27 + 35,
+        "buffers": 0,
+        "norm_channels": 0,
+        "opset": 13,
+    }
     if not arguments.only:
         text = json.dumps(dict(sorted(expected.items())), indent=1) + "\n"
         (arguments.out / "expected.json").write_text(text, encoding="utf-8")

@@ -112,9 +112,7 @@ class Encoder(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         x = self.embed(tokens) + self.position
-        for attention, n1, n2, up, down in zip(
-            self.attention, self.norm1, self.norm2, self.up, self.down, strict=True
-        ):
+        for attention, n1, n2, up, down in zip(self.attention, self.norm1, self.norm2, self.up, self.down, strict=True):
             y = n1(x)
             x = x + attention(y, y, y, need_weights=False)[0]
             x = x + down(F.gelu(up(n2(x)), approximate=self.gelu))
