@@ -303,3 +303,10 @@ class Accelerator:
     def __post_init__(self) -> None:
         if self.clock_mhz <= 0:
             raise InputError(f"accelerator '{self.name}': clock_mhz is {self.clock_mhz}, bound is > 0; correct it")
+        for pad in (self.core.input, self.core.weight):
+            if pad.write_bytes_per_cycle < self.dram.bytes_per_cycle:
+                raise InputError(
+                    f"scratchpad '{pad.name}' of core '{self.core.name}': its write port takes "
+                    f"{pad.write_bytes_per_cycle} bytes per cycle, channel '{self.dram.name}' delivers up to "
+                    f"{float(self.dram.bytes_per_cycle):g}; widen the port or lower the bandwidth"
+                )

@@ -49,12 +49,11 @@ def _reader(parse: Callable[[Any], Any]) -> BeforeValidator:
     return BeforeValidator(read)
 
 
-def _text(unit: Unit, what: str) -> WithJsonSchema:
+def _text(unit: Unit) -> WithJsonSchema:
     suffixes = "|".join(unit.scales)
     return WithJsonSchema(
         {
             "type": "string",
-            "description": f"{what}; units: {', '.join(unit.scales)}",
             "pattern": rf"^[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?\s*({suffixes})$",
             "examples": [unit.example],
         }
@@ -70,13 +69,13 @@ def _integer_format(value: object) -> Int:
     return form
 
 
-Bytes = Annotated[int, _reader(parse_bytes), _text(BYTES, "size")]
-PortWidth = Annotated[int, _reader(parse_port_bytes_per_cycle), _text(BYTES_PER_CYCLE, "port width")]
-Mhz = Annotated[Fraction, _reader(parse_frequency_mhz), _text(FREQUENCY_MHZ, "frequency")]
-Picojoules = Annotated[Fraction, _reader(parse_energy_pj), _text(ENERGY_PJ, "energy")]
-Nanometres = Annotated[int, _reader(parse_node_nm), _text(NODE_NM, "technology node")]
-Rate = Annotated[Bandwidth, _reader(parse_bandwidth), _text(BANDWIDTH, "bandwidth")]
-Delay = Annotated[Latency, _reader(parse_latency), _text(LATENCY, "latency")]
+Bytes = Annotated[int, _reader(parse_bytes), _text(BYTES)]
+PortWidth = Annotated[int, _reader(parse_port_bytes_per_cycle), _text(BYTES_PER_CYCLE)]
+Mhz = Annotated[Fraction, _reader(parse_frequency_mhz), _text(FREQUENCY_MHZ)]
+Picojoules = Annotated[Fraction, _reader(parse_energy_pj), _text(ENERGY_PJ)]
+Nanometres = Annotated[int, _reader(parse_node_nm), _text(NODE_NM)]
+Rate = Annotated[Bandwidth, _reader(parse_bandwidth), _text(BANDWIDTH)]
+Delay = Annotated[Latency, _reader(parse_latency), _text(LATENCY)]
 IntegerFormat = Annotated[
     Int,
     _reader(_integer_format),
@@ -91,69 +90,78 @@ class _Node(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
+def _key(text: str, **more: Any) -> Any:
+    """Return a field whose description goes to the JSON Schema and to docs/accelerators.md."""
+    return Field(description=text, **more)
+
+
 class ClockNode(_Node):
     """A clock domain. The first (and today only) one is the reference of every cycle count."""
 
-    name: Name
-    frequency: Mhz
+    name: Name = _key("name of the domain")
+    frequency: Mhz = _key("clock frequency; cycles and bytes per second are converted with it, exactly")
 
 
 class DramEnergyNode(_Node):
     """Energy of a byte on the channel: a `standard` of the energy table, or `per_byte` with its `source`."""
 
-    standard: Text | None = None
-    per_byte: Picojoules | None = None
-    source: Text | None = None
+    standard: Text | None = _key("DRAM standard of the energy table, such as LPDDR4", default=None)
+    per_byte: Picojoules | None = _key("energy of one byte moved, in place of `standard`", default=None)
+    source: Text | None = _key("where `per_byte` comes from", default=None)
 
 
 class DramNode(_Node):
     """An off-chip channel of fixed latency and bandwidth."""
 
-    name: Name
-    bandwidth: Rate
-    latency: Delay
-    beat: Bytes
-    burst: Bytes
+    name: Name = _key("name of the channel")
+    bandwidth: Rate = _key("data-bus bandwidth, read and write together")
+    latency: Delay = _key("from a read request to its first beat; from the last written beat to the response")
+    beat: Bytes = _key("bytes of one beat; a run that starts or ends inside a beat pays the whole beat")
+    burst: Bytes = _key("bytes that one stream moves before the other gets the bus; a multiple of `beat`")
     energy: DramEnergyNode
 
 
 class MacEnergyNode(_Node):
     """Energy of one MAC with its source, in place of the table's figure."""
 
-    mac: Picojoules
-    source: Text
+    mac: Picojoules = _key("energy of one MAC")
+    source: Text = _key("where it comes from")
 
 
 class ArrayNode(_Node):
     """A MAC array."""
 
-    kind: ArrayKind
-    rows: Count
-    cols: Count
-    dataflows: Annotated[list[Dataflow], Field(min_length=1)]
-    input_format: IntegerFormat
-    weight_format: IntegerFormat
-    accumulator_format: IntegerFormat
-    reduction_unroll: ReductionUnroll
-    tree_latency: Delay | None = Field(default=None, description="adder_tree only: pipeline of a column's tree")
+    kind: ArrayKind = _key(
+        "how operands move: PE to PE, or a column reduced in one tree; row_stationary is listed only"
+    )
+    rows: Count = _key("ws: reduction; os: output pixels")
+    cols: Count = _key("output channels")
+    dataflows: Annotated[list[Dataflow], Field(min_length=1)] = _key("what the array can run; the mapper chooses")
+    input_format: IntegerFormat = _key("activations")
+    weight_format: IntegerFormat = _key("weights")
+    accumulator_format: IntegerFormat = _key("partial sums")
+    reduction_unroll: ReductionUnroll = _key("rows take the flattened window (FY, FX, C), or channels only")
+    tree_latency: Delay | None = _key("adder_tree only: pipeline of a column's tree", default=None)
     energy: MacEnergyNode | None = None
 
 
 class MemoryEnergyNode(_Node):
     """Energy per byte read and written with its source, in place of the table's figures."""
 
-    read_per_byte: Picojoules
-    write_per_byte: Picojoules
-    source: Text
+    read_per_byte: Picojoules = _key("energy of one byte read")
+    write_per_byte: Picojoules = _key("energy of one byte written")
+    source: Text = _key("where both come from")
 
 
 class ScratchpadNode(_Node):
     """A memory of two halves; a port width left out is what the array, the vector unit and the channel need."""
 
-    half: Bytes
-    halves: Count = 2
-    read_width: PortWidth | None = None
-    write_width: PortWidth | None = None
+    half: Bytes = _key("capacity of one half")
+    halves: Count = _key("double buffering; 2 is simulated", default=2)
+    read_width: PortWidth | None = _key(
+        "read port of one half; left out: what its readers take per cycle", default=None
+    )
+    write_width: PortWidth | None = _key("write port of one half; left out: its writers' need or a beat", default=None)
     energy: MemoryEnergyNode | None = None
 
 
@@ -168,34 +176,34 @@ class ScratchpadsNode(_Node):
 class VectorEnergyNode(_Node):
     """Energy of a lane operation and of a staged byte with their source, in place of the table's figures."""
 
-    operation: Picojoules
-    buffer_per_byte: Picojoules
-    source: Text
+    operation: Picojoules = _key("energy of one lane operation")
+    buffer_per_byte: Picojoules = _key("energy of one byte read from or written to a staging buffer")
+    source: Text = _key("where both come from")
 
 
 class VectorNode(_Node):
     """The vector unit; `simple` and `special` are the time of one step of a pass."""
 
-    lanes: Count
-    latency: Delay
-    simple: Delay
-    special: Delay
-    operand_half: Bytes
-    output_half: Bytes
+    lanes: Count = _key("elements of one step")
+    latency: Delay = _key("pipeline depth, first element in to first element out")
+    simple: Delay = _key("time of a step of add, multiply, compare, shift")
+    special: Delay = _key("time of a step of exp, divide, square root, tanh")
+    operand_half: Bytes = _key("capacity of one half of the operand staging buffer")
+    output_half: Bytes = _key("capacity of one half of the output staging buffer")
     energy: VectorEnergyNode | None = None
 
 
 class DmaNode(_Node):
     """The load and the store engine."""
 
-    outstanding: Count
-    issue: Delay
+    outstanding: Count = _key("load commands with requests in flight")
+    issue: Delay = _key("time to issue one command on any engine")
 
 
 class CoreNode(_Node):
     """One array with its memories and engines."""
 
-    name: Name
+    name: Name = _key("name of the core")
     array: ArrayNode
     scratchpads: ScratchpadsNode
     vector: VectorNode
@@ -205,18 +213,18 @@ class CoreNode(_Node):
 class EnergyNode(_Node):
     """Where figures without one of their own come from, and the node they are for."""
 
-    node: Nanometres
-    table: Text | None = None
-    allow_default: bool = False
+    node: Nanometres = _key("technology node of every figure taken from the table")
+    table: Text | None = _key("energy table for parts without `energy` of their own", default=None)
+    allow_default: bool = _key("let the nearest row stand for a missing one; the source then says so", default=False)
 
 
 class AcceleratorNode(_Node):
     """A description file."""
 
-    name: Name
-    summary: Text
-    source: Text = Field(description="where the figures come from that `sources` does not name")
-    sources: dict[str, Text] = Field(default_factory=dict, description="path of a figure or a part -> its source")
+    name: Name = _key("name in results")
+    summary: Text = _key("one line for the catalogue")
+    source: Text = _key("where the figures come from that `sources` does not name")
+    sources: dict[str, Text] = _key("path of a figure or a part: its source", default_factory=dict)
     clocks: Annotated[list[ClockNode], Field(min_length=1)]
     dram: Annotated[list[DramNode], Field(min_length=1)]
     cores: Annotated[list[CoreNode], Field(min_length=1)]

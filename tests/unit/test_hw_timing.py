@@ -108,6 +108,14 @@ def test_kinds_and_dataflows_that_do_not_go_together(kind: str, dataflows: tuple
         array(kind, dataflows)
 
 
+def test_write_ports_keep_up_with_the_channel() -> None:
+    machine = load_accelerator("edge_int8")
+    for key in ("input", "weight"):
+        pad = replace(getattr(machine.core, key), write_bytes_per_cycle=31)
+        with pytest.raises(InputError, match=f"'{key}'.*write port takes 31.*delivers up to 32"):
+            replace(machine, core=replace(machine.core, **{key: pad}))  # type: ignore[arg-type]
+
+
 def test_ports_too_narrow_for_their_reader() -> None:
     core = load_accelerator("edge_int8").core
     cases = [
