@@ -1,0 +1,129 @@
+"""Whether a mapping may run: every rule checked from the mapping itself, without the search or the cost model.
+
+A mapping is legal when its loops are those of the layer, every tile fits the slot it lives in, fused windows are whole,
+and every compute command fits the counters of the array.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from hw_models.accelerator import PEArray
+from hw_models.systolic import FoldJob, SystolicParams
+from mappers.mapping import TILED_DIMS, Mapping
+from mappers.problem import TileProblem
+from workloads.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One broken rule: `demand` exceeds (or differs from) `bound`, both in `unit`; `remedy` says what to change."""
+
+    constraint: str
+    demand: int
+    bound: int
+    unit: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.constraint} is {self.demand} {self.unit}, bound is {self.bound} {self.unit}; {self.remedy}"
+
+
+def check_mapping(problem: TileProblem, mapping: Mapping, array: PEArray) -> tuple[Violation, ...]:
+    """Return the rules that `mapping` breaks for `problem` on `array`, in a fixed order; empty when it is legal."""
+    wrong = _check_loops(problem, mapping)
+    if wrong:  # sizes of tiles mean nothing while the loops belong to another layer
+        return wrong
+    if mapping.dataflow not in array.dataflows:
+        known = ", ".join(array.dataflows)
+        return (Violation(f"dataflow '{mapping.dataflow}'", 0, 1, "dataflows", f"use one of {known}"),)
+    return (*_check_windows(problem, mapping), *_check_slots(problem, mapping), *_check_jobs(problem, mapping, array))
+
+
+def require_legal(problem: TileProblem, mapping: Mapping, array: PEArray) -> None:
+    """Raise `InputError` naming every rule that `mapping` breaks."""
+    wrong = check_mapping(problem, mapping, array)
+    if wrong:
+        raise InputError(f"mapping of '{mapping.layer}' on '{mapping.core}': " + "; ".join(str(v) for v in wrong))
+
+
+def job_of(mapping: Mapping, array: PEArray, taps: int, tile: dict[str, int]) -> FoldJob:
+    """Return the fold job of one compute command over `tile` (sizes of `TILED_DIMS`).
+
+    WS streams the output pixels past weights: rows hold the window (``window`` unroll: ``c * taps`` flattened;
+    ``channel`` unroll: each tap by itself), columns the output channels of one group. OS holds the pixels in rows
+    and streams the window.
+    """
+    pixels = prod(tile[dim] for dim in ("N", "OD", "OY", "OX"))
+    col_folds = tile["G"] * -(-tile["K"] // array.cols)
+    if mapping.dataflow == "os":
+        return FoldJob(tile["C"] * taps, -(-pixels // array.rows), col_folds)
+    if array.reduction_unroll == "window":
+        return FoldJob(pixels, -(-tile["C"] * taps // array.rows), col_folds)
+    return FoldJob(pixels, taps * -(-tile["C"] // array.rows), col_folds)
+
+
+def _check_loops(problem: TileProblem, mapping: Mapping) -> tuple[Violation, ...]:
+    """Check that each loop walks the layer's extent and each dimension that is left out is held whole."""
+    return tuple(
+        Violation(f"extent of loop {loop.dim}", loop.extent, problem.size[loop.dim], "elements", "use the layer's size")
+        for loop in mapping.loops
+        if loop.extent != problem.size[loop.dim]
+    )
+
+
+def _check_windows(problem: TileProblem, mapping: Mapping) -> tuple[Violation, ...]:
+    """Check that a fused pooling finds whole windows in every tile."""
+    wrong = []
+    for dim in ("OD", "OY", "OX"):
+        extent = problem.size[dim]
+        tile = mapping.tile(dim, extent)
+        if problem.whole_plane and tile != extent:
+            wrong.append(
+                Violation(f"tile {dim} under a fused global pooling", tile, extent, "elements", f"hold {dim} whole")
+            )
+        step = dict(zip(("OY", "OX"), problem.pool, strict=True)).get(dim, 1)
+        if not problem.whole_plane and tile != extent and tile % step:
+            wrong.append(
+                Violation(f"tile {dim} under a fused pooling", tile, step, "elements", f"use a multiple of {step}")
+            )
+    return tuple(wrong)
+
+
+def _check_slots(problem: TileProblem, mapping: Mapping) -> tuple[Violation, ...]:
+    """Check the largest tile of each tensor against its slot."""
+    size = problem.size
+    held = {role: mapping.held(role, size) for role in ("I", "W", "O")}
+    sums = problem.output_elements(held["O"])
+    demands = [("weight", "weight tile", problem.weight_tile_bytes(held["W"]), problem.weight_slot_bytes, "W")]
+    if problem.input_place == "dram":
+        demands.insert(0, ("input", "input tile", problem.input_tile_bytes(held["I"]), problem.input_slot_bytes, "I"))
+    demands.append(("accumulator", "partial sums", sums * problem.sum_bytes, problem.sum_slot_bytes, "O"))
+    if problem.residual == "dram":
+        demands.append(
+            ("operand", "residual tile", sums * problem.output_bytes, problem.operand_slot_bytes, "O")
+        )
+    if problem.output_place == "dram":
+        stored = problem.stored_elements(held["O"]) * problem.output_bytes
+        demands.append(("output", "output tile", stored, problem.output_slot_bytes, "O"))
+    return tuple(
+        Violation(
+            f"scratchpad '{memory}': {what}", demand, bound, "bytes", f"cut {role} deeper or take smaller tiles"
+        )
+        for memory, what, demand, bound, role in demands
+        if demand > bound
+    )
+
+
+def _check_jobs(problem: TileProblem, mapping: Mapping, array: PEArray) -> tuple[Violation, ...]:
+    """Check the largest compute command against the width of the array's job counters."""
+    tile = {dim: mapping.tile(dim, problem.size[dim]) for dim in TILED_DIMS}
+    job = job_of(mapping, array, problem.taps, tile)
+    bound = (1 << SystolicParams.COUNT_BITS) - 1
+    counts = (("stream", job.stream), ("row_folds", job.row_folds), ("col_folds", job.col_folds))
+    return tuple(
+        Violation(f"compute command: {name}", count, bound, "steps", "take smaller tiles")
+        for name, count in counts
+        if count > bound
+    )

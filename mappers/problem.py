@@ -1,0 +1,132 @@
+"""What the layer search is asked: one MAC layer with what is fused to it, and the room it may use.
+
+A `TileProblem` holds no names, so that equal layers are one problem and are solved once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Literal
+
+from mappers.mapping import TILED_DIMS
+from workloads.errors import InputError
+from workloads.mac_layers import MacLayer
+from workloads.window import Window
+
+CHANNEL_TERM_BYTES = 8
+"""Bytes loaded per output channel for requantisation: int32 bias, 24-bit multiplier, 8-bit shift."""
+
+Place = Literal["dram", "resident"]
+
+
+@dataclass(frozen=True, slots=True)
+class TileProblem:
+    """One layer to be tiled.
+
+    Parameters
+    ----------
+    sizes : tuple of (str, int)
+        Loop sizes by name, all ten.
+    windows : tuple of Window
+        Along D, Y, X.
+    groups_interleaved : bool
+        True for convolutions: channels of all groups lie innermost; False for batched products, where each group is a
+        matrix of its own.
+    input_bytes, weight_bytes, output_bytes, sum_bytes : int
+        Bytes of one element; `sum_bytes` of a partial sum.
+    input_place, output_place : {"dram", "resident"}
+        Resident tensors live whole in one input half and cost no DRAM traffic.
+    residual : {"", "dram", "resident"}
+        Where the second operand of a fused addition comes from, if there is one.
+    input_slot_bytes, weight_slot_bytes, sum_slot_bytes, operand_slot_bytes, output_slot_bytes : int
+        Room for one of the two tiles in flight of each tensor.
+    pool : tuple of int
+        (rows, columns) of outputs that a fused pooling window spans; (1, 1) without. Tiles hold whole windows.
+    whole_plane : bool
+        A fused global pooling needs all outputs of a channel in one tile.
+    simple_passes, special_passes : int
+        Vector work per output element.
+    """
+
+    sizes: tuple[tuple[str, int], ...]
+    windows: tuple[Window, Window, Window]
+    groups_interleaved: bool
+    input_bytes: int
+    weight_bytes: int
+    output_bytes: int
+    sum_bytes: int
+    input_place: Place
+    output_place: Place
+    residual: Literal["", "dram", "resident"]
+    input_slot_bytes: int
+    weight_slot_bytes: int
+    sum_slot_bytes: int
+    operand_slot_bytes: int
+    output_slot_bytes: int
+    pool: tuple[int, int]
+    whole_plane: bool
+    simple_passes: int
+    special_passes: int
+    channel_terms: bool = True
+
+    def __post_init__(self) -> None:
+        if any(w.transposed for w in self.windows):
+            raise InputError("tile problem: a transposed window has no tiles of its own; use the phases of the layer")
+
+    @property
+    def size(self) -> dict[str, int]:
+        """Value of the loop sizes by name."""
+        return dict(self.sizes)
+
+    @property
+    def taps(self) -> int:
+        """Value of the filter positions, FD x FY x FX."""
+        return prod(self.size[dim] for dim in ("FD", "FY", "FX"))
+
+    @property
+    def macs(self) -> int:
+        """Value of the product of the loops."""
+        return prod(value for _, value in self.sizes)
+
+    def window(self, dim: str) -> Window:
+        """Return the window of spatial loop `dim` ("OD", "OY" or "OX")."""
+        return self.windows[("OD", "OY", "OX").index(dim)]
+
+    def input_tile_bytes(self, held: Mapping[str, int]) -> int:
+        """Return the bytes of the largest input tile that covers `held`, halo included, borders not fetched."""
+        spatial = 1
+        for dim in ("OD", "OY", "OX"):
+            window = self.window(dim)
+            spatial *= max(1, min(window.extent(held[dim]), window.size_in))
+        return held["N"] * held["G"] * held["C"] * spatial * self.input_bytes
+
+    def weight_tile_bytes(self, held: Mapping[str, int]) -> int:
+        """Return the bytes of the weight tile that covers `held`, with its channel terms."""
+        terms = held["G"] * held["K"] * CHANNEL_TERM_BYTES if self.channel_terms else 0
+        return held["G"] * held["K"] * held["C"] * self.taps * self.weight_bytes + terms
+
+    def output_elements(self, held: Mapping[str, int]) -> int:
+        """Return the partial sums of the output tile that covers `held`."""
+        return prod(held[dim] for dim in ("N", "G", "K", "OD", "OY", "OX"))
+
+    def stored_elements(self, held: Mapping[str, int]) -> int:
+        """Return the elements that remain of the tile after the fused pooling."""
+        plane = 1 if self.whole_plane else -(-held["OY"] // self.pool[0]) * -(-held["OX"] // self.pool[1])
+        depth = 1 if self.whole_plane else held["OD"]
+        return held["N"] * held["G"] * held["K"] * depth * plane
+
+    def smallest(self) -> dict[str, int]:
+        """Return the smallest tile that the fused operations allow."""
+        held = dict.fromkeys(TILED_DIMS, 1)
+        if self.whole_plane:
+            held |= {dim: self.size[dim] for dim in ("OD", "OY", "OX")}
+        else:
+            held |= {"OY": min(self.pool[0], self.size["OY"]), "OX": min(self.pool[1], self.size["OX"])}
+        return held
+
+
+def layer_sizes(layer: MacLayer) -> tuple[tuple[str, int], ...]:
+    """Return the loop sizes of `layer`, in a fixed order."""
+    return tuple(layer.dims.as_dict().items())
