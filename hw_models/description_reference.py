@@ -1,6 +1,6 @@
 """Tables of docs/accelerators.md, made from the schema, the units and the presets, so that they cannot drift.
 
-``python -c "from hw_models.description_reference import update_page; update_page('docs/accelerators.md')"`` renews them.
+Renew them with ``python -c "from hw_models.description_reference import update_page as u; u('docs/accelerators.md')"``.
 """
 
 from __future__ import annotations

@@ -264,6 +264,18 @@ def test_the_hash_is_of_the_machine_not_of_the_text(tmp_path: Path) -> None:
     assert len(seen) == 6
 
 
+def test_the_hash_leaves_prose_out(tmp_path: Path) -> None:
+    hashes = set()
+    for source in ("a paper", "another paper"):
+        file = tmp_path / "prose.yaml"
+        energy = f"reduction_unroll: window\n      energy: {{mac: 1pJ, source: {source}}}"
+        file.write_text(preset_text("edge_int8").replace("reduction_unroll: window", energy))
+        machine = load_accelerator(file)
+        assert machine.core.array.energy_source == source
+        hashes.add(machine.sha256)
+    assert len(hashes) == 1
+
+
 def leaf_values() -> list[str]:
     """One other legal value for each leaf that edge_int8 can take."""
     return [
@@ -362,6 +374,7 @@ def test_reading_is_lazy_about_pydantic() -> None:
         ("nothing_like_it", "use one of edge_int8"),
         ("missing.yaml", "cannot be read"),
         ("some/dir", "suffix is '', bound is .yaml"),
+        ("scale.cfg", "SCALE-Sim configuration, which goes with a topology"),
         ("some/file.json", "suffix is '.json', bound is .yaml"),
     ],
 )
