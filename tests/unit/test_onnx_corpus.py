@@ -75,7 +75,8 @@ def test_resnet50_equals_the_built_in_layer_by_layer() -> None:
 
     def bag(network: object) -> list[str]:
         return sorted(
-            repr((x.op, x.dims, x.strides, x.padding, x.has_bias, x.has_scale)) for x in network.mac_layers  # type: ignore[attr-defined]
+            repr((x.op, x.dims, x.strides, x.padding, x.has_bias, x.has_scale))
+            for x in network.mac_layers  # type: ignore[attr-defined]
         )
 
     assert bag(imported) == bag(built_in)

@@ -26,7 +26,7 @@ def _limit(memory_bytes: int, seconds: float) -> None:
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
     """Return the document for a request; every refusal of the input is an ``error`` in it."""
     _limit(int(request["memory_bytes"]), float(request["seconds"]))
-    from workloads.errors import InputError
+    from workloads.errors import InputError, InternalError
     from workloads.onnx_import.graph import read_graph
     from workloads.onnx_import.lower import convert
     from workloads.onnx_import.report import CheckReport
@@ -51,6 +51,8 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         done = convert(graph, f"imported from ONNX, opset {graph.opset}")
     except InputError as error:
         return {"error": str(error)}
+    except InternalError as error:
+        return {"internal": str(error)}
     except OSError as error:
         return {"error": f"model '{path.name}': cannot be read ({error.strerror}); check the path and its permissions"}
     except RecursionError:

@@ -8,6 +8,7 @@ from onnx import TensorProto
 
 from workloads.builder_core import BuilderCore
 from workloads.data_layers import DataLayer
+from workloads.errors import InternalError
 from workloads.formats import Format, Int, parse_format
 from workloads.layer import Layer, ShapedLayer
 from workloads.onnx_import.fuse import Plan
@@ -80,9 +81,9 @@ class Emitter(BuilderCore):
             return self.operand(root), True
         return self.operand(name), False
 
-    def input_shape(self, name: str) -> Shape:
-        """Return the shape of an operand as the network has it."""
-        return self.shape(self.operand(name))
+    def is_weight(self, tensor: str) -> bool:
+        """Tell whether a tensor of the network is a constant."""
+        return self._tensors[tensor].kind == "weight"
 
     # --- layers -----------------------------------------------------------------------------------------------------
 
@@ -93,6 +94,14 @@ class Emitter(BuilderCore):
             self.format_of(o) if o in self.view.inferred.values else self.activation for o in layer.outputs
         ]
         made = self.add_layer(layer, given)
+        turned = self.node.label in self.plan.perms or self.node.label in self.plan.shapes
+        for out in layer.outputs:
+            known = self.view.inferred.values.get(out)
+            if known is not None and known.shape != self.shape(out) and not turned:
+                raise InternalError(
+                    f"node '{self.node.label}' ({self.node.kind}): lowered to shape {self.shape(out)}, its rule says "
+                    f"{known.shape}; report this as a bug"
+                )
         self.layers_of.setdefault(self.node.label, []).append(layer)
         return made[0]
 

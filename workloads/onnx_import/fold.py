@@ -90,8 +90,7 @@ _CALLS: dict[str, Fold] = {
     "Expand": lambda n, a, v, s: np.broadcast_to(a[0], s),
     "Tile": lambda n, a, v, s: np.tile(a[0], tuple(a[1])),
     "Range": lambda n, a, v, s: a[0].reshape(()) + np.arange(s[0], dtype=a[0].dtype) * a[2].reshape(()),
-    "Clip": lambda n, a, v, s: np.clip(a[0], *(a[1:3] if len(a) > 2 else (a[1], None))),
-    "CumSum": lambda n, a, v, s: np.cumsum(a[0], int(a[1].reshape(()))),
+    "Clip": lambda n, a, v, s: np.clip(a[0], *[*a[1:3], None, None][:2]),
     **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze"), lambda n, a, v, s: a[0].reshape(s)),
 }
 
@@ -119,6 +118,8 @@ def _slice(start: int, stop: int, step: int) -> slice:
 
 def numpy_type(code: int) -> Any:
     """Return the numpy type in which values of an ONNX element type are kept."""
+    if code == onnx.TensorProto.UNDEFINED or code not in onnx.TensorProto.DataType.values():
+        raise TypeError(code)
     kind = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(code))
     return kind if kind.kind in "fiub" else np.dtype(np.float32)
 
@@ -143,8 +144,8 @@ def evaluate(node: Node, ins: Sequence[Value | None], code: int, shape: tuple[in
                 fill = node.attributes.get("value")
                 scalar = fill.data.reshape(-1)[0] if isinstance(fill, Value) and fill.data is not None else 0
                 return np.full(shape, scalar, dtype=numpy_type(code))
-            arrays = [v.data for v in ins if v is not None]
-            if any(a is None for a in arrays) or not arrays:
+            arrays = [None if v is None else v.data for v in ins]  # None for an absent optional input
+            if not arrays or arrays[0] is None or any(v is not None and v.data is None for v in ins):
                 return None
             if node.op == "Cast":
                 made = np.asarray(arrays[0]).astype(numpy_type(code))

@@ -36,6 +36,8 @@ class Plan:
     bias: dict[str, str] = field(default_factory=dict)
     perms: dict[str, tuple[int, ...]] = field(default_factory=dict)
     swapped: set[str] = field(default_factory=set)
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """Replaced output shape of a Reshape between such a Transpose and its reader, by label."""
     pads: dict[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
     """Explicit zero padding in front of a convolution, by the convolution's label."""
     parameters: set[str] = field(default_factory=set)
@@ -203,17 +205,28 @@ def _transposed_operands(made: Plan) -> None:
     for node in view.nodes:
         if node.op != "MatMul" or node.domain or view.constant(node.inputs[1]):
             continue
-        maker = view.maker(node.inputs[1])
-        if maker is None or maker.op != "Transpose" or view.only_user(node.inputs[1]) is not node:
+        name = node.inputs[1]
+        if view.root(node.inputs[0]) == view.root(name) or view.only_user(name) is not node:
+            continue
+        maker = view.maker(name)
+        between = maker if maker is not None and maker.op == "Reshape" else None
+        if between is not None:
+            # exporters merge batch and heads for the transposition and split them behind it
+            inner, outer = view.value(between.inputs[0]).shape, view.value(between.outputs[0]).shape
+            if inner[-2:] != outer[-2:] or view.only_user(between.inputs[0]) is not between:
+                continue
+            maker = view.maker(between.inputs[0])
+        if maker is None or maker.op != "Transpose" or maker.domain:
             continue
         rank = len(view.value(maker.inputs[0]).shape)
         perm = maker.ints("perm") or tuple(reversed(range(rank)))
-        if view.root(node.inputs[0]) == view.root(node.inputs[1]) or rank < 2 or perm[-2] != rank - 1:
-            continue
-        if view.value(node.inputs[1]).shape != view.value(maker.outputs[0]).shape:
+        if rank < 2 or perm[-2] != rank - 1:
             continue
         made.perms[maker.label] = (*perm[:-2], perm[-1], perm[-2])
         made.swapped.add(node.label)
+        if between is not None:
+            shape = view.value(between.outputs[0]).shape
+            made.shapes[between.label] = (*shape[:-2], shape[-1], shape[-2])
 
 
 def attention_nodes(view: View) -> set[str]:

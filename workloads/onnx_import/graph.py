@@ -27,6 +27,10 @@ MAX_DIM = (1 << 31) - 1
 Array = npt.NDArray[Any]
 
 
+class NodeError(InputError):
+    """A node whose inputs or attributes contradict its operator: the model is invalid."""
+
+
 @dataclass(frozen=True)
 class Value:
     """What is known of one tensor of the graph.
@@ -71,16 +75,31 @@ class Node:
 
     def i(self, name: str, default: int) -> int:
         """Return an integer attribute."""
-        return int(self.attributes.get(name, default))
+        value = self.attributes.get(name, default)
+        if not isinstance(value, int):
+            raise NodeError(f"attribute '{name}' must be an integer; export the model again")
+        return value
 
     def ints(self, name: str) -> tuple[int, ...] | None:
         """Return an integer-list attribute, None where absent."""
         value = self.attributes.get(name)
-        return None if value is None else tuple(int(v) for v in value)
+        if value is not None and not (isinstance(value, tuple) and all(isinstance(v, int) for v in value)):
+            raise NodeError(f"attribute '{name}' must be a list of integers; export the model again")
+        return value
+
+    def f(self, name: str, default: float) -> float:
+        """Return a floating-point attribute."""
+        value = self.attributes.get(name, default)
+        if not isinstance(value, int | float):
+            raise NodeError(f"attribute '{name}' must be a number; export the model again")
+        return float(value)
 
     def s(self, name: str, default: str) -> str:
         """Return a string attribute."""
-        return str(self.attributes.get(name, default))
+        value = self.attributes.get(name, default)
+        if not isinstance(value, str):
+            raise NodeError(f"attribute '{name}' must be a string; export the model again")
+        return value
 
 
 @dataclass

@@ -11,8 +11,8 @@ from workloads.errors import InputError
 from workloads.nearest import nearest
 from workloads.onnx_import import shape_rules_data, shape_rules_window  # noqa: F401 - register their rules
 from workloads.onnx_import.fold import evaluate
-from workloads.onnx_import.graph import MAX_VALUES, Graph, Node, Value, check_dims
-from workloads.onnx_import.shape_rules import RULES, NodeError, Refusal
+from workloads.onnx_import.graph import MAX_VALUES, Graph, Node, NodeError, Value, check_dims
+from workloads.onnx_import.shape_rules import RULES, Refusal
 from workloads.onnx_import.shape_rules_data import has_subgraph
 
 DYNAMIC_SHAPE = {"Shape", "Size"}
@@ -117,6 +117,7 @@ def _outputs(graph: Graph, node: Node, known: Inferred) -> list[Value | None]:
                 f"the shape of its input '{name}' is unknown, because it is made by or behind an operator not taken"
             )
             raise Refusal(reason, known.lost[name].host if name in known.lost else False)
+    _check_arity(node, graph.opset)
     results = RULES[node.op](node, ins, graph.opset)
     made: list[Value | None] = []
     constant = node.op in DYNAMIC_SHAPE or all(v.constant for v in ins if v is not None)
@@ -126,6 +127,24 @@ def _outputs(graph: Graph, node: Node, known: Inferred) -> list[Value | None]:
             value = replace(value, data=evaluate(node, ins, code, shape))
         made.append(value)
     return made
+
+
+def _check_arity(node: Node, opset: int) -> None:
+    """Raise `NodeError` if a standard operator has inputs or outputs that its schema does not allow."""
+    if node.domain:
+        return
+    try:
+        schema = onnx.defs.get_schema(node.op, opset, "")
+    except onnx.defs.SchemaError:
+        schema = onnx.defs.get_schema(node.op)  # newer than the graph's opset: exporters mix, the meaning is one
+    for what, names, least, most in (
+        ("inputs", node.inputs, schema.min_input, schema.max_input),
+        ("outputs", node.outputs, schema.min_output, schema.max_output),
+    ):
+        if not least <= len(names) <= most:
+            raise NodeError(f"has {len(names)} {what}, bound is {least}..{most}; export the model again")
+        if any(not name for name in names[:least]):
+            raise NodeError(f"{what[:-1]} {names[:least].index('')} is missing; export the model again")
 
 
 def _shapes_of_refused(graph: Graph, node: Node, known: Inferred) -> list[Value | None]:
@@ -153,12 +172,12 @@ def refuse_operator(node: Node) -> None:
         return
     if node.domain:
         raise Refusal(f"the operator domain '{node.domain}' is not known; export with standard operators")
-    if node.op in RULES:
-        return
     try:
         onnx.defs.get_schema(node.op)
     except onnx.defs.SchemaError:
         raise Refusal(f"no standard operator has this name{nearest(node.op, RULES)}") from None
+    if node.op in RULES:
+        return
     kind = (
         "sequence and string operators" if node.op.startswith(("Sequence", "String", "Optional")) else "this operator"
     )

@@ -108,6 +108,8 @@ def _decode(answer: bytes, diagnostics: bytes, path: Path, limits: Limits) -> di
         ) from None
     if not isinstance(document, dict):
         raise InternalError("the import process wrote no object; report this as a bug")
+    if "internal" in document:
+        raise InternalError(f"model '{path.name}': {document['internal']}")
     if "error" in document:
         raise InputError(str(document["error"]))
     return document

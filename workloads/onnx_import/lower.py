@@ -49,6 +49,7 @@ def _table() -> dict[str, Lowering]:
         "QLinearGlobalAveragePool",
     )
     table |= dict.fromkeys(pools, lower_vector.lower_pool)
+    table["IsNaN"] = lower_vector.lower_is_nan
     table |= {"Mish": lower_vector.lower_mish, "PRelu": lower_vector.lower_prelu}
     table |= {"ReduceSumSquare": lower_vector.lower_sum_square, "Resize": lower_vector.lower_resize}
     table["DynamicQuantizeLinear"] = lower_vector.lower_dynamic_quantise
@@ -83,6 +84,7 @@ def convert(graph: Graph, source: str) -> Converted:
     name = graph.path.rsplit(".", 1)[0] or graph.path
     emitter = Emitter(name, source, made)
     read = {view.root(i) for node in view.nodes for i in node.inputs if i}
+    read |= {view.root(match.source) for match in made.matches.values()}
     for tensor, value in graph.inputs.items():
         if tensor not in inferred.promoted and (view.root(tensor) in read or tensor in graph.outputs):
             emitter.tensor(tensor, value.shape, emitter.format_of(tensor), "input")

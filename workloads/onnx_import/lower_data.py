@@ -22,7 +22,8 @@ def _values(e: Emitter, node: Node) -> list[Value | None]:
 
 def lower_reshape(e: Emitter, node: Node) -> None:
     """Lower a change of shape: a view."""
-    x, shape = e.operand(node.inputs[0]), e.view.value(node.outputs[0]).shape
+    x = e.operand(node.inputs[0])
+    shape = e.plan.shapes.get(node.label) or e.view.value(node.outputs[0]).shape
     e.make(Reshape, _RESHAPES[node.op], [x], node.outputs[0], out_shape=shape)
 
 

@@ -62,7 +62,7 @@ def lower_conv(e: Emitter, node: Node) -> None:
         transposed,
         bias is not None,
         scale is not None,
-        weight_is_activation=not e.view.constant(w),
+        weight_is_activation=not e.is_weight(weight),
     )
     e.put(layer)
 
@@ -80,14 +80,12 @@ def lower_gemm(e: Emitter, node: Node) -> None:
     inside = bias if bias and e.view.constant(bias) and e.view.value(bias).elements == out_shape[1] != 0 else None
     if inside is not None and e.view.value(inside).shape[-1:] != out_shape[1:]:
         inside = None
-    result = _product(e, a, weight, flipped != exchanged, inside, node.outputs[0] if inside or not bias else None, b)
+    result = _product(e, a, weight, flipped != exchanged, inside, node.outputs[0] if inside or not bias else None)
     if bias and not inside:
         e.make(Elementwise, "add", [result, e.operand(bias)], node.outputs[0])
 
 
-def _product(
-    e: Emitter, a: str, weight: str, is_kc: bool, bias: str | None, output: str | None, weight_name: str
-) -> str:
+def _product(e: Emitter, a: str, weight: str, is_kc: bool, bias: str | None, output: str | None) -> str:
     """Add one product of 2-D or batched operands whose shapes already fit each other."""
     rows_shape, matrix = e.shape(a), e.shape(weight)
     groups = prod(matrix[:-2])
@@ -99,14 +97,14 @@ def _product(
         inputs.append(e.operand(bias, e.bias, (columns,)))
     layer = MacLayer(
         label,
-        "gemm" if e.view.constant(weight_name) else "matmul",
+        "gemm" if e.is_weight(weight) else "matmul",
         tuple(inputs),
         (output or e.free_name(f"{label}.out"),),
         LoopDims(G=groups, K=columns, C=rows_shape[-1], OX=rows),
         0,
         (1, 1, rows),
         has_bias=bias is not None,
-        weight_is_activation=not e.view.constant(weight_name),
+        weight_is_activation=not e.is_weight(weight),
         weight_layout="kc" if is_kc else "ck",
     )
     return e.put(layer)
@@ -118,21 +116,22 @@ def lower_matmul(e: Emitter, node: Node) -> None:
     name_a, name_b = node.inputs[first], node.inputs[second]
     constant = e.view.constant(name_b)
     is_kc = node.label in e.plan.swapped
-    weight, exchanged = e.weight_matrix(name_b) if constant else (e.view.root(name_b), False)
+    shape_a, shape_b = e.view.value(name_a).shape, e.view.value(name_b).shape
+    weight, exchanged = (e.view.root(name_b), False)
+    if constant and len(shape_b) > 1:
+        weight, exchanged = e.weight_matrix(name_b)
     is_kc = is_kc or exchanged
     a = e.operand(name_a)
-    shape_a, shape_b = e.view.value(name_a).shape, e.shape(weight)
     if len(shape_a) == 1:
         a = e.make(Reshape, "reshape", [a], out_shape=(1, *shape_a))
     if len(shape_b) == 1:
-        if constant:
-            raise e.refuse("a product with a constant vector is not supported; give it a second axis")
-        weight = e.make(Reshape, "reshape", [weight], out_shape=(*shape_b, 1))
+        column = (*shape_b, 1)
+        weight = e.operand(name_b, shape=column) if constant else e.make(Reshape, "reshape", [weight], out_shape=column)
     a, weight = _align(e, a, weight)
     out_shape = e.view.value(node.outputs[0]).shape
     made_shape = (*e.shape(a)[:-1], e.shape(weight)[-2 if is_kc else -1])
     bias = e.plan.bias.get(node.label)
-    result = _product(e, a, weight, is_kc, bias, node.outputs[0] if made_shape == out_shape else None, name_b)
+    result = _product(e, a, weight, is_kc, bias, node.outputs[0] if made_shape == out_shape else None)
     if made_shape != out_shape:
         e.make(Reshape, "reshape", [result], node.outputs[0], out_shape=out_shape)
 
@@ -173,7 +172,7 @@ def lower_attention(e: Emitter, node: Node) -> None:
     scores_shape: Shape = (batch, heads, rows, length)
     if heads != key_heads:
         q = e.make(Reshape, "reshape", [q], out_shape=grouped)
-    scores = _product(e, q, k, True, None, None, node.inputs[1])
+    scores = _product(e, q, k, True, None, None)
     mask = node.inputs[3] if len(node.inputs) > 3 and node.inputs[3] else None
     if mask is not None:
         held = e.shape(scores)
@@ -183,7 +182,7 @@ def lower_attention(e: Emitter, node: Node) -> None:
     weights = e.make(Softmax, "softmax", [scores], axis=3)
     out_shape = e.view.value(node.outputs[0]).shape
     direct = not flat and heads == key_heads
-    mixed = _product(e, weights, v, False, None, node.outputs[0] if direct else None, node.inputs[2])
+    mixed = _product(e, weights, v, False, None, node.outputs[0] if direct else None)
     if direct:
         return
     if not flat:

@@ -103,7 +103,7 @@ def lower_norm(e: Emitter, node: Node) -> None:
     bias = given[1] if len(given) > 1 else None
     out = node.outputs[0]
     if node.op in ("LayerNormalization", "RMSNormalization"):
-        if len([o for o in node.outputs if o]) > 1:
+        if any(e.view.users.get(o) or o in e.view.kept for o in node.outputs[1:]):
             raise e.refuse("layer norm that also returns its statistics is not supported; export for inference")
         kind = "layer_norm" if node.op == "LayerNormalization" else "rms_norm"
         _norm(e, kind, x, scale, bias, out, axis=axis_of(node.i("axis", -1), len(e.shape(x))))
@@ -157,6 +157,12 @@ def lower_binary(e: Emitter, node: Node) -> None:
         e.make(Reshape, "identity", inputs, node.outputs[0], out_shape=e.shape(inputs[0]))
         return
     e.make(Elementwise, op, inputs, node.outputs[0])
+
+
+def lower_is_nan(e: Emitter, node: Node) -> None:
+    """Lower the test for not-a-number, which guards softmax rows that are masked whole: x compared with itself."""
+    x = e.operand(node.inputs[0])
+    e.make(Elementwise, "compare", [x, x], node.outputs[0])
 
 
 def lower_softmax(e: Emitter, node: Node) -> None:

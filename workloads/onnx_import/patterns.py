@@ -83,7 +83,8 @@ class _Region:
                     if data is None:
                         return None
                     arrays.append(np.asarray(data, dtype=np.float64))
-            made = _apply(node, arrays, self.view)
+            with np.errstate(all="ignore"):
+                made = _apply(node, arrays, self.view)
             if made is None:
                 return None
             known[node.outputs[0]] = made
@@ -99,7 +100,7 @@ def _apply(node: Node, arrays: list[Array], view: View) -> Array | None:
             return None
         return np.asarray(np.mean(arrays[0], axis=tuple(range(axes, rank)), keepdims=True))
     if op == "HardSigmoid":
-        alpha, beta = float(node.attributes.get("alpha", 0.2)), float(node.attributes.get("beta", 0.5))
+        alpha, beta = node.f("alpha", 0.2), node.f("beta", 0.5)
         return np.clip(alpha * arrays[0] + beta, 0, 1)
     if op == "Clip":
         low, high = clip_limits(node, view)

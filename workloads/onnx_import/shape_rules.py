@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from onnx import TensorProto
 
-from workloads.errors import InputError
-from workloads.onnx_import.graph import Node, Value
+from workloads.onnx_import.graph import Node, NodeError, Value
 from workloads.vector_layers import broadcast_shapes
 
 Result = tuple[int, tuple[int, ...]]
@@ -29,10 +28,6 @@ class Refusal(Exception):
 
     reason: str
     host: bool = False
-
-
-class NodeError(InputError):
-    """A node whose inputs contradict its operator: the model is invalid."""
 
 
 Rule = Callable[[Node, Inputs, int], list[Result]]
@@ -173,6 +168,8 @@ def _tests(node: Node, ins: Inputs, opset: int) -> list[Result]:
 @rule("Cast", "CastLike")
 def _cast(node: Node, ins: Inputs, opset: int) -> list[Result]:
     kind = need(ins, 1).dtype if node.op == "CastLike" else node.i("to", TensorProto.UNDEFINED)
+    if kind == TensorProto.UNDEFINED or kind not in TensorProto.DataType.values():
+        raise NodeError(f"element type {kind} is unknown; export the model again")
     if kind == TensorProto.STRING:
         raise Refusal("casts to strings are not supported")
     return [(kind, need(ins, 0).shape)]
@@ -203,7 +200,10 @@ def _binary(node: Node, ins: Inputs, opset: int) -> list[Result]:
     values = [v for v in ins if v is not None]
     if not values:
         raise NodeError("has no inputs; export the model again")
-    return [(values[0].dtype, broadcast(values))]
+    shape = broadcast(values)
+    if node.op == "PRelu" and shape != values[0].shape:
+        raise NodeError(f"slopes {values[1].shape} do not broadcast to {values[0].shape}; correct the model")
+    return [(values[0].dtype, shape)]
 
 
 @rule("Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual")
@@ -264,6 +264,9 @@ def _gemm(node: Node, ins: Inputs, opset: int) -> list[Result]:
         raise NodeError(
             f"operands have shapes {a.shape} and {b.shape}: the reduction is {k} and {k2}; correct the model"
         )
+    c = optional(ins, 6 if node.op == "QGemm" else 2)
+    if c is not None and broadcast_shapes([c.shape, (m, n)]) != (m, n):
+        raise NodeError(f"the bias has shape {c.shape}, which does not broadcast to {(m, n)}; correct the model")
     return [(a.dtype, (m, n))]
 
 

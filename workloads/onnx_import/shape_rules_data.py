@@ -6,10 +6,9 @@ from math import prod
 
 from onnx import TensorProto
 
-from workloads.onnx_import.graph import Node, Subgraph, Value
+from workloads.onnx_import.graph import Node, NodeError, Subgraph, Value
 from workloads.onnx_import.shape_rules import (
     Inputs,
-    NodeError,
     Refusal,
     Result,
     axes_input,

@@ -8,10 +8,9 @@ from math import floor
 import numpy as np
 from onnx import TensorProto
 
-from workloads.onnx_import.graph import Node
+from workloads.onnx_import.graph import Node, NodeError
 from workloads.onnx_import.shape_rules import (
     Inputs,
-    NodeError,
     Refusal,
     Result,
     axis_of,
