@@ -73,6 +73,12 @@ def resolve(short: str, *, leaves_only: bool, subject: str) -> YamlPath:
         return found[0]
     if found:
         raise InputError(f"{subject}: '{short}' fits {', '.join(map(dotted, found))}; write one of them")
+    parts = [
+        path for path, leaf in walk() if not leaf and names(path)[-1] == asked[-1] and _in_order(asked, names(path))
+    ]
+    if len(parts) == 1:
+        inside = [names(path)[-1] for path, _ in walk() if names(path)[:-1] == names(parts[0])]
+        raise InputError(f"{subject}: '{short}' is a part, not a leaf; add one of its keys: {', '.join(inside)}")
     candidates = [dotted(path) for path in known]
     near = [path for path in candidates if path.endswith(f".{asked[-1]}")]
     hint = nearest(".".join(asked), near or candidates) or nearest(asked[-1], {p.split(".")[-1] for p in candidates})

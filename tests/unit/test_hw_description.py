@@ -94,6 +94,23 @@ def test_recalled_figures_say_so() -> None:
         assert "unverified" in dict(load_accelerator(name).sources)[path]
 
 
+def bram36(half_bytes: int, width_bytes: int) -> int:
+    """Return the 36 Kib blocks of a memory of 8-bit words, at the best of the block's shapes (data bits x words)."""
+    depth = -(-half_bytes // width_bytes)
+    shapes = ((64, 512), (32, 1024), (16, 2048), (8, 4096))
+    return min(-(-width_bytes * 8 // bits) * -(-depth // words) for bits, words in shapes)
+
+
+def test_zu3eg_fits_its_device() -> None:
+    """ZU3EG as usable in Xilinx/finn: 360 DSP, 412 blocks of 18 Kib."""
+    core = load_accelerator("zu3eg_int8").core
+    blocks = sum(2 * bram36(p.half_bytes, p.write_bytes_per_cycle) for p in (core.input, core.weight, core.accumulator))
+    blocks += 2 * bram36(core.vector.operand_half_bytes, core.vector.lanes)
+    blocks += 2 * bram36(core.vector.output_half_bytes, core.vector.lanes)
+    assert blocks == 136 <= 412 // 2
+    assert core.array.pes == 256 <= 360
+
+
 def test_overrides_reach_leaves_by_short_paths() -> None:
     a = load_accelerator("edge_int8", ["dram.bandwidth=10GB/s", "core.rows=64", "core.input.half=256KiB", "lanes=16"])
     assert a.dram.bytes_per_cycle == 25
@@ -137,7 +154,8 @@ def test_an_energy_override_is_its_own_source() -> None:
         ("rows", "expected PATH=VALUE"),
         ("rows=", "expected PATH=VALUE"),
         ("=4", "expected PATH=VALUE"),
-        ("core.array=4", "'core.array' names no key"),
+        ("core.array=4", "'core.array' is a part, not a leaf; add one of its keys: kind, rows, cols"),
+        ("clock=4MHz", "'clock' is a part, not a leaf; add one of its keys: name, frequency"),
         ("core.rows=0", r"--set core\.rows=0: cores\.array\.rows: value is 0"),
         ("core.rows='4'", "an integer without unit or quotes"),
         ("core.rows=4.0", "value is 4.0, an integer"),
