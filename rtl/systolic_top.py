@@ -9,7 +9,7 @@ from string import Template
 
 from hw_models.systolic import SystolicParams
 
-_SHARED = ("tw_skid.sv", "tw_delay.sv", "tw_skew.sv", "tw_fold_counter.sv", "tw_mac.sv")
+_SHARED = ("tw_skid.sv", "tw_delay.sv", "tw_fold_counter.sv", "tw_mac.sv")
 _MODULES = {
     "ws": (
         "systolic_pe_ws.sv",
@@ -98,7 +98,7 @@ def systolic_constants(params: SystolicParams) -> dict[str, int]:
 
 def systolic_sources(params: SystolicParams) -> dict[str, str]:
     """Return the modules of the core and its top, file name to text, in compile order."""
-    folder = resources.files("rtl") / "systolic"
+    folder = resources.files("rtl.systolic")
     names = (*_SHARED, *_MODULES[params.dataflow])
     sources = {name: (folder / name).read_text(encoding="utf-8") for name in names}
     sources[f"{params.name}.sv"] = _top(params)

@@ -24,7 +24,7 @@ class Source:
         self._pause, self._pause_percent = pause, pause_percent
         self._beats: list[tuple[int, ...]] = []
         self._next = 0
-        self._driving = False
+        self._driving: bool | None = None  # what an earlier source or sink left is unknown
         self._offered = False
 
     def send(self, beats: Sequence[tuple[int, ...]]) -> None:
@@ -60,7 +60,7 @@ class Sink:
     def __init__(self, valid: Any, ready: Any, data: Any, last: Any, pause: Random, pause_percent: int) -> None:
         self._valid, self._ready, self._data, self._last = valid, ready, data, last
         self._pause, self._pause_percent = pause, pause_percent
-        self._driving = False
+        self._driving: bool | None = None  # what an earlier source or sink left is unknown
         self._waiting: tuple[int, bool] | None = None
 
     def cycle(self) -> tuple[int, bool] | None:

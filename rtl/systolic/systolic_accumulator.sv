@@ -28,6 +28,7 @@ module systolic_accumulator #(
 
   logic add_valid, add_row_first, add_row_last, add_job_last, forward;
   logic [ADDR_W-1:0] next_addr, add_addr;
+  logic [COLS*ACC_W-1:0] incoming;
 
   wire [ADDR_W-1:0] addr = in_beat_first ? '0 : next_addr;
   wire write = ce & add_valid & ~add_row_last;
@@ -46,6 +47,7 @@ module systolic_accumulator #(
       add_row_last  <= in_row_last;
       add_job_last  <= in_job_last;
       add_addr      <= addr;
+      incoming      <= in_sums;
       forward       <= write & (add_addr == addr);
       out_last      <= add_job_last;
     end
@@ -54,18 +56,17 @@ module systolic_accumulator #(
   generate
     for (genvar c = 0; c < COLS; c++) begin : g_lane
       logic [ACC_W-1:0] memory[0:DEPTH-1];
-      logic [ACC_W-1:0] stored, ahead, incoming, result;
+      logic [ACC_W-1:0] stored, ahead, result;
 
       wire [ACC_W-1:0] partial = forward ? ahead : stored;
-      wire [ACC_W-1:0] sum = incoming + (add_row_first ? '0 : partial);
+      wire [ACC_W-1:0] sum = incoming[c*ACC_W+:ACC_W] + (add_row_first ? '0 : partial);
 
       always_ff @(posedge clk) begin
         if (write) memory[add_addr] <= sum;
         if (ce) begin
-          stored   <= memory[addr];
-          ahead    <= sum;
-          incoming <= in_sums[c*ACC_W+:ACC_W];
-          result   <= sum;
+          stored <= memory[addr];
+          ahead  <= sum;
+          result <= sum;
         end
       end
 

@@ -1,4 +1,4 @@
-// ROWS x COLS output-stationary mesh between its skew triangles.
+// ROWS x COLS output-stationary mesh between its delay triangles.
 //
 // The results of a fold whose last pair entered in cycle t leave in cycles t + ROWS + COLS ... t + 2*ROWS + COLS - 1,
 // row ROWS-1 first, provided that `drain_start` comes in cycle t + ROWS + 1 (enabled cycles). Last pairs must be ROWS
@@ -34,30 +34,32 @@ module systolic_array_os #(
   wire [WEIGHT_W-1:0] w_net    [0:(ROWS+1)*COLS-1];
   wire [   ACC_W-1:0] d_net    [0:(ROWS+1)*COLS-1];
 
-  wire [ ROWS*INPUT_W-1:0] a_skewed;
-  wire [         ROWS-1:0] valid_skewed, first_skewed, last_skewed;
-  wire [COLS*WEIGHT_W-1:0] w_skewed;
-  wire [         COLS-1:0] drain_skewed;
-  wire [   COLS*ACC_W-1:0] d_skewed;
-
-  tw_skew #(.LANES(ROWS), .DATA_W(INPUT_W)) u_skew_a (.clk(clk), .rst(rst), .ce(ce), .d(a), .q(a_skewed));
-  tw_skew #(.LANES(ROWS), .DATA_W(1), .RESET(1))
-      u_skew_valid (.clk(clk), .rst(rst), .ce(ce), .d({ROWS{valid}}), .q(valid_skewed));
-  tw_skew #(.LANES(ROWS), .DATA_W(1))
-      u_skew_first (.clk(clk), .rst(rst), .ce(ce), .d({ROWS{first}}), .q(first_skewed));
-  tw_skew #(.LANES(ROWS), .DATA_W(1)) u_skew_last (.clk(clk), .rst(rst), .ce(ce), .d({ROWS{last}}), .q(last_skewed));
-  tw_skew #(.LANES(COLS), .DATA_W(WEIGHT_W)) u_skew_w (.clk(clk), .rst(rst), .ce(ce), .d(w), .q(w_skewed));
-  tw_skew #(.LANES(COLS), .DATA_W(1), .RESET(1))
-      u_skew_drain (.clk(clk), .rst(rst), .ce(ce), .d({COLS{drain_start}}), .q(drain_skewed));
-  tw_skew #(.LANES(COLS), .DATA_W(ACC_W), .FALLING(1))
-      u_deskew (.clk(clk), .rst(rst), .ce(ce), .d(d_skewed), .q(sums));
+  wire                drain_net[0:COLS-1];
 
   generate
     for (genvar r = 0; r < ROWS; r++) begin : g_row
-      assign a_net[r*(COLS+1)]     = a_skewed[r*INPUT_W+:INPUT_W];
-      assign valid_net[r*(COLS+1)] = valid_skewed[r];
-      assign first_net[r*(COLS+1)] = first_skewed[r];
-      assign last_net[r*(COLS+1)]  = last_skewed[r];
+      // Row r starts r cycles after row 0
+      tw_delay #(
+          .DATA_W(INPUT_W + 2),
+          .DEPTH (r)
+      ) u_skew_a (
+          .clk(clk),
+          .rst(rst),
+          .ce (ce),
+          .d  ({first, last, a[r*INPUT_W+:INPUT_W]}),
+          .q  ({first_net[r*(COLS+1)], last_net[r*(COLS+1)], a_net[r*(COLS+1)]})
+      );
+      tw_delay #(
+          .DATA_W(1),
+          .DEPTH (r),
+          .RESET (1)
+      ) u_skew_valid (
+          .clk(clk),
+          .rst(rst),
+          .ce (ce),
+          .d  (valid),
+          .q  (valid_net[r*(COLS+1)])
+      );
       for (genvar c = 0; c < COLS; c++) begin : g_col
         systolic_pe_os #(
             .INPUT_W      (INPUT_W),
@@ -79,16 +81,46 @@ module systolic_array_os #(
             .last_out   (last_net[r*(COLS+1)+c+1]),
             .w_in       (w_net[r*COLS+c]),
             .w_out      (w_net[(r+1)*COLS+c]),
-            .drain_start(drain_skewed[c]),
+            .drain_start(drain_net[c]),
             .d_in       (d_net[r*COLS+c]),
             .d_out      (d_net[(r+1)*COLS+c])
         );
       end
     end
     for (genvar c = 0; c < COLS; c++) begin : g_edge
-      assign w_net[c] = w_skewed[c*WEIGHT_W+:WEIGHT_W];
+      // Column c starts c cycles after column 0 and waits for the last column
+      tw_delay #(
+          .DATA_W(WEIGHT_W),
+          .DEPTH (c)
+      ) u_skew_w (
+          .clk(clk),
+          .rst(rst),
+          .ce (ce),
+          .d  (w[c*WEIGHT_W+:WEIGHT_W]),
+          .q  (w_net[c])
+      );
+      tw_delay #(
+          .DATA_W(1),
+          .DEPTH (c),
+          .RESET (1)
+      ) u_skew_drain (
+          .clk(clk),
+          .rst(rst),
+          .ce (ce),
+          .d  (drain_start),
+          .q  (drain_net[c])
+      );
+      tw_delay #(
+          .DATA_W(ACC_W),
+          .DEPTH (COLS - 1 - c)
+      ) u_align (
+          .clk(clk),
+          .rst(rst),
+          .ce (ce),
+          .d  (d_net[ROWS*COLS+c]),
+          .q  (sums[c*ACC_W+:ACC_W])
+      );
       assign d_net[c] = '0;
-      assign d_skewed[c*ACC_W+:ACC_W] = d_net[ROWS*COLS+c];
     end
   endgenerate
 

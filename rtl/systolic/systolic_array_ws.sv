@@ -1,4 +1,4 @@
-// ROWS x COLS weight-stationary mesh between its skew triangles.
+// ROWS x COLS weight-stationary mesh between its delay triangles.
 //
 // A vector that enters in cycle t leaves as COLS sums in cycle t + ROWS + COLS (enabled cycles). Row i of a load may
 // enter in cycle t + i of the stream it hides behind, and a fold's first vector one cycle after its last weight row.
@@ -30,25 +30,30 @@ module systolic_array_ws #(
   wire                w_valid_net[0:(ROWS+1)*COLS-1];
   wire [   ACC_W-1:0] p_net      [0:(ROWS+1)*COLS-1];
 
-  wire [ ROWS*INPUT_W-1:0] a_skewed;
-  wire [         ROWS-1:0] swap_skewed;
-  wire [COLS*WEIGHT_W-1:0] w_skewed;
-  wire [         COLS-1:0] w_valid_skewed;
-  wire [   COLS*ACC_W-1:0] p_skewed;
-
-  tw_skew #(.LANES(ROWS), .DATA_W(INPUT_W)) u_skew_a (.clk(clk), .rst(rst), .ce(ce), .d(a), .q(a_skewed));
-  tw_skew #(.LANES(ROWS), .DATA_W(1), .RESET(1))
-      u_skew_swap (.clk(clk), .rst(rst), .ce(ce), .d({ROWS{swap}}), .q(swap_skewed));
-  tw_skew #(.LANES(COLS), .DATA_W(WEIGHT_W)) u_skew_w (.clk(clk), .rst(rst), .ce(ce), .d(w), .q(w_skewed));
-  tw_skew #(.LANES(COLS), .DATA_W(1), .RESET(1))
-      u_skew_w_valid (.clk(clk), .rst(rst), .ce(ce), .d({COLS{w_valid}}), .q(w_valid_skewed));
-  tw_skew #(.LANES(COLS), .DATA_W(ACC_W), .FALLING(1))
-      u_deskew (.clk(clk), .rst(rst), .ce(ce), .d(p_skewed), .q(sums));
-
   generate
     for (genvar r = 0; r < ROWS; r++) begin : g_row
-      assign a_net[r*(COLS+1)]    = a_skewed[r*INPUT_W+:INPUT_W];
-      assign swap_net[r*(COLS+1)] = swap_skewed[r];
+      // Row r starts r cycles after row 0
+      tw_delay #(
+          .DATA_W(INPUT_W),
+          .DEPTH (r)
+      ) u_skew_a (
+          .clk(clk),
+          .rst(rst),
+          .ce (ce),
+          .d  (a[r*INPUT_W+:INPUT_W]),
+          .q  (a_net[r*(COLS+1)])
+      );
+      tw_delay #(
+          .DATA_W(1),
+          .DEPTH (r),
+          .RESET (1)
+      ) u_skew_swap (
+          .clk(clk),
+          .rst(rst),
+          .ce (ce),
+          .d  (swap),
+          .q  (swap_net[r*(COLS+1)])
+      );
       for (genvar c = 0; c < COLS; c++) begin : g_col
         systolic_pe_ws #(
             .INPUT_W      (INPUT_W),
@@ -74,10 +79,39 @@ module systolic_array_ws #(
       end
     end
     for (genvar c = 0; c < COLS; c++) begin : g_edge
-      assign w_net[c]       = w_skewed[c*WEIGHT_W+:WEIGHT_W];
-      assign w_valid_net[c] = w_valid_skewed[c];
-      assign p_net[c]       = '0;
-      assign p_skewed[c*ACC_W+:ACC_W] = p_net[ROWS*COLS+c];
+      // Column c starts c cycles after column 0 and waits for the last column
+      tw_delay #(
+          .DATA_W(WEIGHT_W),
+          .DEPTH (c)
+      ) u_skew_w (
+          .clk(clk),
+          .rst(rst),
+          .ce (ce),
+          .d  (w[c*WEIGHT_W+:WEIGHT_W]),
+          .q  (w_net[c])
+      );
+      tw_delay #(
+          .DATA_W(1),
+          .DEPTH (c),
+          .RESET (1)
+      ) u_skew_w_valid (
+          .clk(clk),
+          .rst(rst),
+          .ce (ce),
+          .d  (w_valid),
+          .q  (w_valid_net[c])
+      );
+      tw_delay #(
+          .DATA_W(ACC_W),
+          .DEPTH (COLS - 1 - c)
+      ) u_align (
+          .clk(clk),
+          .rst(rst),
+          .ce (ce),
+          .d  (p_net[ROWS*COLS+c]),
+          .q  (sums[c*ACC_W+:ACC_W])
+      );
+      assign p_net[c] = '0;
     end
   endgenerate
 

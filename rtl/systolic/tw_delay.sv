@@ -18,16 +18,13 @@ module tw_delay #(
       wire unused_ok = &{1'b0, clk, rst, ce};
       assign q = d;
     end else begin : g_line
-      logic [DATA_W-1:0] stage[0:DEPTH-1];
+      // One vector, oldest word on top: an array of words costs Verilator a copy per word and cycle.
+      logic [DEPTH*DATA_W-1:0] line;
       always_ff @(posedge clk) begin
-        if (rst && RESET != 0) begin
-          for (int i = 0; i < DEPTH; i++) stage[i] <= '0;
-        end else if (ce) begin
-          stage[0] <= d;
-          for (int i = 1; i < DEPTH; i++) stage[i] <= stage[i-1];
-        end
+        if (rst && RESET != 0) line <= '0;
+        else if (ce) line <= (DEPTH * DATA_W)'({line, d});
       end
-      assign q = stage[DEPTH-1];
+      assign q = line[DEPTH*DATA_W-1-:DATA_W];
     end
   endgenerate
 

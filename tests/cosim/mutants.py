@@ -36,7 +36,7 @@ class Mutant:
 
 MUTANTS = (
     # Arithmetic
-    Mutant("mac_subtracts", "ws", "tw_mac.sv", "addend + ", "addend - "),
+    Mutant("mac_subtracts", "ws", "tw_mac.sv", "assign sum = addend + ", "assign sum = addend - "),
     Mutant("mac_adds_operands", "os", "tw_mac.sv", "(a_signed) * PRODUCT_W", "(a_signed) + PRODUCT_W"),
     Mutant("mac_drops_input_sign", "ws", "tw_mac.sv", "(INPUT_SIGNED != 0) & a[INPUT_W-1]", "1'b0"),
     Mutant("mac_drops_weight_sign", "os", "tw_mac.sv", "(WEIGHT_SIGNED != 0) & w[WEIGHT_W-1]", "1'b0"),
@@ -51,11 +51,23 @@ MUTANTS = (
     Mutant("skid_reset_full", "os", "tw_skid.sv", "if (rst) full <= 1'b0;", "if (rst) full <= 1'b1;"),
     # Delays and skew
     Mutant(
-        "delay_one_short", "ws", "tw_delay.sv", "assign q = stage[DEPTH-1];", "assign q = stage[DEPTH>1?DEPTH-2:0];"
+        "delay_one_short",
+        "ws",
+        "tw_delay.sv",
+        "assign q = line[DEPTH*DATA_W-1-:",
+        "assign q = line[(DEPTH>1?DEPTH-1:1)*DATA_W-1-:",
     ),
-    Mutant("delay_ignores_stall", "os", "tw_delay.sv", "else if (ce) begin", "else begin"),
-    Mutant("skew_reversed", "os", "tw_skew.sv", "FALLING != 0", "FALLING == 0"),
-    Mutant("skew_missing", "ws", "tw_skew.sv", "LANES - 1 - i : i)", "LANES - 1 - i : 0)"),
+    Mutant("delay_ignores_stall", "os", "tw_delay.sv", "else if (ce) line", "else line"),
+    Mutant(
+        "input_skew_missing",
+        "ws",
+        "systolic_array_ws.sv",
+        ".DEPTH (r)\n      ) u_skew_a ",
+        ".DEPTH (0)\n      ) u_skew_a ",
+    ),
+    Mutant("swap_skew_missing", "ws", "systolic_array_ws.sv", ".DEPTH (r),", ".DEPTH (0),"),
+    Mutant("weight_skew_missing", "os", "systolic_array_os.sv", ".DEPTH (c)\n", ".DEPTH (0)\n"),
+    Mutant("alignment_reversed", "os", "systolic_array_os.sv", "(COLS - 1 - c)", "(c)"),
     # Counters
     Mutant("counter_one_beat_more", "os", "tw_fold_counter.sv", "beats - 1'b1", "beats"),
     Mutant("counter_one_row_fold_less", "ws", "tw_fold_counter.sv", "row == final_row;", "row + 1'b1 == final_row;"),
@@ -149,5 +161,7 @@ MUTANTS = (
     ),
     Mutant("os_pair_without_weight", "os", "systolic_os.sv", "(a_valid & w_valid)", "(a_valid)"),
     Mutant("os_job_end_bubble", "os", "systolic_control_os.sv", "~active | (pair_enter & job_last)", "~active"),
-    Mutant("os_drain_not_skewed", "os", "systolic_array_os.sv", "(drain_skewed[c])", "(drain_start)"),
+    Mutant(
+        "os_drain_not_skewed", "os", "systolic_array_os.sv", ".drain_start(drain_net[c])", ".drain_start(drain_start)"
+    ),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 
 from hw_models.systolic import SystolicParams
@@ -15,9 +17,8 @@ from workloads.formats import Int
 pytestmark = pytest.mark.cosim
 
 
-def cores(dataflow: str) -> list[SystolicParams]:
+def cores(dataflow: Literal["ws", "os"]) -> list[SystolicParams]:
     """Return the cores that are tried in turn: signed, one row (distance-one hazards), unsigned."""
-    assert dataflow in ("ws", "os")
     unsigned = (Int(8, signed=False), Int(8, signed=False), Int(18, signed=False))
     return [core(dataflow, 3, 2), core(dataflow, 1, 2), core(dataflow, 2, 3, unsigned)]
 
@@ -46,7 +47,7 @@ def faults(params: SystolicParams, sources: dict[str, str]) -> list[str]:
 
 
 @pytest.mark.parametrize("dataflow", ["ws", "os"])
-def test_rtl_as_it_is_has_no_fault(dataflow: str) -> None:
+def test_rtl_as_it_is_has_no_fault(dataflow: Literal["ws", "os"]) -> None:
     for params in cores(dataflow):
         assert faults(params, emit(params)) == []
 

@@ -13,7 +13,7 @@ from rtl.operands import job_beats, pack_beats, result_matrix, unpack_beats
 from workloads.formats import Int
 
 SIZES = st.integers(1, 7)
-DATAFLOWS = st.sampled_from(("ws", "os"))
+DATAFLOWS: st.SearchStrategy[Literal["ws", "os"]] = st.sampled_from(("ws", "os"))
 JOBS = st.builds(FoldJob, st.integers(1, 12), st.integers(1, 4), st.integers(1, 4))
 
 

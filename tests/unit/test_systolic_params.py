@@ -24,7 +24,7 @@ def ws(rows: int = 4, cols: int = 4, **changes: object) -> SystolicParams:
 
 
 def os_core(rows: int = 4, cols: int = 4, **changes: object) -> SystolicParams:
-    return ws(rows, cols, dataflow="os", **changes)
+    return ws(rows, cols, **{"dataflow": "os", **changes})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def os_core(rows: int = 4, cols: int = 4, **changes: object) -> SystolicParams:
 )
 def test_bad_parameters_are_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        ws(**changes)
+        ws(**changes)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("field", ["stream", "row_folds", "col_folds"])

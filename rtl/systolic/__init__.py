@@ -1,0 +1,1 @@
+"""SystemVerilog modules of the systolic cores, as package data."""
