@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -217,7 +219,7 @@ def _simulate(
     (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
     # The runner turns a failed test into an exit; what failed is in the report.
     failure: BaseException | None = None
-    with simulator.activated():
+    with simulator.activated(), _absolute_import_path():
         runner = get_runner(simulator.name)
         try:
             runner.build(
@@ -253,6 +255,17 @@ def _simulate(
     if failure is not None:
         raise InternalError(f"rtl core '{name}': {simulator.name} failed ({failure}){_tail(folder)}") from failure
     return report["scenarios"]
+
+
+@contextmanager
+def _absolute_import_path() -> Iterator[None]:
+    """Make ``sys.path`` absolute for a while: the runner hands it to a simulator that works in another folder."""
+    before = list(sys.path)
+    sys.path[:] = [str(Path(entry).resolve()) for entry in before]
+    try:
+        yield
+    finally:
+        sys.path[:] = before
 
 
 def _tail(folder: Path) -> str:

@@ -24,7 +24,7 @@ def ws(rows: int = 4, cols: int = 4, **changes: object) -> SystolicParams:
 
 
 def os_core(rows: int = 4, cols: int = 4, **changes: object) -> SystolicParams:
-    return ws(rows, cols, **{"dataflow": "os", **changes})  # type: ignore[arg-type]
+    return ws(rows, cols, **{"dataflow": "os", **changes})
 
 
 @pytest.mark.parametrize(
