@@ -27,6 +27,9 @@ class ArrayTiming(Protocol):
     def interval_cycles(self, job: FoldJob) -> int:
         """Return the start-to-start interval of consecutive folds, in cycles."""
 
+    def stream_end_cycle(self, job: FoldJob, issue_cycle: int, previous_end_cycle: int | None = None) -> int:
+        """Return the time the last operand of `job`, issued at `issue_cycle`, has entered."""
+
     def cycles(self, job: FoldJob) -> int:
         """Return issue to last result when nothing stalls, in cycles."""
 
@@ -59,6 +62,13 @@ class AdderTreeParams:
     def interval_cycles(self, job: FoldJob) -> int:
         """Return the start-to-start interval of consecutive folds, in cycles."""
         return max(job.stream, self.rows)
+
+    def stream_end_cycle(self, job: FoldJob, issue_cycle: int, previous_end_cycle: int | None = None) -> int:
+        """Return the time the last operand of `job` has entered: the rule of the WS array."""
+        start = issue_cycle + self.load_cycles
+        if previous_end_cycle is not None:
+            start = max(start, previous_end_cycle)
+        return start + (job.folds - 1) * self.interval_cycles(job) + job.stream
 
     def cycles(self, job: FoldJob) -> int:
         """Return issue to last result when nothing stalls, in cycles."""

@@ -1,0 +1,120 @@
+"""The DRAM channel: one data bus, a read and a write stream, bursts as the arbitration quantum.
+
+Within a stream requests are served in order. When both streams have an eligible request the bus alternates between them,
+burst by burst, reads first; otherwise the one that wants the bus keeps it. A request becomes eligible a cycle or more after
+it is submitted, so that a decision at time t depends on nothing that happens at t.
+
+Bus time is exact: with a bandwidth that gives a/q cycles per beat it is counted in units of 1/q cycle, and a transfer that
+ends inside a cycle is complete at the end of that cycle. A run of bursts of one stream is one event; it is cut short at the
+first burst boundary at which the other stream has become eligible, which gives the same times as stepping every burst.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import simpy
+
+from hw_models.accelerator import DramChannel
+
+READ, WRITE = 0, 1
+
+
+@dataclass(slots=True)
+class _Request:
+    eligible: int
+    beats: int
+    begun: Callable[[int], None]
+    done: Callable[[int], None]
+    started: bool = False
+
+
+@dataclass(slots=True)
+class _Run:
+    """Bursts of one request on the bus; `start` and `end` in units of 1/q cycle."""
+
+    stream: int
+    beats: int
+    start: int
+    end: int
+    version: int
+
+
+class Channel:
+    """Serves beats of two streams; see the module docstring for the rules."""
+
+    def __init__(self, env: simpy.Environment, dram: DramChannel) -> None:
+        self._env = env
+        per_beat = dram.beats_cycles(1)
+        self._q = per_beat.denominator
+        self._beat = per_beat.numerator
+        self._burst_beats = dram.burst_bytes // dram.beat_bytes
+        self._queues: tuple[deque[_Request], deque[_Request]] = (deque(), deque())
+        self._run: _Run | None = None
+        self._version = 0
+        self._free = 0
+        self._last = WRITE
+        self.busy: list[tuple[int, int, int]] = []
+        """Intervals (stream, start, end) of the bus, in units of 1/q cycle."""
+
+    @property
+    def units_per_cycle(self) -> int:
+        """Value of q: bus time units in one cycle."""
+        return self._q
+
+    def submit(
+        self, stream: int, eligible: int, beats: int, begun: Callable[[int], None], done: Callable[[int], None]
+    ) -> None:
+        """Ask for `beats` beats no earlier than cycle `eligible` (> now); `begun` and `done` are told the cycle."""
+        self._queues[stream].append(_Request(eligible, beats, begun, done))
+        run = self._run
+        if run is None or run.start > self._env.now * self._q:
+            self._plan()
+        elif run.stream != stream and len(self._queues[stream]) == 1:
+            self._schedule(self._cut(run.stream, run.start, self._queues[run.stream][0].beats))
+
+    def _cut(self, stream: int, start: int, beats: int) -> _Run:
+        """Return the run of up to `beats` beats from `start`, cut where the other stream may take its turn."""
+        other = self._queues[1 - stream]
+        if other:
+            burst = self._burst_beats * self._beat
+            bursts = max(1, -(-(other[0].eligible * self._q - start) // burst))
+            beats = min(beats, bursts * self._burst_beats)
+        self._version += 1
+        return _Run(stream, beats, start, start + beats * self._beat, self._version)
+
+    def _plan(self) -> None:
+        """Choose who has the bus next and when."""
+        heads = [queue[0].eligible * self._q if queue else None for queue in self._queues]
+        wanted = [head for head in heads if head is not None]
+        if not wanted:
+            self._run = None
+            return
+        start = max(self._free, min(wanted))
+        eligible = [stream for stream, head in enumerate(heads) if head is not None and head <= start]
+        stream = 1 - self._last if len(eligible) == 2 else eligible[0]
+        self._schedule(self._cut(stream, start, self._queues[stream][0].beats))
+
+    def _schedule(self, run: _Run) -> None:
+        self._run = run
+        wake = self._env.timeout(-(-run.end // self._q) - self._env.now)
+        wake.callbacks.append(lambda _: self._finish(run))
+
+    def _finish(self, run: _Run) -> None:
+        if self._run is not run:
+            return  # cut short or planned again
+        request = self._queues[run.stream][0]
+        if not request.started:
+            request.started = True
+            request.begun(run.start // self._q)
+        request.beats -= run.beats
+        self.busy.append((run.stream, run.start, run.end))
+        self._free, self._last = run.end, run.stream
+        finished = request.beats == 0
+        if finished:
+            self._queues[run.stream].popleft()
+        self._plan()
+        if finished:
+            request.done(-(-run.end // self._q))
