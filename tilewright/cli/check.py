@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tilewright.cli.options import arch_options, common, dim_options, emit_json, say
+from tilewright.cli.options import arch_options, common, dim_options, emit_json, note, say
 
 
 @click.command("check")
@@ -30,6 +30,7 @@ def command(
     """
     from tilewright.api import check
     from tilewright.cli.options import parse_dims
+    from workloads.onnx_import import PLACEMENTS
 
     report = check(model, arch=arch, overrides=overrides, dims=parse_dims(dims))
     if as_json:
@@ -43,11 +44,14 @@ def command(
             for row in report.nodes:
                 table.add_row(row.name, row.op, row.placement, f"{row.macs:,}", f"{row.bytes:,}", row.reason)
             Console().print(table)
-        for placement, share in report.shares().items():
-            say(
-                f"{placement:<14}{share.nodes:>6} nodes  "
-                f"{share.macs_share:7.2%} of MACs  {share.bytes_share:7.2%} of bytes"
-            )
+        for placement in PLACEMENTS:
+            nodes_share, macs_share, bytes_share = (report.share(placement, what) for what in ("nodes", "macs", "bytes"))
+            if nodes_share:
+                say(
+                    f"{placement:<12} {nodes_share:7.2%} of nodes  {macs_share:7.2%} of MACs  {bytes_share:7.2%} of bytes"
+                )
         for line in report.notes:
             say(f"note: {line}")
-    return report.exit_code
+    if report.problem:
+        note(f"error: {report.problem}")
+    return 0 if report.supported else 2
