@@ -1,12 +1,13 @@
 """The DRAM channel: one data bus, a read and a write stream, bursts as the arbitration quantum.
 
-Within a stream requests are served in order. When both streams have an eligible request the bus alternates between them,
-burst by burst, reads first; otherwise the one that wants the bus keeps it. A request becomes eligible a cycle or more after
-it is submitted, so that a decision at time t depends on nothing that happens at t.
+Within a stream requests are served in order. When both streams have an eligible request the bus alternates between
+them, burst by burst, reads first; otherwise the one that wants the bus keeps it. A request becomes eligible a cycle or
+more after it is submitted, so that a decision at time t depends on nothing that happens at t.
 
-Bus time is exact: with a bandwidth that gives a/q cycles per beat it is counted in units of 1/q cycle, and a transfer that
-ends inside a cycle is complete at the end of that cycle. A run of bursts of one stream is one event; it is cut short at the
-first burst boundary at which the other stream has become eligible, which gives the same times as stepping every burst.
+Bus time is exact: with a bandwidth that gives a/q cycles per beat it is counted in units of 1/q cycle, and a transfer
+that ends inside a cycle is complete at the end of that cycle. A run of bursts of one stream is one event; it is cut
+short at the first burst boundary at which the other stream has become eligible, which gives the same times as stepping
+every burst.
 """
 
 from __future__ import annotations

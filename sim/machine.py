@@ -1,12 +1,13 @@
 """The event model: four in-order engines, a DRAM channel and the scratchpads run a command list.
 
-Cycles emerge from commands that compete for buffers, ports and bandwidth; nothing of the mapper's analytic cost is read.
+Cycles emerge from commands that compete for buffers, ports and bandwidth; nothing of the mapper's analytic cost is
+read.
 
-Rules (docs/architecture.md §3 to §5). Every engine takes its commands in order and issues one `issue_cycles` after its waits
-hold and the engine is ready:
+Rules (docs/architecture.md §3 to §5). Every engine takes its commands in order and issues one `issue_cycles` after its
+waits hold and the engine is ready:
 
-* load: ready when fewer than `outstanding` loads are in flight; the request is eligible for the bus L cycles after issue
-  (one at least), and complete with its last beat;
+* load: ready when fewer than `outstanding` loads are in flight; the request is eligible for the bus L cycles after
+  issue (one at least), and complete with its last beat;
 * store: likewise; eligible one cycle after issue, complete L cycles after its last beat;
 * array: ready when the last fold of the command before has started streaming; the stream then follows the fold rule
   of the array's timing object; complete `drain_latency_cycles` after the last operand. A change of dataflow waits for
@@ -22,7 +23,7 @@ from typing import Any
 
 import simpy
 
-from hw_models.accelerator import Accelerator
+from hw_models.accelerator import Accelerator, Dataflow
 from hw_models.array_timing import ArrayTiming, timing_of
 from hw_models.systolic import FoldJob
 from mappers.commands import (
@@ -45,8 +46,8 @@ class Span:
     """What happened to one command, in cycles.
 
     `head`: it was first in its engine's queue; `ready`: its waits held; `issue`: it was issued; `begin`: first beat,
-    first operand or first step; `last`: last beat, last operand or last step; `end`: complete. `cause`: the engine whose
-    completion was the last it waited for, or "".
+    first operand or first step; `last`: last beat, last operand or last step; `end`: complete. `cause`: the engine
+    whose completion was the last it waited for, or "".
     """
 
     head: int = -1
@@ -137,7 +138,9 @@ class Machine:
         self._queue = ArrayQueue()
         core = accelerator.core
         depth = max(1, core.accumulator.half_bytes // (core.array.cols * core.accumulator_bytes))
-        self._timings = {flow: timing_of(core.array, flow, depth) for flow in core.array.dataflows if flow != "rs"}
+        self._timings: dict[Dataflow, ArrayTiming] = {
+            flow: timing_of(core.array, flow, depth) for flow in core.array.dataflows if flow != "rs"
+        }
 
     def run(self) -> Run:
         """Run every command and return what happened."""
@@ -154,12 +157,14 @@ class Machine:
             if span.end < 0:
                 command = self._program.commands[index]
                 raise InternalError(
-                    f"program '{self._program.workload}': command {index} ({command.engine}) never completed, it waits for "
-                    f"{list(command.waits)} and the engines have completed {self._done}; the lowering is wrong"
+                    f"program '{self._program.workload}': command {index} ({command.engine}) never completed, it waits "
+                    f"for {list(command.waits)} and the engines have completed {self._done}; the lowering is wrong"
                 )
         left = self._slots.leftover()
         if left:
-            raise InternalError(f"program '{self._program.workload}': {left[0]} is never released; the lowering is wrong")
+            raise InternalError(
+                f"program '{self._program.workload}': {left[0]} is never released; the lowering is wrong"
+            )
         return Run(
             cycles=max((span.end for span in self._spans), default=0),
             spans=self._spans,
@@ -168,6 +173,11 @@ class Machine:
             peak_scratchpad_bytes=self._slots.peak_bytes,
             occupancy=self._slots.occupancy,
         )
+
+    @property
+    def _now(self) -> int:
+        """Value of the current cycle; every delay is an integer, so the kernel's clock is one."""
+        return int(self._env.now)
 
     # --- synchronisation ------------------------------------------------------------------------------------------
 
@@ -184,17 +194,17 @@ class Machine:
 
     def _wait(self, command: AnyCommand, span: Span) -> Generator[simpy.Event, None, None]:
         """Wait for every (engine, count) of `command`; note who was last."""
-        span.head = self._env.now
+        span.head = self._now
         for engine, count in command.waits:
             event = self._until(engine, count)
             if event is not None:
                 yield event
                 span.cause = engine
-        span.ready = self._env.now
+        span.ready = self._now
 
     def _complete(self, index: int) -> None:
         """Finish command `index` now: slots, counters, waiters."""
-        command, now = self._program.commands[index], self._env.now
+        command, now = self._program.commands[index], self._now
         self._spans[index].end = now
         for slot in command.writes:
             self._slots.end_write(slot)
@@ -206,15 +216,15 @@ class Machine:
             event.succeed()
 
     def _complete_at(self, index: int, cycle: int) -> None:
-        timeout = self._env.timeout(cycle - self._env.now)
+        timeout = self._env.timeout(cycle - self._now)
         timeout.callbacks.append(lambda _: self._complete(index))
 
     def _open(self, command: AnyCommand) -> None:
         """Check what `command` reads and open what it writes, at its issue."""
         for slot in command.reads:
-            self._slots.read(slot, self._env.now)
+            self._slots.read(slot, self._now)
         for slot in command.writes:
-            self._slots.begin_write(slot, self._env.now)
+            self._slots.begin_write(slot, self._now)
 
     # --- engines --------------------------------------------------------------------------------------------------
 
@@ -232,7 +242,7 @@ class Machine:
             yield from self._wait(command, span)
             if self._issue:
                 yield self._env.timeout(self._issue)
-            span.issue = self._env.now
+            span.issue = self._now
             self._open(command)
             beats = sum(transfer.beats(dram.beat_bytes) for transfer in command.transfers)
 
@@ -246,21 +256,21 @@ class Machine:
                 else:
                     self._complete(index)
 
-            self._channel.submit(stream, self._env.now + delay, beats, begun, done)
+            self._channel.submit(stream, self._now + delay, beats, begun, done)
 
     def _array(self) -> Generator[simpy.Event, None, None]:
         for index, command in self._own("array"):
             assert isinstance(command, ComputeCommand)
             span, timing = self._spans[index], self._timings[command.dataflow]
             ready = self._queue.earliest_issue(timing)
-            if ready > self._env.now:
-                yield self._env.timeout(ready - self._env.now)
+            if ready > self._now:
+                yield self._env.timeout(ready - self._now)
             yield from self._wait(command, span)
             if self._issue:
                 yield self._env.timeout(self._issue)
-            span.issue = self._env.now
+            span.issue = self._now
             self._open(command)
-            span.begin, span.last, end = self._queue.issue(timing, command.job, self._env.now)
+            span.begin, span.last, end = self._queue.issue(timing, command.job, self._now)
             self._complete_at(index, end)
 
     def _vector(self) -> Generator[simpy.Event, None, None]:
@@ -271,11 +281,11 @@ class Machine:
             yield from self._wait(command, span)
             if self._issue:
                 yield self._env.timeout(self._issue)
-            span.issue = span.begin = self._env.now
+            span.issue = span.begin = self._now
             self._open(command)
             cycles = unit.cycles(command.rows, command.row_elements, command.simple_passes, command.special_passes)
             yield self._env.timeout(cycles)
-            span.last = self._env.now
+            span.last = self._now
             self._complete(index)
 
 

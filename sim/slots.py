@@ -1,7 +1,8 @@
 """What lives where in the scratchpads: the proof, at run time, that the lowering is right.
 
-A slot is written by one or more commands, complete when none of them is under way, read while complete, and released. Two
-live slots of one half never overlap, and no half holds more than it has. A violation is a fault of the program: exit 70.
+A slot is written by one or more commands, complete when none of them is under way, read while complete, and released.
+Two live slots of one half never overlap, and no half holds more than it has. A violation is a fault of the program:
+exit 70.
 """
 
 from __future__ import annotations
@@ -81,7 +82,9 @@ class SlotMonitor:
         if live is None:
             raise InternalError(f"cycle {now}: {slot} is released but not live; the lowering is wrong")
         if live.writers or not live.was_read:
-            raise InternalError(f"cycle {now}: {slot} is released before it was complete and read; the lowering is wrong")
+            raise InternalError(
+                f"cycle {now}: {slot} is released before it was complete and read; the lowering is wrong"
+            )
         del self._halves[(slot.memory, slot.half)][slot.tag]
         self._count(slot.memory, -slot.size_bytes, now)
 

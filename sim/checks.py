@@ -1,0 +1,170 @@
+"""The physics every run is held to (§3.9): each law is recomputed from the commands or the raw run, never copied.
+
+A law that fails ends the run with exit code 70; laws that hold are listed in the result with what was compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from itertools import pairwise
+from math import isclose
+
+from hw_models.accelerator import Accelerator
+from mappers.commands import ComputeCommand, LoadCommand, Program, StoreCommand, VectorCommand
+from sim.energy import byte_energy_pj
+from sim.machine import Run
+from sim.result import Check, Result
+from workloads.errors import InternalError
+
+_Law = Callable[[Result, Program, Run, Accelerator], tuple[bool, str]]
+
+
+def check_result(result: Result, program: Program, run: Run, accelerator: Accelerator) -> tuple[Check, ...]:
+    """Return every law with its outcome for `result`, the result of `run`."""
+    checks = []
+    for name, law in _LAWS:
+        ok, detail = law(result, program, run, accelerator)
+        checks.append(Check(name, ok, detail))
+    return tuple(checks)
+
+
+def require(subject: str, checks: Sequence[Check]) -> None:
+    """Raise on the first law that does not hold.
+
+    Raises
+    ------
+    InternalError
+        Naming the law and what was compared.
+    """
+    for check in checks:
+        if not check.ok:
+            raise InternalError(
+                f"run of '{subject}': law '{check.name}' is violated, {check.detail}; the result is withheld"
+            )
+
+
+def _macs(result: Result, program: Program, run: Run, accelerator: Accelerator) -> tuple[bool, str]:
+    commands = sum(c.macs for c in program.commands if isinstance(c, ComputeCommand))
+    table = sum(record.macs for record in program.layers)
+    layers = [layer.macs for layer in result.layers]
+    ok = layers == [record.macs for record in program.layers] and commands == table == result.totals.macs
+    return ok, f"commands {commands}, workload {table}, result {result.totals.macs}, per layer {sum(layers)}"
+
+
+def _non_negative(result: Result, program: Program, run: Run, accelerator: Accelerator) -> tuple[bool, str]:
+    numbers: list[float] = [
+        result.totals.cycles,
+        result.totals.macs,
+        result.totals.energy_pj,
+        result.totals.dram_read_bytes,
+        result.totals.dram_write_bytes,
+    ]
+    for layer in result.layers:
+        numbers += [layer.cycles, layer.compute_cycles, layer.macs, layer.start_cycle, *layer.stall_cycles.values()]
+        numbers += layer.energy_pj.values()
+        numbers += [n for level in layer.traffic_bytes.values() for flow in level.values() for n in flow.values()]
+    ordered = all(0 <= s.head <= s.ready <= s.issue <= s.begin <= s.last <= s.end for s in run.spans)
+    return min(numbers) >= 0 and ordered, f"{len(numbers)} counts, {len(run.spans)} command spans in order"
+
+
+def _every_load_read(result: Result, program: Program, run: Run, accelerator: Accelerator) -> tuple[bool, str]:
+    read = {slot.tag for command in program.commands for slot in command.reads}
+    written = [slot.tag for c in program.commands if isinstance(c, LoadCommand) for slot in c.writes]
+    unread = [tag for tag in written if tag not in read]
+    return not unread, f"{len(written)} tiles loaded, {len(unread)} never read"
+
+
+def _bytes(result: Result, program: Program, run: Run, accelerator: Accelerator) -> tuple[bool, str]:
+    read = sum(c.bytes for c in program.commands if isinstance(c, LoadCommand))
+    written = sum(c.bytes for c in program.commands if isinstance(c, StoreCommand))
+    by_layer = [
+        sum(flow[way] for layer in result.layers for flow in layer.traffic_bytes["dram"].values())
+        for way in ("read", "write")
+    ]
+    totals = [result.totals.dram_read_bytes, result.totals.dram_write_bytes]
+    return by_layer == totals == [read, written], f"commands {[read, written]}, layers {by_layer}, totals {totals}"
+
+
+def _lower_bounds(result: Result, program: Program, run: Run, accelerator: Accelerator) -> tuple[bool, str]:
+    b, cycles = result.bounds, result.totals.cycles
+    parts = (b.mac_cycles, b.compute_cycles, b.dram_cycles, b.vector_cycles)
+    ok = b.lower_bound_cycles == max(parts) and all(part <= cycles for part in parts)
+    return ok, f"{cycles} cycles; array {b.compute_cycles}, DRAM {b.dram_cycles}, vector {b.vector_cycles}"
+
+
+def _parts(result: Result, program: Program, run: Run, accelerator: Accelerator) -> tuple[bool, str]:
+    ok = result.totals.cycles == run.cycles == sum(layer.cycles for layer in result.layers)
+    ok = ok and all(layer.compute_cycles + sum(layer.stall_cycles.values()) == layer.cycles for layer in result.layers)
+    at = 0
+    for layer in result.layers:
+        at += layer.cycles
+        ok = ok and layer.end_cycle == at
+    return ok, f"layers sum to {sum(layer.cycles for layer in result.layers)} of {result.totals.cycles} cycles"
+
+
+def _released(result: Result, program: Program, run: Run, accelerator: Accelerator) -> tuple[bool, str]:
+    written = {slot.tag for command in program.commands for slot in command.writes}
+    released = [slot.tag for command in program.commands for slot in command.releases]
+    left = {memory: live for _, memory, live in run.occupancy}
+    ok = written == set(released) and len(released) == len(written) and not any(left.values())
+    return ok, f"{len(written)} tiles written, {len(released)} released, {sum(left.values())} bytes live at the end"
+
+
+def _bus(result: Result, program: Program, run: Run, accelerator: Accelerator) -> tuple[bool, str]:
+    intervals = sorted((start, end) for _, start, end in run.bus)
+    disjoint = all(first[1] <= second[0] for first, second in pairwise(intervals))
+    beats = sum(
+        transfer.beats(accelerator.dram.beat_bytes)
+        for c in program.commands
+        if isinstance(c, LoadCommand | StoreCommand)
+        for transfer in c.transfers
+    )
+    busy = Fraction(sum(end - start for start, end in intervals), run.bus_units)
+    ok = disjoint and busy == accelerator.dram.beats_cycles(beats)
+    return ok, f"{len(intervals)} bus intervals, {float(busy):g} cycles busy for {beats} beats"
+
+
+def _utilisation(result: Result, program: Program, run: Run, accelerator: Accelerator) -> tuple[bool, str]:
+    t = result.totals
+    slots = t.cycles * accelerator.core.array.pes
+    exact = float(Fraction(t.macs, slots)) if slots else 0.0
+    most = max((layer.utilisation for layer in result.layers), default=0.0)
+    return t.utilisation == exact and t.utilisation <= 1 and most <= 1, f"{exact:.6f} over all, {most:.6f} at most"
+
+
+def _energy(result: Result, program: Program, run: Run, accelerator: Accelerator) -> tuple[bool, str]:
+    """Recompute every layer from its traffic table in exact arithmetic and compare."""
+    per_byte = byte_energy_pj(accelerator)
+    core = accelerator.core
+    operations = [0] * len(program.layers)
+    for command in program.commands:
+        if isinstance(command, VectorCommand):
+            operations[command.layer] += command.operations
+    total, wrong = Fraction(0), []
+    for layer, ops in zip(result.layers, operations, strict=True):
+        exact = {"mac": layer.macs * core.array.mac_pj, "vector": ops * core.vector.op_pj}
+        for level, (read, write) in per_byte.items():
+            flows = layer.traffic_bytes[level].values()
+            exact[level] = sum((flow["read"] * read + flow["write"] * write for flow in flows), Fraction(0))
+        total += sum(exact.values())
+        if {key: float(value) for key, value in exact.items()} != layer.energy_pj:
+            wrong.append(layer.name)
+    summed = sum(sum(layer.energy_pj.values()) for layer in result.layers)
+    ok = not wrong and result.totals.energy_pj == float(total)
+    ok = ok and isclose(summed, result.totals.energy_pj, rel_tol=1e-9, abs_tol=1e-9)
+    return ok, f"exact total {float(total):.6g} pJ, layers that differ: {wrong[:3] or 'none'}"
+
+
+_LAWS: tuple[tuple[str, _Law], ...] = (
+    ("MACs are conserved", _macs),
+    ("no count is negative and every command's times are in order", _non_negative),
+    ("every tile loaded is read", _every_load_read),
+    ("DRAM bytes of commands, layers and totals agree", _bytes),
+    ("cycles are at least every lower bound", _lower_bounds),
+    ("compute and stalls sum to each layer, layers to the total", _parts),
+    ("every tile written is released once and none is left", _released),
+    ("the bus is never taken twice and moves every beat", _bus),
+    ("utilisation is MACs over cycles and PEs, at most 1", _utilisation),
+    ("energies of components and layers sum to the total", _energy),
+)

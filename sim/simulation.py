@@ -1,0 +1,202 @@
+"""From a command list to a checked result: run, attribute, count, check."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any, Literal, overload
+
+from hw_models.accelerator import Accelerator
+from hw_models.array_timing import timing_of
+from mappers.commands import ComputeCommand, LayerRecord, LoadCommand, Program, StoreCommand, VectorCommand
+from sim.attribution import LayerTime, attribute
+from sim.checks import check_result, require
+from sim.energy import Ledger, count, energy_pj
+from sim.machine import Run, run_program
+from sim.result import Bounds, LayerAnnotation, LayerResult, Result, Totals
+from workloads.errors import InternalError
+
+
+@overload
+def simulate(
+    program: Program,
+    accelerator: Accelerator,
+    manifest: dict[str, Any],
+    annotations: Sequence[LayerAnnotation],
+    placement: dict[str, Any],
+    not_modelled: Sequence[str],
+    *,
+    keep_run: Literal[False] = False,
+) -> Result: ...
+
+
+@overload
+def simulate(
+    program: Program,
+    accelerator: Accelerator,
+    manifest: dict[str, Any],
+    annotations: Sequence[LayerAnnotation],
+    placement: dict[str, Any],
+    not_modelled: Sequence[str],
+    *,
+    keep_run: Literal[True],
+) -> tuple[Result, Run]: ...
+
+
+def simulate(
+    program: Program,
+    accelerator: Accelerator,
+    manifest: dict[str, Any],
+    annotations: Sequence[LayerAnnotation],
+    placement: dict[str, Any],
+    not_modelled: Sequence[str],
+    *,
+    keep_run: bool = False,
+) -> Result | tuple[Result, Run]:
+    """Run `program` on `accelerator` and return the result, checked.
+
+    Parameters
+    ----------
+    manifest : dict
+        How the run came about; ``machine`` (clock, peak rates) is added.
+    annotations : sequence of LayerAnnotation
+        One per layer of the program.
+    keep_run : bool
+        Return the raw run as well, for traces.
+
+    Raises
+    ------
+    InternalError
+        If the program violates a slot rule or the run its own physics (§3.9).
+    """
+    if len(annotations) != len(program.layers):
+        raise InternalError(
+            f"program '{program.workload}': {len(annotations)} annotations, {len(program.layers)} layers; give one each"
+        )
+    run = run_program(program, accelerator)
+    result = build_result(program, run, accelerator, manifest, annotations, placement, not_modelled)
+    checks = check_result(result, program, run, accelerator)
+    require(program.workload, checks)
+    result = replace(result, checks=checks)
+    return (result, run) if keep_run else result
+
+
+def build_result(
+    program: Program,
+    run: Run,
+    accelerator: Accelerator,
+    manifest: dict[str, Any],
+    annotations: Sequence[LayerAnnotation],
+    placement: dict[str, Any],
+    not_modelled: Sequence[str],
+) -> Result:
+    """Return the result of `run`, not checked yet."""
+    times = attribute(program, run, accelerator)
+    ledgers = count(program, accelerator)
+    energies = [energy_pj(ledger, accelerator) for ledger in ledgers]
+    firsts = _first_array_issue(program, run)
+    pes = accelerator.core.array.pes
+    layers = [
+        _layer(record, note, time, ledger, energy, first, pes)
+        for record, note, time, ledger, energy, first in zip(
+            program.layers, annotations, times, ledgers, energies, firsts, strict=True
+        )
+    ]
+    macs = sum(ledger.macs for ledger in ledgers)
+    total = sum((pj for energy in energies for pj in energy.values()), Fraction(0))
+    totals = Totals(
+        cycles=run.cycles,
+        time_s=float(run.cycles / (accelerator.clock_mhz * 10**6)),
+        macs=macs,
+        energy_pj=float(total),
+        dram_read_bytes=sum(ledger.moved_bytes("dram", "read") for ledger in ledgers),
+        dram_write_bytes=sum(ledger.moved_bytes("dram", "write") for ledger in ledgers),
+        utilisation=_share(macs, run.cycles * pes),
+        peak_scratchpad_bytes=run.peak_scratchpad_bytes,
+    )
+    return Result(
+        manifest=manifest | {"machine": _machine(accelerator)},
+        totals=totals,
+        bounds=bounds_of(program, accelerator),
+        layers=tuple(layers),
+        placement=placement,
+        not_modelled=tuple(not_modelled),
+    )
+
+
+def _layer(
+    record: LayerRecord,
+    note: LayerAnnotation,
+    time: LayerTime,
+    ledger: Ledger,
+    energy: dict[str, Fraction],
+    first_array_issue: int | None,
+    pes: int,
+) -> LayerResult:
+    start = time.window_start_cycle if first_array_issue is None else min(time.window_start_cycle, first_array_issue)
+    return LayerResult(
+        name=record.name,
+        op=record.op,
+        core=note.core,
+        fused=record.fused,
+        placement=record.placement,
+        dims=dict(record.dims),
+        macs=ledger.macs,
+        start_cycle=time.start_cycle,
+        end_cycle=time.end_cycle,
+        cycles=time.cycles,
+        compute_cycles=time.compute_cycles,
+        stall_cycles=time.stall_cycles,
+        analytic_cycles=note.analytic_cycles,
+        energy_pj={component: float(pj) for component, pj in energy.items()},
+        traffic_bytes=ledger.traffic,
+        utilisation=_share(ledger.macs, (time.end_cycle - start) * pes),
+        mapping=note.mapping,
+        proven_optimal=note.proven_optimal,
+        gap=note.gap,
+    )
+
+
+def _share(part: int, whole: int) -> float:
+    return float(Fraction(part, whole)) if whole else 0.0
+
+
+def _first_array_issue(program: Program, run: Run) -> list[int | None]:
+    firsts: list[int | None] = [None] * len(program.layers)
+    for command, span in zip(program.commands, run.spans, strict=True):
+        if command.engine == "array" and firsts[command.layer] is None:
+            firsts[command.layer] = span.issue
+    return firsts
+
+
+def _machine(accelerator: Accelerator) -> dict[str, Any]:
+    """Return the rates a reader of the result needs, as plain data."""
+    return {
+        "reference_clock_mhz": float(accelerator.clock_mhz),
+        "peak_macs_per_cycle": accelerator.core.array.pes,
+        "dram_bytes_per_cycle": float(accelerator.dram.bytes_per_cycle),
+        "dram_latency_cycles": accelerator.dram.latency_cycles,
+        "technology_nm": accelerator.technology_nm,
+    }
+
+
+def bounds_of(program: Program, accelerator: Accelerator) -> Bounds:
+    """Return lower bounds of the run of `program`, from the commands alone."""
+    core, dram = accelerator.core, accelerator.dram
+    macs = streaming = beats = vector = 0
+    for command in program.commands:
+        if isinstance(command, LoadCommand | StoreCommand):
+            beats += sum(transfer.beats(dram.beat_bytes) for transfer in command.transfers)
+        elif isinstance(command, ComputeCommand):
+            macs += command.macs
+            interval = timing_of(core.array, command.dataflow, 1).interval_cycles(command.job)
+            streaming += (command.job.folds - 1) * interval + command.job.stream
+        elif isinstance(command, VectorCommand):
+            vector += core.vector.cycles(
+                command.rows, command.row_elements, command.simple_passes, command.special_passes
+            )
+    least = -(-macs // core.array.pes)
+    compute = max(least, streaming)
+    bus = -(-dram.beats_cycles(beats) // 1)
+    return Bounds(least, compute, int(bus), vector, max(compute, int(bus), vector))
