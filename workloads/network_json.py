@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from workloads import data_layers, mac_layers, norm_layers, vector_layers
@@ -88,6 +89,12 @@ def _encode(value: Any) -> Any:
     return value
 
 
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    """Return the resolved field types of a class; resolving costs more than the rest of decoding a layer."""
+    return get_type_hints(cls)
+
+
 def _decode_layer(entry: Any, where: str) -> Layer:
     _typed(dict, entry, where)
     cls = LAYER_CLASSES.get(entry.get("class", ""))
@@ -101,7 +108,7 @@ def _decode_layer(entry: Any, where: str) -> Layer:
 
 
 def _decode_fields(cls: type, entry: Any, where: str) -> Any:
-    hints = get_type_hints(cls)
+    hints = _hints(cls)
     known = [field.name for field in fields(cls)]
     required = [f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING]
     _check_keys(where, entry, required, known)

@@ -24,16 +24,8 @@ from workloads.onnx_import.skim import skim
 FOLDER = Path(__file__).parent.parent / "data" / "onnx"
 SMALL = sorted(path for path in FOLDER.glob("*.onnx") if path.stat().st_size < 12_000)
 NUMBERS = (0, -1, 1, 2, 3, 7, -7, 128, 1 << 31, 1 << 40, -(1 << 62), (1 << 63) - 1)
-OTHER_OPS = [
-    "Attention",
-    "Tile",
-    "Pad",
-    "Resize",
-    "Gelu",
-    "LSTM",
-    "OneHot",
-    "GroupNormalization",
-    "SpaceToDepth",
+OTHER_OPS = ["Attention", "Tile", "Pad", "Resize", "Gelu", "LSTM", "OneHot", "GroupNormalization", "SpaceToDepth"]
+OTHER_OPS += [
     "GatherND",
     "ArgMax",
     "CumSum",
@@ -41,7 +33,6 @@ OTHER_OPS = [
     "Loop",
     "NonZero",
     "QLinearConcat",
-    "QLinearMatMul",
     "Softmax",
     "Split",
     "Where",

@@ -359,10 +359,24 @@ def test_time_bound_holds(tmp_path: Path) -> None:
     assert time.monotonic() - start < SECONDS
 
 
-def test_twenty_thousand_nodes_import_in_time(tmp_path: Path) -> None:
-    nodes = [helper.make_node("Relu" if i % 2 else "Sigmoid", [f"t{i}"], [f"t{i + 1}"]) for i in range(20_000)]
+@pytest.mark.parametrize("kind", ["chain", "fingerprints", "one tensor read by all"])
+def test_twenty_thousand_nodes_import_in_time(kind: str, tmp_path: Path) -> None:
+    """The largest graphs allowed, in forms that would make a careless recogniser or fold quadratic."""
+    if kind == "chain":
+        nodes = [helper.make_node("Relu" if i % 2 else "Sigmoid", [f"t{i}"], [f"t{i + 1}"]) for i in range(20_000)]
+    elif kind == "fingerprints":
+        pairs = [(relu(f"t{2 * i}", f"t{2 * i + 1}", f"r{i}"), i) for i in range(10_000)]
+        nodes = [
+            x
+            for first, i in pairs
+            for x in (first, helper.make_node("Mul", [f"t{2 * i}", f"t{2 * i + 1}"], [f"t{2 * i + 2}"]))
+        ]
+    else:
+        nodes = [helper.make_node("Mul", ["t0", "k"], [f"y{i}"]) for i in range(19_999)]
+        nodes.append(helper.make_node("Sum", [n.output[0] for n in nodes], ["t20000"]))
+    weights = [helper.make_tensor("k", TensorProto.FLOAT, [], [2.0])]
     path = tmp_path / "x.onnx"
-    path.write_bytes(model(nodes, [info("t0", [1, 8])], [info("t20000", [1, 8])]).SerializeToString())
+    path.write_bytes(model(nodes, [info("t0", [1, 8])], [info("t20000", [1, 8])], weights).SerializeToString())
     start = time.monotonic()
     assert len(check_onnx(path).nodes) == 20_000
     assert time.monotonic() - start < SECONDS

@@ -72,7 +72,7 @@ def _take_matches(made: Plan) -> None:
             made.drop(node, f"part of {match.kind} '{last.label}'")
     view.place(n for n in view.nodes if n.label not in gone)
     for match in made.matches.values():  # uses inside the region are gone: only the source is read
-        view.users[match.source] = [*view.users.get(match.source, []), match.nodes[-1]]
+        view.users.setdefault(match.source, {})[match.nodes[-1].label] = match.nodes[-1]
 
 
 def _remove(made: Plan, node: Node, kept: str, reason: str) -> None:
@@ -84,9 +84,9 @@ def _remove(made: Plan, node: Node, kept: str, reason: str) -> None:
     view.join(out, root)
     made.drop(node, reason)
     view.makers.pop(out, None)
-    users = view.users.setdefault(root, [])
-    users[:] = [u for u in users if u.label != node.label]
-    users += [u for u in view.users.pop(out, []) if u not in users]
+    users = view.users.setdefault(root, {})
+    users.pop(node.label, None)
+    users.update(view.users.pop(out, {}))
 
 
 def _dynamic_scales(made: Plan) -> None:

@@ -32,7 +32,7 @@ class Limits:
     """
 
     memory_bytes: int = 1 << 30
-    seconds: float = 60.0
+    seconds: float = 10.0
     file_bytes: int = 8 << 30
     graph_bytes: int = 64 << 20
     nodes: int = 20_000

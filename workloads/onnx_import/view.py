@@ -43,7 +43,8 @@ class View:
     formats: dict[str, int] = field(default_factory=dict)
     """Element type that quantisation gives a tensor, by root name."""
     makers: dict[str, Node] = field(default_factory=dict)
-    users: dict[str, list[Node]] = field(default_factory=dict)
+    users: dict[str, dict[str, Node]] = field(default_factory=dict)
+    """Placed nodes that read a tensor, by root and label."""
     kept: set[str] = field(default_factory=set)
     """Roots that must exist as tensors: graph outputs and inputs of host nodes."""
 
@@ -84,7 +85,7 @@ class View:
         self.users = {}
         for node in self.nodes:
             for name in dict.fromkeys(self.root(i) for i in node.inputs if i):
-                self.users.setdefault(name, []).append(node)
+                self.users.setdefault(name, {})[node.label] = node
 
     def join(self, name: str, other: str) -> None:
         """Make `name` another name of `other`."""
@@ -110,8 +111,8 @@ class View:
     def only_user(self, name: str) -> Node | None:
         """Return the one placed node that reads a tensor, None where there are several or the tensor is kept."""
         root = self.root(name)
-        users = self.users.get(root, [])
-        return users[0] if len(users) == 1 and root not in self.kept else None
+        users = self.users.get(root, {})
+        return next(iter(users.values())) if len(users) == 1 and root not in self.kept else None
 
     def constant(self, name: str) -> bool:
         """Tell whether a tensor is known before run time."""
