@@ -1,0 +1,351 @@
+"""One-call Python API; the command line uses the same functions.
+
+>>> import tilewright as tw
+>>> result = tw.simulate("lenet", arch="edge_int8")
+>>> result.totals.macs
+416520
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from tilewright import __version__
+from tilewright.sources import Workload, load_workload
+from workloads.errors import InputError
+from workloads.nearest import nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from hw_models.accelerator import Accelerator
+    from mappers.plan import Plan, PlannedGroup
+    from sim.machine import Run
+    from sim.result import LayerResult, Result, Totals
+    from tilewright.sweeps.run import SweepOutcome
+    from tilewright.verify import VerifyReport
+    from workloads.onnx_import import CheckReport
+
+__all__ = ["Simulation", "check", "load_result", "load_workload", "map_network", "simulate", "sweep", "verify"]
+
+OBJECTIVES = ("latency", "energy", "edp")
+FIDELITIES = ("event", "analytic")
+
+NOT_MODELLED = (
+    "bank conflicts of the scratchpads: layouts are chosen conflict-free (docs/architecture.md section 2)",
+    "DRAM rows, banks and refresh: the channel has a fixed latency and bandwidth",
+    "alignment of channel slices inside a scratchpad word",
+    "leakage, clock tree, control and wires in the energy",
+    "values: shapes and formats only, no tensor is computed",
+)
+
+
+class Simulation:
+    """A result with its plan, its plots and its table.
+
+    Attributes
+    ----------
+    result : Result
+        Everything that goes into the result file.
+    plan : Plan or None
+        Mappings and commands; None for a result that was read from a file.
+    run : Run or None
+        Raw event times; None for fidelity ``analytic``.
+    """
+
+    def __init__(self, result: Result, plan: Plan | None = None, run: Run | None = None) -> None:
+        self.result, self.plan, self.run = result, plan, run
+
+    @property
+    def totals(self) -> Totals:
+        """Value of the totals."""
+        return self.result.totals
+
+    @property
+    def layers(self) -> tuple[LayerResult, ...]:
+        """Value of the layers."""
+        return self.result.layers
+
+    @property
+    def plot(self) -> Plots:
+        """Value of the plots: ``.cycles() .energy() .roofline() .timeline() .dram()``."""
+        return Plots(self.to_json())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result file as plain data."""
+        return self.result.to_json()
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per layer; needs pandas."""
+        try:
+            return self.result.to_frame()
+        except ModuleNotFoundError as error:
+            raise InputError("to_frame: pandas is not installed; run: pip install 'tilewright[frame]'") from error
+
+    def report(self, folder: str | Path) -> list[Path]:
+        """Write the HTML report, plots and tables into `folder`; return the paths."""
+        from tilewright.report import write
+
+        return write(self.to_json(), Path(folder))
+
+    def trace(self, path: str | Path) -> None:
+        """Write a Chrome trace for Perfetto to `path` (.json or .json.gz)."""
+        from sim.trace import write_trace
+
+        if self.run is None or self.plan is None:
+            raise InputError("trace: this result has no event times; simulate with fidelity 'event'")
+        write_trace(self.plan.program, self.run, self.plan.accelerator, Path(path))
+
+    def __repr__(self) -> str:
+        manifest, totals = self.result.manifest, self.totals
+        return f"<Simulation {manifest['workload']} on {manifest['arch']}: {totals.cycles:,} cycles>"
+
+
+class Plots:
+    """Plots of one result, each a matplotlib figure."""
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self._data = data
+
+    def _draw(self, name: str) -> Figure:
+        from tilewright.plots import RESULT_PLOTS
+
+        return RESULT_PLOTS[name](self._data)
+
+    def cycles(self) -> Figure:
+        """Return stacked bars of cycles by cause."""
+        return self._draw("cycles")
+
+    def energy(self) -> Figure:
+        """Return stacked bars of energy by component."""
+        return self._draw("energy")
+
+    def roofline(self) -> Figure:
+        """Return the roofline."""
+        return self._draw("roofline")
+
+    def timeline(self) -> Figure:
+        """Return the layers over time."""
+        return self._draw("timeline")
+
+    def dram(self) -> Figure:
+        """Return DRAM traffic per layer."""
+        return self._draw("dram")
+
+
+def _choice(value: str, allowed: Sequence[str], what: str) -> None:
+    if value not in allowed:
+        raise InputError(f"{what} '{value}' is unknown; use one of {', '.join(allowed)}{nearest(value, allowed)}")
+
+
+def _accelerator(arch: str, overrides: Sequence[str]) -> Accelerator:
+    from hw_models.description import load_accelerator
+
+    return load_accelerator(arch, overrides)
+
+
+def map_network(
+    workload: str,
+    arch: str = "edge_int8",
+    objective: str = "latency",
+    dims: Mapping[str, int] | None = None,
+    overrides: Sequence[str] = (),
+) -> Plan:
+    """Return the plan alone: groups, mappings with certificates, and the command list.
+
+    Parameters and errors are those of `simulate`.
+    """
+    _choice(objective, OBJECTIVES, "objective")
+    accelerator = _accelerator(arch, overrides)
+    return _plan(load_workload(workload, dims), accelerator, objective)
+
+
+def _plan(loaded: Workload, accelerator: Accelerator, objective: str) -> Plan:
+    from mappers.plan import make_plan
+
+    return make_plan(loaded.network, accelerator, cast("Literal['latency', 'energy', 'edp']", objective))
+
+
+def simulate(
+    workload: str,
+    arch: str = "edge_int8",
+    objective: str = "latency",
+    fidelity: str = "event",
+    dims: Mapping[str, int] | None = None,
+    overrides: Sequence[str] = (),
+    seed: int = 0,
+) -> Simulation:
+    """Map `workload` onto `arch` and simulate it.
+
+    Parameters
+    ----------
+    workload : str
+        Built-in network (``tilewright list workloads``) or path of an ``.onnx`` model.
+    arch : str
+        Preset (``tilewright list archs``) or path of a description.
+    objective : {"latency", "energy", "edp"}
+        What the mapper minimises per layer.
+    fidelity : {"event", "analytic"}
+        Event model, or closed forms (a lower bound).
+    dims : mapping of str to int, optional
+        Parameters of the workload or symbolic dimensions of the model, such as ``{"batch": 1}``.
+    overrides : sequence of str
+        ``PATH=VALUE`` changes of the description.
+    seed : int
+        Kept in the manifest; nothing in a simulation is drawn at random.
+
+    Raises
+    ------
+    InputError, InfeasibleError
+        Exit codes 2 and 3 of the command line.
+    """
+    _choice(objective, OBJECTIVES, "objective")
+    _choice(fidelity, FIDELITIES, "fidelity")
+    accelerator = _accelerator(arch, overrides)
+    loaded = load_workload(workload, dims)
+    plan = _plan(loaded, accelerator, objective)
+    manifest = {
+        "tilewright_version": __version__,
+        "workload": workload,
+        "workload_sha256": loaded.sha256,
+        "arch": arch,
+        "arch_sha256": accelerator.sha256,
+        "overrides": list(overrides),
+        "dims": dict(dims or {}),
+        "objective": objective,
+        "fidelity": fidelity,
+        "seed": seed,
+        "solver": _solver(),
+        "redo": redo_command(workload, arch, objective, fidelity, dims or {}, overrides),
+        "sources": [list(row) for row in accelerator.sources],
+    }
+    return _run(plan, loaded, manifest, fidelity)
+
+
+def _solver() -> dict[str, str]:
+    from mappers.cost import COST_MODEL
+
+    return {"name": "exhaustive search with bounds", "cost_model": COST_MODEL}
+
+
+def _run(plan: Plan, loaded: Workload, manifest: dict[str, Any], fidelity: str) -> Simulation:
+    from mappers.analytic import bounds
+    from sim.result import LayerAnnotation
+
+    limits = bounds(plan.program, plan.accelerator)
+    core = plan.accelerator.core.name
+    annotations = [
+        LayerAnnotation(
+            mapping=mapping_data(entry, core),
+            proven_optimal=all(p.found.certificate.proven_optimal for p in entry.parts) if entry.parts else None,
+            gap=max(p.found.certificate.gap for p in entry.parts) if entry.parts else None,
+            analytic_cycles=limit.analytic_cycles,
+            core=core if entry.parts else "vector",
+        )
+        for entry, limit in zip(plan.groups, limits, strict=True)
+    ]
+    missing = (*NOT_MODELLED, *plan.notes, *loaded.notes)
+    if fidelity == "analytic":
+        from tilewright.closed_form import analytic_result
+
+        result = analytic_result(
+            plan.program, plan.accelerator, manifest, annotations, limits, plan.placement, missing
+        )
+        return Simulation(result, plan)
+    from sim.simulation import simulate as run_event_model
+
+    result, run = run_event_model(
+        plan.program, plan.accelerator, manifest, annotations, plan.placement, missing, keep_run=True
+    )
+    return Simulation(result, plan, run)
+
+
+def mapping_data(entry: PlannedGroup, core: str) -> dict[str, Any] | None:
+    """Return the mapping of a group as plain data; a transposed layer has one nest per phase."""
+    if not entry.parts:
+        return None
+    nests = []
+    for part in entry.parts:
+        mapping = part.mapping(core)
+        certificate = part.found.certificate
+        nests.append(
+            {
+                "dataflow": mapping.dataflow,
+                "loops": [{"dim": loop.dim, "extent": loop.extent, "tile": loop.tile} for loop in mapping.loops],
+                "cuts": dict(mapping.cuts),
+                "certificate": asdict(certificate) | {"gap": certificate.gap},
+            }
+        )
+    return nests[0] if len(nests) == 1 else {"phases": nests}
+
+
+def redo_command(
+    workload: str,
+    arch: str,
+    objective: str,
+    fidelity: str,
+    dims: Mapping[str, int],
+    overrides: Sequence[str],
+) -> str:
+    """Return the command line that repeats a simulation."""
+    words = ["tilewright", "sim", workload, "--arch", arch, "--objective", objective, "--fidelity", fidelity]
+    for name, value in dims.items():
+        words += ["--dim", f"{name}={value}"]
+    for override in overrides:
+        words += ["--set", override]
+    return shlex.join(words)
+
+
+def check(
+    model: str, arch: str = "edge_int8", overrides: Sequence[str] = (), dims: Mapping[str, int] | None = None
+) -> CheckReport:
+    """Say where every node of an ONNX model, or every layer of a built-in, would run.
+
+    A description that cannot be simulated is refused before the model is opened.
+    """
+    from hw_models.array_timing import timing_of
+    from tilewright.checking import check_builtin
+    from tilewright.sources import existing_file, looks_like_file
+
+    accelerator = _accelerator(arch, overrides)
+    timing_of(accelerator.core.array, accelerator.core.array.dataflows[0], 1)
+    if not looks_like_file(model):
+        return check_builtin(load_workload(model, dims).network)
+    if Path(model).suffix.lower() != ".onnx":
+        raise InputError(f"model '{model}': suffix '{Path(model).suffix}' is not read by check; give an .onnx file")
+    from workloads.onnx_import import check_onnx
+
+    return check_onnx(existing_file(model, "model"), dims)
+
+
+def load_result(path: str | Path) -> Simulation:
+    """Read a saved result (or the result.json of a report directory)."""
+    from sim.result import Result
+    from tilewright.results import read_result
+
+    return Simulation(Result.from_json(read_result(Path(path))))
+
+
+def sweep(spec: str | Path, folder: str | Path, jobs: int = 1) -> SweepOutcome:
+    """Run the sweep of file `spec` with its store in `folder`; points already there are not simulated again."""
+    from tilewright.sweeps.executor import LocalExecutor
+    from tilewright.sweeps.run import run_sweep
+    from tilewright.sweeps.spec import read_spec
+    from tilewright.sweeps.store import SqliteStore
+
+    parsed = read_spec(Path(spec))
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    with SqliteStore(Path(folder) / "store.sqlite") as store:
+        return run_sweep(parsed, store, LocalExecutor(jobs))
+
+
+def verify(core: str, rows: int = 4, cols: int = 4, seed: int = 0, simulator: str = "icarus") -> VerifyReport:
+    """Run the generated RTL of `core` and compare values with the golden model, cycles with the event model."""
+    from tilewright.verify import verify_core
+
+    return verify_core(core, rows=rows, cols=cols, seed=seed, simulator=simulator)

@@ -1,0 +1,126 @@
+"""``tilewright sim WORKLOAD``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tilewright.cli.options import arch_options, common, dim_options, emit_json, note, parse_dims, say
+
+if TYPE_CHECKING:
+    from tilewright.api import Simulation
+
+
+@click.command("sim")
+@click.argument("workload")
+@click.option("--objective", default="latency", show_default=True, help="latency, energy or edp.")
+@click.option("--fidelity", default="event", show_default=True, help="event or analytic.")
+@click.option("--trace", type=click.Path(path_type=Path), default=None, help="Write a Perfetto trace (.json, .json.gz).")
+@click.option("--report", "report_dir", type=click.Path(path_type=Path), default=None, help="Write report, plots, tables.")
+@arch_options
+@dim_options
+@common
+def command(
+    workload: str,
+    objective: str,
+    fidelity: str,
+    trace: Path | None,
+    report_dir: Path | None,
+    arch: str,
+    overrides: tuple[str, ...],
+    dims: tuple[str, ...],
+    as_json: bool,
+    output: Path | None,
+    seed: int,
+    debug: bool,
+) -> int:
+    """Map and simulate WORKLOAD: a built-in network, an .onnx model, or a SCALE-Sim .csv with a .cfg machine.
+
+    -o FILE writes the result file; --report DIR writes an HTML report with plots.
+    """
+    from workloads.errors import InputError
+
+    check_targets(trace, report_dir, output)
+    if arch.lower().endswith(".cfg") or workload.lower().endswith(".csv"):
+        from tilewright.cli.scalesim import run_scalesim
+
+        if trace or report_dir or overrides or dims:
+            raise InputError(f"workload '{workload}': --trace, --report, --set and --dim do not go with a .cfg machine")
+        return run_scalesim(workload, arch, fidelity, as_json, output)
+    from tilewright.api import simulate
+
+    if trace is not None and fidelity != "event":
+        raise InputError("--trace: an analytic run has no events; use --fidelity event")
+    result = simulate(workload, arch, objective, fidelity, parse_dims(dims), overrides, seed)
+    data = result.to_json()
+    if output is not None:
+        result.result.write_json(output)
+    if trace is not None:
+        result.trace(trace)
+    written = result.report(report_dir) if report_dir is not None else []
+    if as_json:
+        emit_json(data)
+        return 0
+    print_result(result, data)
+    for path in written:
+        note(f"wrote {path}")
+    return 0
+
+
+def check_targets(trace: Path | None, report_dir: Path | None, output: Path | None) -> None:
+    """Refuse targets that cannot be written before anything is computed."""
+    from workloads.errors import InputError
+
+    if trace is not None and not trace.name.endswith((".json", ".json.gz")):
+        raise InputError(f"--trace '{trace}': a trace is .json or .json.gz; rename it")
+    if report_dir is not None and report_dir.exists() and not report_dir.is_dir():
+        raise InputError(f"--report '{report_dir}': is a file, a directory is needed; name another")
+    for target in (trace, output):
+        if target is not None and target.is_dir():
+            raise InputError(f"output '{target}': is a directory, a file is needed; name a file in it")
+        if target is not None and not target.parent.is_dir():
+            raise InputError(f"output '{target}': directory '{target.parent}' does not exist; make it first")
+
+
+def print_result(result: Simulation, data: dict[str, Any]) -> None:
+    """Print the table per layer and the totals."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{data['manifest']['workload']} on {data['manifest']['arch']} ({data['manifest']['fidelity']})")
+    for name in ("layer", "op"):
+        table.add_column(name, no_wrap=True)
+    for name in ("MACs", "cycles", "analytic", "compute", "stall", "util. %", "energy uJ", "DRAM KiB"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("main stall", no_wrap=True)
+    table.add_column("mapping", no_wrap=True)
+    for layer in data["layers"]:
+        stalls = {cause: count for cause, count in layer["stall_cycles"].items() if count}
+        dram = layer["traffic_bytes"].get("dram", {}).values()
+        proof = "" if layer["gap"] is None else "optimal" if layer["proven_optimal"] else f"gap {layer['gap']:.1%}"
+        table.add_row(
+            layer["name"] + (f" +{len(layer['fused'])}" if layer["fused"] else ""),
+            layer["op"],
+            f"{layer['macs']:,}" if layer["macs"] else "",
+            f"{layer['cycles']:,}",
+            f"{layer['analytic_cycles']:,}",
+            f"{layer['compute_cycles']:,}",
+            f"{sum(stalls.values()):,}",
+            f"{100 * layer['utilisation']:.1f}" if layer["macs"] else "",
+            f"{sum(layer['energy_pj'].values()) / 1e6:,.1f}",
+            f"{sum(flow['read'] + flow['write'] for flow in dram) / 1024:,.0f}",
+            max(stalls, key=lambda cause: (stalls[cause], cause)) if stalls else "",
+            proof,
+        )
+    Console(width=None if sys.stdout.isatty() else 170).print(table)
+    totals, bounds = data["totals"], data["bounds"]
+    say(f"cycles         {totals['cycles']:,}  ({totals['time_s'] * 1e3:,.3f} ms)")
+    say(f"lower bound    {bounds['lower_bound_cycles']:,}  (compute {bounds['compute_cycles']:,}, DRAM {bounds['dram_cycles']:,})")
+    say(f"MACs           {totals['macs']:,}  (array utilisation {totals['utilisation']:.1%})")
+    say(f"energy         {totals['energy_pj'] / 1e9:,.3f} mJ")
+    say(f"DRAM           {totals['dram_read_bytes']:,} B read, {totals['dram_write_bytes']:,} B written")
+    passed = sum(check["ok"] for check in data["checks"])
+    say(f"checks         {passed} of {len(data['checks'])} passed; {len(data['not_modelled'])} things not modelled (--json lists both)")
