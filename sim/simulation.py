@@ -116,7 +116,7 @@ def build_result(
         peak_scratchpad_bytes=run.peak_scratchpad_bytes,
     )
     return Result(
-        manifest=manifest | {"machine": _machine(accelerator)},
+        manifest=manifest | {"machine": machine_facts(accelerator)},
         totals=totals,
         bounds=bounds_of(program, accelerator),
         layers=tuple(layers),
@@ -170,7 +170,7 @@ def _first_array_issue(program: Program, run: Run) -> list[int | None]:
     return firsts
 
 
-def _machine(accelerator: Accelerator) -> dict[str, Any]:
+def machine_facts(accelerator: Accelerator) -> dict[str, Any]:
     """Return the rates a reader of the result needs, as plain data."""
     return {
         "reference_clock_mhz": float(accelerator.clock_mhz),
