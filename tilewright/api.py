@@ -253,9 +253,7 @@ def _run(plan: Plan, loaded: Workload, manifest: dict[str, Any], fidelity: str) 
     if fidelity == "analytic":
         from tilewright.closed_form import analytic_result
 
-        result = analytic_result(
-            plan.program, plan.accelerator, manifest, annotations, limits, plan.placement, missing
-        )
+        result = analytic_result(plan.program, plan.accelerator, manifest, annotations, limits, plan.placement, missing)
         return Simulation(result, plan)
     from sim.simulation import simulate as run_event_model
 

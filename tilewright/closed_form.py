@@ -33,9 +33,7 @@ def analytic_result(
     energies = [energy_pj(ledger, accelerator) for ledger in ledgers]
     pes = accelerator.core.array.pes
     layers, start = [], 0
-    for record, note, ledger, energy, bound in zip(
-        program.layers, annotations, ledgers, energies, bounds, strict=True
-    ):
+    for record, note, ledger, energy, bound in zip(program.layers, annotations, ledgers, energies, bounds, strict=True):
         cycles = bound.analytic_cycles
         busy = min(cycles, bound.array_cycles or bound.vector_cycles)
         layers.append(

@@ -45,7 +45,9 @@ def command(
                 table.add_row(row.name, row.op, row.placement, f"{row.macs:,}", f"{row.bytes:,}", row.reason)
             Console().print(table)
         for placement in PLACEMENTS:
-            nodes_share, macs_share, bytes_share = (report.share(placement, what) for what in ("nodes", "macs", "bytes"))
+            nodes_share, macs_share, bytes_share = (
+                report.share(placement, what) for what in ("nodes", "macs", "bytes")
+            )
             if nodes_share:
                 say(
                     f"{placement:<12} {nodes_share:7.2%} of nodes  {macs_share:7.2%} of MACs  {bytes_share:7.2%} of bytes"

@@ -57,7 +57,9 @@ def command(
         for part in entry.parts:
             mapping, proof = part.mapping(core), part.found.certificate
             state = "optimal" if proof.proven_optimal else f"gap {proof.gap:.2%}"
-            say(f"{mapping.layer}: {mapping.dataflow}, {proof.value:,.0f} ({proof.objective}), {state}, {proof.candidates:,} mappings")
+            say(
+                f"{mapping.layer}: {mapping.dataflow}, {proof.value:,.0f} ({proof.objective}), {state}, {proof.candidates:,} mappings"
+            )
             for depth, loop in enumerate(mapping.loops):
                 held = "".join(f" [{role} tile below]" for role, cut in mapping.cuts if cut == depth)
                 tail = f", last {loop.remainder}" if loop.remainder != loop.tile else ""

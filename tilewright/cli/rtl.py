@@ -15,7 +15,9 @@ from tilewright.cli.options import common, emit_json, say
 @click.option("--cols", type=int, default=4, show_default=True, help="PEs per row.")
 @click.option("--depth", type=int, default=256, show_default=True, help="Result vectors the accumulator memory holds.")
 @common
-def command(core: str, rows: int, cols: int, depth: int, as_json: bool, output: Path | None, seed: int, debug: bool) -> int:
+def command(
+    core: str, rows: int, cols: int, depth: int, as_json: bool, output: Path | None, seed: int, debug: bool
+) -> int:
     """Write the SystemVerilog of CORE with a file list (default directory: the core's name)."""
     from rtl.emit import write
     from tilewright.cores import core_params

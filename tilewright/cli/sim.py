@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 @click.argument("workload")
 @click.option("--objective", default="latency", show_default=True, help="latency, energy or edp.")
 @click.option("--fidelity", default="event", show_default=True, help="event or analytic.")
-@click.option("--trace", type=click.Path(path_type=Path), default=None, help="Write a Perfetto trace (.json, .json.gz).")
-@click.option("--report", "report_dir", type=click.Path(path_type=Path), default=None, help="Write report, plots, tables.")
+@click.option(
+    "--trace", type=click.Path(path_type=Path), default=None, help="Write a Perfetto trace (.json, .json.gz)."
+)
+@click.option(
+    "--report", "report_dir", type=click.Path(path_type=Path), default=None, help="Write report, plots, tables."
+)
 @arch_options
 @dim_options
 @common
@@ -90,7 +94,9 @@ def print_result(result: Simulation, data: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"{data['manifest']['workload']} on {data['manifest']['arch']} ({data['manifest']['fidelity']})")
+    table = Table(
+        title=f"{data['manifest']['workload']} on {data['manifest']['arch']} ({data['manifest']['fidelity']})"
+    )
     for name in ("layer", "op"):
         table.add_column(name, no_wrap=True)
     for name in ("MACs", "cycles", "analytic", "compute", "stall", "util. %", "energy uJ", "DRAM KiB"):
@@ -118,9 +124,13 @@ def print_result(result: Simulation, data: dict[str, Any]) -> None:
     Console(width=None if sys.stdout.isatty() else 170).print(table)
     totals, bounds = data["totals"], data["bounds"]
     say(f"cycles         {totals['cycles']:,}  ({totals['time_s'] * 1e3:,.3f} ms)")
-    say(f"lower bound    {bounds['lower_bound_cycles']:,}  (compute {bounds['compute_cycles']:,}, DRAM {bounds['dram_cycles']:,})")
+    say(
+        f"lower bound    {bounds['lower_bound_cycles']:,}  (compute {bounds['compute_cycles']:,}, DRAM {bounds['dram_cycles']:,})"
+    )
     say(f"MACs           {totals['macs']:,}  (array utilisation {totals['utilisation']:.1%})")
     say(f"energy         {totals['energy_pj'] / 1e9:,.3f} mJ")
     say(f"DRAM           {totals['dram_read_bytes']:,} B read, {totals['dram_write_bytes']:,} B written")
     passed = sum(check["ok"] for check in data["checks"])
-    say(f"checks         {passed} of {len(data['checks'])} passed; {len(data['not_modelled'])} things not modelled (--json lists both)")
+    say(
+        f"checks         {passed} of {len(data['checks'])} passed; {len(data['not_modelled'])} things not modelled (--json lists both)"
+    )

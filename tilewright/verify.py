@@ -1,0 +1,257 @@
+"""``verify``: generated RTL against the golden model (values) and the event model (cycles), both exactly.
+
+Three kinds of run per core:
+
+* ``alone``: jobs of random shapes and values, each on an idle core;
+* ``back to back``: the same jobs offered as early as the core takes them;
+* ``layer``: a real convolution (LeNet's second), mapped and simulated on a machine with this array; every compute
+  command becomes a job, offered at the cycle at which the event model issued it, memory stalls included. The jobs' results
+  add up to the layer's output.
+
+Predicted cycles are the event model's: `sim.machine.simulate_jobs` and the spans of a simulated program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hw_models.systolic import FoldJob, IntArray, SystolicParams
+from tilewright.cores import core_params
+from workloads.errors import InputError
+
+if TYPE_CHECKING:
+    from mappers.mapping import Mapping
+    from mappers.plan import Plan
+    from rtl.run import JobData, ScenarioRun
+    from workloads.mac_layers import MacLayer
+
+ACCUMULATOR_DEPTH = 256
+MAX_SIDE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyRow:
+    """One comparison: `vectors` result rows, how many differ, predicted and measured cycles."""
+
+    core: str
+    params: str
+    run: str
+    vectors: int
+    value_errors: int
+    predicted_cycles: int
+    rtl_cycles: int
+
+    @property
+    def cycle_difference(self) -> int:
+        """Value of measured minus predicted cycles."""
+        return self.rtl_cycles - self.predicted_cycles
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """All comparisons of a verification."""
+
+    rows: tuple[VerifyRow, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Value telling whether everything agrees."""
+        return all(row.value_errors == 0 and row.cycle_difference == 0 for row in self.rows)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as plain data."""
+        rows = [asdict(row) | {"cycle_difference": row.cycle_difference} for row in self.rows]
+        return {"schema": "tilewright.verify/1", "ok": self.ok, "cores": rows}
+
+
+def verify_core(
+    name: str, rows: int = 4, cols: int = 4, seed: int = 0, simulator: str = "icarus", jobs: int = 12
+) -> VerifyReport:
+    """Verify core `name` of `rows` x `cols` PEs.
+
+    Parameters
+    ----------
+    jobs : int
+        Random jobs beside the layer.
+
+    Raises
+    ------
+    InputError
+        If the core or the simulator is not available.
+    """
+    for key, value in (("rows", rows), ("cols", cols)):
+        if not 1 <= value <= MAX_SIDE:
+            raise InputError(f"verify: {key} is {value}, bound is 1..{MAX_SIDE}; choose a size in it")
+    params = core_params(name, rows, cols, ACCUMULATOR_DEPTH)
+    drawn = _random_jobs(params, seed, jobs)
+    layer = _LayerReplay(params, seed)
+    from rtl.run import Scenario, run_scenarios
+
+    scenarios = [
+        Scenario(drawn),
+        Scenario(drawn, back_to_back=True),
+        Scenario(layer.jobs, back_to_back=True, earliest_issue_cycles=layer.offered),
+    ]
+    alone, chained, replayed = run_scenarios(params, scenarios, simulator)
+    label = f"{rows}x{cols}"
+    folds = [_fold(params, job) for job in drawn]
+    from sim.machine import simulate_jobs
+
+    together = simulate_jobs(params, folds)
+    single = sum(done - issue for job in folds for issue, done in simulate_jobs(params, [job]))
+    report = (
+        VerifyRow(
+            name, label, "alone", _vectors(drawn), _wrong(params, drawn, alone), single,
+            sum(run.cycles_issue_to_last for run in alone.jobs),
+        ),
+        VerifyRow(
+            name, label, "back to back", _vectors(drawn), _wrong(params, drawn, chained),
+            together[-1][1] - together[0][0], chained.total_cycles,
+        ),
+        VerifyRow(
+            name, label, "layer", _vectors(layer.jobs), layer.wrong(replayed), layer.predicted_cycles,
+            replayed.total_cycles,
+        ),
+    )  # fmt: skip
+    return VerifyReport(report)
+
+
+def _random_jobs(params: SystolicParams, seed: int, count: int) -> tuple[JobData, ...]:
+    """Return jobs of random shape: ones, ragged and exact tiles, corner values."""
+    from rtl.run import JobData
+
+    draw = np.random.default_rng(seed)
+    i, w = params.input_format, params.weight_format
+    jobs = []
+    for index in range(count):
+        m = 1 if index == 0 else int(draw.integers(1, 4 * params.rows + 2))
+        k = 1 if index == 1 else int(draw.integers(1, 4 * params.rows + 2))
+        n = 1 if index == 2 else int(draw.integers(1, 3 * params.cols + 2))
+        a = draw.integers(i.min, i.max, (m, k), dtype=np.int64, endpoint=True)
+        b = draw.integers(w.min, w.max, (k, n), dtype=np.int64, endpoint=True)
+        if index == 3:
+            a, b = np.full_like(a, i.min), np.full_like(b, w.min)
+        jobs.append(JobData(a, b))
+    return tuple(jobs)
+
+
+def _fold(params: SystolicParams, job: JobData) -> FoldJob:
+    return params.job_for(job.a.shape[0], job.a.shape[1], job.w.shape[1])
+
+
+def _vectors(jobs: Sequence[JobData]) -> int:
+    return sum(job.a.shape[0] for job in jobs)
+
+
+def _wrong(params: SystolicParams, jobs: Sequence[JobData], run: ScenarioRun) -> int:
+    """Return how many result rows differ from the golden model."""
+    return sum(
+        int((got.outputs != params.golden(job.a, job.w)).any(axis=1).sum())
+        for job, got in zip(jobs, run.jobs, strict=True)
+    )
+
+
+class _LayerReplay:
+    """LeNet's second convolution on this array: jobs, when they are offered, and what must come out."""
+
+    def __init__(self, params: SystolicParams, seed: int) -> None:
+        from rtl.run import JobData
+        from tilewright.api import map_network
+        from workloads.mac_layers import MacLayer
+
+        self.params = params
+        overrides = [f"core.rows={params.rows}", f"core.cols={params.cols}", f"core.dataflows=[{params.dataflow}]"]
+        plan = map_network("lenet", arch="edge_int8", overrides=overrides)
+        index = next(i for i, entry in enumerate(plan.groups) if entry.group.lead.name == "c3")
+        layer = plan.groups[index].group.lead
+        assert isinstance(layer, MacLayer)
+        draw = np.random.default_rng(seed)
+        d = layer.dims
+        i, w = params.input_format, params.weight_format
+        image = draw.integers(i.min, i.max, (d.C, *layer.input_spatial[1:]), dtype=np.int64, endpoint=True)
+        weight = draw.integers(w.min, w.max, (d.K, d.C, d.FY, d.FX), dtype=np.int64, endpoint=True)
+        self.pieces = _pieces(plan.groups[index].parts[0].mapping("core"), layer)
+        self.jobs = tuple(JobData(*_operands(layer, image, weight, piece)) for piece in self.pieces)
+        self.golden = _convolve(layer, image, weight)
+        self.offered, self.predicted_cycles = self._times(plan, index)
+
+    def _times(self, plan: Plan, index: int) -> tuple[tuple[int, ...], int]:
+        """Return when the event model issued each compute command of the layer, and first issue to last result."""
+        from mappers.commands import ComputeCommand
+        from sim.machine import run_program
+
+        run = run_program(plan.program, plan.accelerator)
+        spans = [
+            (command, span)
+            for command, span in zip(plan.program.commands, run.spans, strict=True)
+            if command.engine == "array" and command.layer == index
+        ]
+        for (command, _), job in zip(spans, self.jobs, strict=True):
+            assert isinstance(command, ComputeCommand)
+            assert command.job == _fold(self.params, job)
+        first = spans[0][1].issue
+        return tuple(span.issue - first for _, span in spans), max(span.end for _, span in spans) - first
+
+    def wrong(self, run: ScenarioRun) -> int:
+        """Return how many result rows differ: of each job, and of the layer they add up to."""
+        errors = _wrong(self.params, self.jobs, run)
+        total = np.zeros_like(self.golden)
+        for (pixels, channels, _), got in zip(self.pieces, run.jobs, strict=True):
+            total[np.ix_(pixels, channels)] += got.outputs
+        return errors + int((self.params.accumulator_format.wrap(total) != self.golden).any(axis=1).sum())
+
+
+Piece = tuple[list[int], list[int], list[int]]
+
+
+def _pieces(mapping: Mapping, layer: MacLayer) -> list[Piece]:
+    """Return output pixels, output channels and input channels of every compute command, in the order of the nest."""
+    d = layer.dims
+    size = {"OY": d.OY, "OX": d.OX, "K": d.K, "C": d.C}
+    pieces = []
+    for steps in product(*(range(loop.trips) for loop in mapping.loops)):
+        span = {dim: range(extent) for dim, extent in size.items()}
+        for loop, step in zip(mapping.loops, steps, strict=True):
+            start = step * loop.tile
+            span[loop.dim] = range(start, start + loop.size(step))
+        pixels = [y * d.OX + x for y in span["OY"] for x in span["OX"]]
+        pieces.append((pixels, list(span["K"]), list(span["C"])))
+    return pieces
+
+
+def _operands(layer: MacLayer, image: IntArray, weight: IntArray, piece: Piece) -> tuple[IntArray, IntArray]:
+    """Return the activation and weight matrix of one piece, its window flattened (FY, FX, C)."""
+    pixels, channels, inputs = piece
+    rows = []
+    for pixel in pixels:
+        y, x = divmod(pixel, layer.dims.OX)
+        rows.append(_window(layer, image, y, x)[:, :, inputs].reshape(-1))
+    matrix = weight[np.ix_(channels, inputs)].transpose(2, 3, 1, 0).reshape(-1, len(channels))
+    return np.stack(rows), matrix
+
+
+def _window(layer: MacLayer, image: IntArray, y: int, x: int) -> IntArray:
+    """Return the window of one output pixel, shape (FY, FX, C), zero where it sees padding."""
+    d = layer.dims
+    out = np.zeros((d.FY, d.FX, d.C), dtype=np.int64)
+    for fy, fx in product(range(d.FY), range(d.FX)):
+        row = y * layer.strides[1] - layer.padding[1][0] + fy * layer.dilations[1]
+        col = x * layer.strides[2] - layer.padding[2][0] + fx * layer.dilations[2]
+        if 0 <= row < image.shape[1] and 0 <= col < image.shape[2]:
+            out[fy, fx] = image[:, row, col]
+    return out
+
+
+def _convolve(layer: MacLayer, image: IntArray, weight: IntArray) -> IntArray:
+    """Return the layer's output, shape (OY x OX, K), written as the definition."""
+    d = layer.dims
+    out = np.zeros((d.OY * d.OX, d.K), dtype=np.int64)
+    for y, x in product(range(d.OY), range(d.OX)):
+        window = _window(layer, image, y, x)
+        out[y * d.OX + x] = np.einsum("yxc,kcyx->k", window, weight)
+    return out
