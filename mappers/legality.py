@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-from hw_models.accelerator import PEArray
+from hw_models.accelerator import Accelerator, PEArray
 from hw_models.systolic import FoldJob, SystolicParams
 from mappers.mapping import TILED_DIMS, Mapping
 from mappers.problem import TileProblem
-from workloads.errors import InputError
+from workloads.errors import Infeasible, InputError, InternalError
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +101,12 @@ def _check_slots(problem: TileProblem, mapping: Mapping) -> tuple[Violation, ...
         demands.insert(0, ("input", "input tile", problem.input_tile_bytes(held["I"]), problem.input_slot_bytes, "I"))
     demands.append(("accumulator", "partial sums", sums * problem.sum_bytes, problem.sum_slot_bytes, "O"))
     if problem.residual == "dram":
-        demands.append(
-            ("operand", "residual tile", sums * problem.output_bytes, problem.operand_slot_bytes, "O")
-        )
+        demands.append(("operand", "residual tile", sums * problem.output_bytes, problem.operand_slot_bytes, "O"))
     if problem.output_place == "dram":
         stored = problem.stored_elements(held["O"]) * problem.output_bytes
         demands.append(("output", "output tile", stored, problem.output_slot_bytes, "O"))
     return tuple(
-        Violation(
-            f"scratchpad '{memory}': {what}", demand, bound, "bytes", f"cut {role} deeper or take smaller tiles"
-        )
+        Violation(f"scratchpad '{memory}': {what}", demand, bound, "bytes", f"cut {role} deeper or take smaller tiles")
         for memory, what, demand, bound, role in demands
         if demand > bound
     )
@@ -127,3 +123,31 @@ def _check_jobs(problem: TileProblem, mapping: Mapping, array: PEArray) -> tuple
         for name, count in counts
         if count > bound
     )
+
+
+def smallest_tile_violation(problem: TileProblem, accelerator: Accelerator) -> Infeasible:
+    """Return which memory the smallest tile that the fused operations allow does not fit."""
+    least = problem.smallest()
+    outputs = problem.output_elements(least)
+    from_dram = problem.input_place == "dram"
+    demands = (
+        ("input", problem.input_tile_bytes(least) if from_dram else 0, problem.input_slot_bytes,
+         "raise core.input.half (one output needs its whole window)"),
+        ("weight", problem.weight_tile_bytes(least), problem.weight_slot_bytes, "raise core.weight.half"),
+        ("accumulator", outputs * problem.sum_bytes, problem.sum_slot_bytes, "raise core.accumulator.half"),
+        ("output staging", problem.stored_elements(least) * problem.output_bytes, problem.output_slot_bytes,
+         "raise core.vector.output_half"),
+        ("operand staging", outputs * problem.output_bytes if problem.residual == "dram" else 0,
+         problem.operand_slot_bytes, "raise core.vector.operand_half"),
+    )  # fmt: skip
+    for memory, demand, bound, lever in demands:
+        if demand > bound:
+            return Infeasible(
+                f"smallest tile on core '{accelerator.core.name}'",
+                f"capacity[{memory}]",
+                demand,
+                bound,
+                "bytes",
+                (lever,),
+            )
+    raise InternalError("layer search: no tiling fits although the smallest tile does; report this")

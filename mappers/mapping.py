@@ -11,10 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass
-from typing import Literal
+from math import prod
+from typing import TYPE_CHECKING, Literal
 
-from hw_models.accelerator import Dataflow
+from hw_models.accelerator import Dataflow, PEArray
 from workloads.errors import InputError
+
+if TYPE_CHECKING:
+    from mappers.problem import TileProblem  # that module names the dimensions of this one
 
 TILED_DIMS: tuple[str, ...] = ("N", "G", "K", "C", "OD", "OY", "OX")
 RELEVANT: dict[str, frozenset[str]] = {
@@ -68,7 +72,15 @@ class TileLoop:
 class NestLoop:
     """One line of the readable nest: `size` iterations of `dims` at `level`.
 
-    `dims` has several names where the array unrolls a flattened index; `remainder` is the extent of the last iteration.
+    Parameters
+    ----------
+    dims : tuple of str
+        Several names where one loop walks a flattened index, outermost first.
+    size, remainder : int
+        Iterations (spatial: lanes), and what the last one covers: elements of the dimension for a loop over tiles,
+        elements of the flattened index for the folds of a tile, lanes of the last fold for a spatial loop.
+    level : {"dram", "scratchpad", "array"}
+        Where the loop takes its operands from; ``scratchpad`` when every tensor holds all that the loop walks.
     """
 
     dims: tuple[str, ...]
@@ -123,7 +135,8 @@ class Mapping:
     dataflow : {"ws", "os"}
         What the array runs.
     loops : tuple of TileLoop
-        Temporal loops, outermost first; each tiled dimension once; dimensions held whole may be left out or have one trip.
+        Temporal loops, outermost first; each tiled dimension once; dimensions held whole may be left out or have one
+        trip.
     cuts : mapping of {"I", "W", "O"} to int
         Depth at which each tensor's tile is held, 0 (outside every loop) .. len(loops).
     certificate : Certificate or None
@@ -145,7 +158,9 @@ class Mapping:
             raise InputError(f"mapping of '{self.layer}': cuts must name I, W, O in this order; correct it")
         for name, cut in self.cuts:
             if not 0 <= cut <= len(self.loops):
-                raise InputError(f"mapping of '{self.layer}': cut of {name} is {cut}, bound is 0..{len(self.loops)}; correct it")
+                raise InputError(
+                    f"mapping of '{self.layer}': cut of {name} is {cut}, bound is 0..{len(self.loops)}; correct it"
+                )
 
     def cut(self, tensor: str) -> int:
         """Return the cut of tensor role `tensor` ("I", "W" or "O")."""
@@ -175,3 +190,44 @@ class Mapping:
         for loop in outside:
             count *= loop.trips
         return count
+
+    def nest(self, problem: TileProblem, array: PEArray) -> tuple[NestLoop, ...]:
+        """Return the whole nest, outermost first: tile loops, folds of one whole tile, array lanes (§3.4).
+
+        The tile loops multiply out to the layer with their remainders; fold and lane loops describe one whole tile.
+        """
+        deepest = max(cut for _, cut in self.cuts)
+        lines = [
+            NestLoop((x.dim,), x.trips, x.remainder, "dram" if depth < deepest else "scratchpad", "temporal")
+            for depth, x in enumerate(self.loops)
+        ]
+        tile = {dim: self.tile(dim, problem.size[dim]) for dim in TILED_DIMS}
+        pixels = prod(tile[dim] for dim in _PIXELS)
+        window = tile["C"] * problem.taps
+        lines.append(NestLoop(("G",), tile["G"], 1, "scratchpad", "temporal"))
+        lines.append(_folds(("K",), tile["K"], array.cols))
+        rows: tuple[str, ...]
+        if self.dataflow == "os":
+            rows, length, streamed = _PIXELS, pixels, NestLoop(_WINDOW, window, 1, "array", "temporal")
+        elif array.reduction_unroll == "window":
+            rows, length, streamed = _WINDOW, window, NestLoop(_PIXELS, pixels, 1, "array", "temporal")
+        else:
+            rows, length, streamed = ("C",), tile["C"], NestLoop(_PIXELS, pixels, 1, "array", "temporal")
+            lines.append(NestLoop(_WINDOW[:-1], problem.taps, 1, "scratchpad", "temporal"))
+        lines += [_folds(rows, length, array.rows), streamed]
+        return (*lines, _lanes(rows, length, array.rows, "rows"), _lanes(("K",), tile["K"], array.cols, "cols"))
+
+
+_PIXELS = ("N", "OD", "OY", "OX")
+_WINDOW = ("FD", "FY", "FX", "C")
+
+
+def _folds(dims: tuple[str, ...], length: int, lanes: int) -> NestLoop:
+    """Return the loop over the folds of `length` elements by `lanes`."""
+    folds = -(-length // lanes)
+    return NestLoop(dims, folds, length - (folds - 1) * lanes, "scratchpad", "temporal")
+
+
+def _lanes(dims: tuple[str, ...], length: int, lanes: int, axis: Literal["rows", "cols"]) -> NestLoop:
+    """Return the spatial loop: `lanes` of the array, the last fold using what is left."""
+    return NestLoop(dims, min(length, lanes), (length - 1) % lanes + 1, "array", "spatial", axis)

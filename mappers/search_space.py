@@ -1,0 +1,243 @@
+"""All tile combinations of one layer under one dataflow: floors, bounds, and evaluation under every order and cut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from hw_models.accelerator import Accelerator, Dataflow
+from mappers.cost import LayerCost
+from mappers.image import BoolArray, Index, IntArray
+from mappers.mapping import TILED_DIMS
+from mappers.problem import CHANNEL_TERM_BYTES, TileProblem
+from mappers.search_orders import CutClass, Orders, orders_of
+from mappers.tiles import thinned
+from mappers.traffic import FloatArray, TensorCost
+from workloads.errors import InputError
+
+MAX_COMBINATIONS = 3_000_000
+MAX_FREE_LOOPS = 6
+CELLS = 1 << 18
+"""(orders and cuts) x combinations that are evaluated at once; bounds the memory."""
+FAR = 1 << 60
+ROUNDING = 1 - 1e-12
+"""Bounds of floating objectives are lowered by this factor: rounding must not prune the optimum."""
+RoleCost = Callable[[Index, IntArray], TensorCost]
+Key = tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The best mapping so far; `key` orders them, objective first."""
+
+    key: Key
+    dataflow: Dataflow
+    order: tuple[str, ...]
+    cuts: tuple[int, int, int]
+    tiles: tuple[int, ...]
+    latency_cycles: int
+    energy_pj: float
+    dram_bytes: int
+
+
+class Space:
+    """All tile combinations of one dataflow."""
+
+    def __init__(
+        self, problem: TileProblem, accelerator: Accelerator, dataflow: Dataflow, objective: str, rank: int
+    ) -> None:
+        self.cost = LayerCost(problem, accelerator, dataflow)
+        self.problem, self.objective, self.rank = problem, objective, rank
+        self.roles: tuple[RoleCost, ...] = (self.cost.input_cost, self.cost.weight_cost, self.cost.output_cost)
+        self.thinned = self._thin()
+        self.ix = self._feasible()
+        self.count = len(self.ix["K"])
+        if self.count:
+            self.orders = self._orders()
+            self.array = self.cost.array_cycles(self.ix)
+            self.charge = self.cost.charge_cycles(self.ix) * self.cost.units
+            self.floor = self._floors()
+
+    def _thin(self) -> bool:
+        """Halve the longest axes until the space is small enough; tell whether that was needed."""
+        axes, done = self.cost.axes, False
+        while np.prod([float(len(axis)) for axis in axes.values()]) > MAX_COMBINATIONS:
+            longest = max(axes, key=lambda d: (len(axes[d]), d))
+            axes[longest] = thinned(axes[longest])
+            done = True
+        if done:
+            self.cost.draw_images()
+        return done
+
+    def _orders(self) -> Orders:
+        """Return the orders of the loops that have several iterations somewhere in the space."""
+        free = tuple(d for d in TILED_DIMS if int(self.cost.axes[d].trips[self.ix[d]].max()) > 1)
+        if len(free) > MAX_FREE_LOOPS:
+            raise InputError(
+                f"layer search: {len(free)} loops can be tiled ({', '.join(free)}), bound is {MAX_FREE_LOOPS}; "
+                "set the batch to 1 or split the layer"
+            )
+        return orders_of(free)
+
+    def _feasible(self) -> dict[str, IntArray]:
+        """Return the combinations whose smallest tiles fit, as indices per dimension."""
+        axes, problem = self.cost.axes, self.problem
+        tile = {d: axes[d].tile.reshape([-1 if d == e else 1 for e in TILED_DIMS]) for d in TILED_DIMS}
+        outer = tile["N"] * tile["G"] * tile["K"]
+        sums = outer * (tile["OD"] * tile["OY"] * tile["OX"])
+        grid: BoolArray = np.broadcast_to(
+            sums * problem.sum_bytes <= problem.sum_slot_bytes, [len(axes[d]) for d in TILED_DIMS]
+        ).copy()
+        terms = CHANNEL_TERM_BYTES if problem.channel_terms else 0
+        weights = tile["G"] * tile["K"] * (tile["C"] * (problem.taps * problem.weight_bytes) + terms)
+        grid &= weights <= problem.weight_slot_bytes
+        if problem.input_place == "dram":
+            reach = tile["N"] * tile["G"] * tile["C"] * problem.input_bytes
+            for d in ("OD", "OY", "OX"):
+                window = problem.window(d)
+                reach = reach * np.clip((tile[d] - 1) * window.stride + window.reach, 1, window.size_in)
+            grid &= reach <= problem.input_slot_bytes
+        if problem.output_place == "dram":
+            staged = outer
+            if not problem.whole_plane:
+                staged = staged * tile["OD"] * -(-tile["OY"] // problem.pool[0]) * -(-tile["OX"] // problem.pool[1])
+            grid &= staged * problem.output_bytes <= problem.output_slot_bytes
+        if problem.residual == "dram":
+            grid &= sums * problem.output_bytes <= problem.operand_slot_bytes
+        return {d: at.astype(np.int64) for d, at in zip(TILED_DIMS, np.nonzero(grid), strict=True)}
+
+    def _floors(self) -> FloatArray:
+        """Return a first bound of each combination: the array alone, the least traffic, and the charge."""
+        cost = self.cost
+        whole = {d: np.full(1, cost.axes[d].whole, dtype=np.int64) for d in TILED_DIMS}
+        beats, moved_pj = self._least_traffic(whole)
+        latency = np.maximum(self.array * cost.units, beats * cost.beat_units) + self.charge
+        if self.objective == "latency":
+            return self.value(latency, np.zeros(self.count))
+        return self.value(latency, cost.fixed_energy_pj(self.ix) + moved_pj) * ROUNDING
+
+    def _least_traffic(self, whole: Index) -> tuple[int, float]:
+        """Return the fewest beats and the least energy of DRAM traffic that any tile, order and cut can have."""
+        problem, cost = self.problem, self.cost
+        one = np.ones(1, dtype=np.int64)
+        weight, output = cost.weight_cost(whole, one), cost.output_cost(whole, one)
+        moved = 0
+        if problem.input_place == "dram":  # gaps between tiles are not fetched, so a split axis can move less
+            moved = problem.input_bytes * cost.size["G"] * cost.size["C"] * cost.size["N"]
+            for dim in ("OD", "OY", "OX"):
+                moved *= problem.window(dim).touched
+        beats = weight.load_beats + output.load_beats + output.store_beats + -(-moved // cost.beat)
+        energy_of_byte = float(cost.accelerator.dram.energy_pj_per_byte + cost.accelerator.core.input.write_pj_per_byte)
+        return int(beats[0]), float(weight.energy_pj[0] + output.energy_pj[0]) + energy_of_byte * moved
+
+    def compulsory(self) -> float:
+        """Return a bound of the objective over every tile size: all MACs at full rate and each tensor moved once.
+
+        Used where the space was thinned and the search has no proof of its own.
+        """
+        cost, array = self.cost, self.cost.array
+        beats, moved_pj = self._least_traffic({d: np.full(1, cost.axes[d].whole, dtype=np.int64) for d in TILED_DIMS})
+        cycles = max(-(-self.problem.macs // array.pes), beats * cost.beat_units // cost.units)
+        energy = float(array.mac_pj) * self.problem.macs + moved_pj
+        return float(self.value(np.array([cycles * cost.units]), np.array([energy]))[0])
+
+    def value(self, latency: IntArray, energy: FloatArray) -> FloatArray:
+        """Return the objective of a latency in bus units, charge included, and an energy in pJ."""
+        if self.objective == "energy":
+            return energy
+        cycles: FloatArray = latency / self.cost.units
+        return cycles if self.objective == "latency" else cycles * energy
+
+    def improve(self, members: IntArray, best: Best | None) -> Best | None:
+        """Return the best of `best` and of the combinations `members` over all orders and cuts."""
+        ix = {d: self.ix[d][members] for d in TILED_DIMS}
+        array, last_job = self.array[members], self.cost.last_job_cycles(ix)
+        fixed = self.cost.fixed_energy_pj(ix)
+        tables = [self._table(role, classes, ix) for role, classes in zip(self.roles, self.orders.classes, strict=True)]
+        least = [_least(table) for table in tables]
+        latency = self.cost.latency(array, last_job, *least) + self.charge[members]
+        bound = self.value(latency, fixed + least[0].energy_pj + least[1].energy_pj + least[2].energy_pj)
+        alive = np.all([cost.fits for cost in least], axis=0)
+        if best is not None:
+            alive &= bound * (1.0 if self.objective == "latency" else ROUNDING) <= best.key[0]
+        left = np.nonzero(alive)[0]
+        left = left[np.argsort(bound[left], kind="stable")]
+        chunk = max(1, CELLS // len(self.orders.triples))
+        for start in range(0, len(left), chunk):
+            part = left[start : start + chunk]
+            if best is not None and bound[part[0]] * ROUNDING > best.key[0]:
+                break
+            best = self._evaluate(members, part, tables, array, last_job, fixed, best)
+        return best
+
+    def _table(self, role: RoleCost, classes: tuple[CutClass, ...], ix: Index) -> TensorCost:
+        """Return the cost of a tensor for each class, shape (classes, combinations)."""
+        axes, rows = self.cost.axes, []
+        for seen in classes:
+            tiles = {d: ix[d] if d in seen.outside else np.full_like(ix[d], axes[d].whole) for d in TILED_DIMS}
+            times = np.ones_like(ix["K"])
+            for dim, between in seen.repeats:
+                back = np.zeros(len(times), dtype=bool)
+                for inner in between:
+                    back |= axes[inner].trips[ix[inner]] > 1
+                times = times * np.where(back, axes[dim].trips[ix[dim]], 1)
+            rows.append(role(tiles, times))
+        return TensorCost(*(np.stack([getattr(row, f.name) for row in rows]) for f in fields(TensorCost)))
+
+    def _evaluate(
+        self,
+        members: IntArray,
+        part: IntArray,
+        tables: list[TensorCost],
+        array: IntArray,
+        last_job: IntArray,
+        fixed: FloatArray,
+        best: Best | None,
+    ) -> Best | None:
+        """Evaluate combinations `members[part]` under every order and cut."""
+        picked = [
+            TensorCost(*(getattr(table, f.name)[self.orders.triples[:, r][:, None], part] for f in fields(TensorCost)))
+            for r, table in enumerate(tables)
+        ]
+        i, w, o = picked
+        fits = i.fits & w.fits & o.fits
+        if not fits.any():
+            return best
+        latency = self.cost.latency(array[part], last_job[part], i, w, o)
+        energy = fixed[part] + i.energy_pj + w.energy_pj + o.energy_pj
+        value = np.where(fits, self.value(latency + self.charge[members[part]], energy), np.inf)
+        at = np.nonzero(value == value.min())
+        moved = (i.bytes + w.bytes + o.bytes)[at]
+        chosen = members[part[at[1]]]
+        tiles = [self.cost.axes[d].tile[self.ix[d][chosen]] for d in TILED_DIMS]
+        pick = int(np.lexsort((at[0], *reversed(tiles), self.charge[chosen], energy[at], moved))[0])
+        triple, sizes = int(at[0][pick]), tuple(int(t[pick]) for t in tiles)
+        joules, cycles = float(energy[at][pick]), int(latency[at][pick])
+        key = (
+            float(value.min()),
+            float(moved[pick]),
+            joules,
+            float(self.charge[chosen[pick]]),
+            *sizes,
+            float(self.rank),
+            float(triple),
+        )
+        if best is not None and best.key <= key:
+            return best
+        order, cuts = self.orders.witness[triple]
+        cycles = -(-cycles // self.cost.units)
+        return Best(key, self.cost.dataflow, order, cuts, sizes, cycles, joules, int(moved[pick]))
+
+
+def _least(table: TensorCost) -> TensorCost:
+    """Return each cost term at its least over the classes that fit; a combination that none fits stays unfit."""
+    parts: list[Any] = [table.fits.any(axis=0)]
+    for field in fields(TensorCost)[1:]:
+        values = getattr(table, field.name)
+        parts.append(np.where(table.fits, values, FAR if values.dtype == np.int64 else np.inf).min(axis=0))
+    for index, part in enumerate(parts[1:], start=1):  # keep sums of unfit combinations inside the range of integers
+        parts[index] = np.where(parts[0], part, 0)
+    return TensorCost(*parts)

@@ -1,0 +1,171 @@
+"""The search against brute force, the closed forms against a walk over every tile."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hw_models.accelerator import Accelerator
+from hw_models.description import load_accelerator
+from mappers.cost import LayerCost
+from mappers.mapping import RELEVANT, TILED_DIMS
+from mappers.problem import TileProblem
+from mappers.search import Found, search
+from mappers.search_orders import ROLES, orders_of
+from tests.reference.brute_force_mapper import Walker, allowed_tiles, brute_force
+from workloads.errors import Infeasible
+from workloads.window import Window, window_output
+
+EDGE = load_accelerator("edge_int8")
+
+
+@st.composite
+def machines(draw: st.DrawFn) -> Accelerator:
+    """A small machine: every figure that the cost model reads varies."""
+    core = EDGE.core
+    array = replace(
+        core.array,
+        rows=draw(st.sampled_from((1, 2, 3, 4, 8))),
+        cols=draw(st.sampled_from((1, 2, 3, 4))),
+        dataflows=draw(st.sampled_from((("ws",), ("os",), ("ws", "os")))),
+        reduction_unroll=draw(st.sampled_from(("window", "channel"))),
+    )
+    beat = draw(st.sampled_from((1, 2, 4, 8)))
+    dram = replace(
+        EDGE.dram,
+        beat_bytes=beat,
+        burst_bytes=4 * beat,
+        bytes_per_cycle=Fraction(draw(st.integers(1, 12)), draw(st.integers(1, 3))),
+        latency_cycles=draw(st.integers(0, 12)),
+    )
+    vector = replace(core.vector, lanes=draw(st.sampled_from((1, 2, 4))), latency_cycles=draw(st.integers(0, 5)))
+    dma = replace(core.dma, outstanding=draw(st.integers(1, 4)), issue_cycles=draw(st.integers(0, 2)))
+    return replace(EDGE, dram=dram, core=replace(core, array=array, vector=vector, dma=dma))
+
+
+@st.composite
+def problems(draw: st.DrawFn, most_loops: int = 3) -> TileProblem:
+    """A small layer with at most `most_loops` dimensions above one."""
+    matrix = draw(st.booleans()) and draw(st.booleans())
+    names = ("G", "K", "C", "OX") if matrix else TILED_DIMS
+    wide = draw(st.lists(st.sampled_from(names), max_size=most_loops, unique=True))
+    size = dict.fromkeys((*TILED_DIMS, "FD", "FY", "FX"), 1)
+    windows = []
+    for dim in TILED_DIMS:
+        if dim in wide:
+            size[dim] = draw(st.integers(2, 5))
+    for dim in ("OD", "OY", "OX"):
+        if dim not in wide or matrix:
+            windows.append(Window(size[dim], size[dim]))
+            continue
+        taps, stride, dilation = draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(st.integers(1, 2))
+        reach = (taps - 1) * dilation + 1
+        before, after = draw(st.integers(0, 2)), draw(st.integers(0, 2))
+        length = (size[dim] - 1) * stride + reach - before - after + draw(st.integers(0, stride - 1))
+        if length < 1:
+            before = after = 0
+            length = (size[dim] - 1) * stride + reach
+        assert window_output(length, taps, stride, dilation, before, after) == size[dim]
+        windows.append(Window(length, size[dim], taps, stride, dilation, before, after))
+        size[dim.replace("O", "F")] = taps
+    room = st.integers(8, 400)
+    fused: dict[str, Any] = {"pool": (1, 1), "whole_plane": False}
+    if not matrix:
+        fused["pool"] = draw(st.sampled_from(((1, 1), (1, 1), (2, 2), (2, 1))))
+        fused["whole_plane"] = draw(st.sampled_from((False, False, False, True)))
+        if fused["whole_plane"]:
+            fused["pool"] = (1, 1)
+    return TileProblem(
+        sizes=tuple(size.items()),
+        windows=(windows[0], windows[1], windows[2]),
+        groups_interleaved=not matrix,
+        input_bytes=draw(st.sampled_from((1, 2))),
+        weight_bytes=1,
+        output_bytes=draw(st.sampled_from((1, 4))),
+        sum_bytes=4,
+        input_place=draw(st.sampled_from(("dram", "dram", "resident"))),
+        output_place=draw(st.sampled_from(("dram", "dram", "resident"))),
+        residual=draw(st.sampled_from(("", "", "dram", "resident"))),
+        input_slot_bytes=draw(room),
+        weight_slot_bytes=draw(room),
+        sum_slot_bytes=draw(room),
+        operand_slot_bytes=draw(room),
+        output_slot_bytes=draw(room),
+        simple_passes=draw(st.integers(1, 2)),
+        special_passes=draw(st.integers(0, 1)),
+        channel_terms=draw(st.booleans()),
+        **fused,
+    )
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(machine=machines(), problem=problems(most_loops=4), data=st.data())
+def test_closed_forms_equal_the_walk(machine: Accelerator, problem: TileProblem, data: st.DataObject) -> None:
+    tiles = {d: data.draw(st.sampled_from(allowed_tiles(problem, d)), label=d) for d in TILED_DIMS}
+    order = tuple(data.draw(st.permutations([d for d in TILED_DIMS if problem.size[d] > 1])))
+    flow = machine.core.array.dataflows[0]
+    cost = LayerCost(problem, machine, flow, {d: (tiles[d],) for d in TILED_DIMS})
+    walker = Walker(problem, machine)
+    ix = {d: np.zeros(1, dtype=np.int64) for d in TILED_DIMS}
+    rows = []
+    for role, closed, walk in (
+        ("I", cost.input_cost, walker.input),
+        ("W", cost.weight_cost, walker.weight),
+        ("O", cost.output_cost, walker.output),
+    ):
+        cut = data.draw(st.integers(0, len(order)), label=f"cut {role}")
+        outside = order[:cut]
+        at = {d: ix[d] if d in outside and d in RELEVANT[role] else ix[d] + cost.axes[d].whole for d in TILED_DIMS}
+        repeat = 1
+        for depth, dim in enumerate(outside):
+            moving = any(tiles[d] < problem.size[d] for d in outside[depth:] if d in RELEVANT[role])
+            if dim not in RELEVANT[role] and moving:
+                repeat *= -(-problem.size[dim] // tiles[dim])
+        got, want = closed(at, np.array([repeat])), walk(tiles, outside)
+        ends = want.first_load_beats if role != "O" else want.last_store_beats
+        assert bool(got.fits[0]) == want.fits
+        assert (got.bytes[0], got.load_beats[0], got.store_beats[0], got.loads[0], got.stores[0], got.end_beats[0]) == (
+            want.bytes, want.load_beats, want.store_beats, want.loads, want.stores, ends,
+        )  # fmt: skip
+        assert (got.vector_cycles[0], got.last_vector_cycles[0]) == (want.vector_cycles, want.last_vector_cycles)
+        assert got.energy_pj[0] == pytest.approx(float(want.energy_pj), rel=1e-12)
+        rows.append((got, want))
+    array = walker.array_time(tiles, flow)
+    assert (cost.array_cycles(ix)[0], cost.last_job_cycles(ix)[0]) == array
+    assert cost.fixed_energy_pj(ix)[0] == pytest.approx(float(walker.energy(tiles, flow)), rel=1e-12)
+    latency = cost.latency(cost.array_cycles(ix), cost.last_job_cycles(ix), *(got for got, _ in rows))
+    exact = walker.latency(flow, array, *(want for _, want in rows))
+    assert latency[0] == exact * cost.units // 1
+
+
+@pytest.mark.parametrize("objective", ["latency", "energy", "edp"])
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(machine=machines(), problem=problems())
+def test_search_equals_brute_force(objective: str, machine: Accelerator, problem: TileProblem) -> None:
+    found, best = search(problem, machine, objective), brute_force(problem, machine, objective)
+    if best is None:
+        assert isinstance(found, Infeasible) and found.demand > found.bound
+        return
+    assert isinstance(found, Found)
+    assert found.certificate.proven_optimal and found.certificate.bound == found.certificate.value
+    assert found.certificate.value == pytest.approx(float(best.value), rel=1e-12)
+    if objective == "latency":
+        units = LayerCost(problem, machine, found.dataflow).units
+        assert found.certificate.value * units == int(best.value * units)
+        assert (found.dram_bytes, found.latency_cycles) == (best.dram_bytes, -(-best.latency // 1))
+
+
+def test_every_order_and_cut_has_its_class() -> None:
+    orders = orders_of(("K", "C", "OY", "OX"))
+    assert orders.mappings == 24 * 5**3
+    assert len(orders.witness) == len(orders.triples) == len({tuple(t) for t in orders.triples.tolist()})
+    for triple, (order, cuts) in zip(orders.triples.tolist(), orders.witness, strict=True):
+        for index, role, cut in zip(triple, ROLES, cuts, strict=True):
+            seen = orders.classes[ROLES.index(role)][index]
+            assert set(seen.outside) == {d for d in order[:cut] if d in RELEVANT[role]}
