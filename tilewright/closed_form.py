@@ -1,8 +1,8 @@
 """Fidelity ``analytic``: a result from closed forms alone, no simulated time.
 
 Traffic and energy are those of the event model, which counts them from the same commands; cycles are the lower bound of
-`mappers.analytic`. Layers stand one after the other. What a layer's bound holds beyond its busy array (or vector unit) is
-reported as the one stall cause ``bound``: closed forms do not tell causes apart.
+`mappers.analytic`. Layers stand one after the other. What a layer's bound holds beyond its busy array (or vector unit)
+is reported as the one stall cause ``bound``: closed forms do not tell causes apart.
 """
 
 from __future__ import annotations

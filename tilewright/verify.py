@@ -5,8 +5,8 @@ Three kinds of run per core:
 * ``alone``: jobs of random shapes and values, each on an idle core;
 * ``back to back``: the same jobs offered as early as the core takes them;
 * ``layer``: a real convolution (LeNet's second), mapped and simulated on a machine with this array; every compute
-  command becomes a job, offered at the cycle at which the event model issued it, memory stalls included. The jobs' results
-  add up to the layer's output.
+  command becomes a job, offered at the cycle at which the event model issued it, memory stalls included. The jobs'
+  results add up to the layer's output.
 
 Predicted cycles are the event model's: `sim.machine.simulate_jobs` and the spans of a simulated program.
 """

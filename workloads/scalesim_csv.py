@@ -159,6 +159,8 @@ class _Reader:
     def _kind(self, header: list[str], rows: list[tuple[int, list[str]]]) -> Kind:
         if {"m", "n", "k"} <= {cell.lower() for cell in header[1:]}:
             return "gemm"
+        if any(word in cell.lower() for cell in header[1:] for word in ("ifmap", "filter")):
+            return "conv"
         if rows:
             cells = rows[0][1]
             if len(cells) == 4 or (len(cells) == 5 and _RATIO.fullmatch(cells[4])):

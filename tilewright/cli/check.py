@@ -50,7 +50,8 @@ def command(
             )
             if nodes_share:
                 say(
-                    f"{placement:<12} {nodes_share:7.2%} of nodes  {macs_share:7.2%} of MACs  {bytes_share:7.2%} of bytes"
+                    f"{placement:<12} {nodes_share:7.2%} of nodes  "
+                    f"{macs_share:7.2%} of MACs  {bytes_share:7.2%} of bytes"
                 )
         for line in report.notes:
             say(f"note: {line}")

@@ -58,7 +58,8 @@ def command(
             mapping, proof = part.mapping(core), part.found.certificate
             state = "optimal" if proof.proven_optimal else f"gap {proof.gap:.2%}"
             say(
-                f"{mapping.layer}: {mapping.dataflow}, {proof.value:,.0f} ({proof.objective}), {state}, {proof.candidates:,} mappings"
+                f"{mapping.layer}: {mapping.dataflow}, {proof.value:,.0f} ({proof.objective}), {state}, "
+                f"{proof.candidates:,} mappings"
             )
             for depth, loop in enumerate(mapping.loops):
                 held = "".join(f" [{role} tile below]" for role, cut in mapping.cuts if cut == depth)

@@ -21,7 +21,8 @@ def run_scalesim(workload: str, arch: str, fidelity: str, as_json: bool, output:
         raise InputError(f"workload '{workload}': a .cfg machine takes a SCALE-Sim topology; give a .csv file")
     if not arch.lower().endswith(".cfg"):
         raise InputError(
-            f"workload '{workload}': a layer table runs on a SCALE-Sim machine; give --arch FILE.cfg --fidelity analytic"
+            f"workload '{workload}': a layer table runs on a SCALE-Sim machine; "
+            "give --arch FILE.cfg --fidelity analytic"
         )
     if fidelity != "analytic":
         raise InputError(

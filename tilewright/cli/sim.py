@@ -125,12 +125,14 @@ def print_result(result: Simulation, data: dict[str, Any]) -> None:
     totals, bounds = data["totals"], data["bounds"]
     say(f"cycles         {totals['cycles']:,}  ({totals['time_s'] * 1e3:,.3f} ms)")
     say(
-        f"lower bound    {bounds['lower_bound_cycles']:,}  (compute {bounds['compute_cycles']:,}, DRAM {bounds['dram_cycles']:,})"
+        f"lower bound    {bounds['lower_bound_cycles']:,}  "
+        f"(compute {bounds['compute_cycles']:,}, DRAM {bounds['dram_cycles']:,})"
     )
     say(f"MACs           {totals['macs']:,}  (array utilisation {totals['utilisation']:.1%})")
     say(f"energy         {totals['energy_pj'] / 1e9:,.3f} mJ")
     say(f"DRAM           {totals['dram_read_bytes']:,} B read, {totals['dram_write_bytes']:,} B written")
     passed = sum(check["ok"] for check in data["checks"])
     say(
-        f"checks         {passed} of {len(data['checks'])} passed; {len(data['not_modelled'])} things not modelled (--json lists both)"
+        f"checks         {passed} of {len(data['checks'])} passed; "
+        f"{len(data['not_modelled'])} things not modelled (--json lists both)"
     )

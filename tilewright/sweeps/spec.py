@@ -107,7 +107,7 @@ def read_spec(path: Path) -> SweepSpec:
     """
     from hw_models.yaml_edge import read_yaml
 
-    return parse_spec(read_yaml(path), str(path), path.parent)
+    return parse_spec(read_yaml(path).tree, str(path), path.parent)
 
 
 def _strings(
@@ -138,7 +138,7 @@ def _grid(tree: Mapping[str, Any], key: str, source: str, mistakes: list[str]) -
         return []
     axes = []
     for name, raw in value.items():
-        values = raw if isinstance(raw, list) else [raw]
+        values: list[Any] = raw if isinstance(raw, list) else [raw]
         if not values or any(isinstance(item, (list, Mapping)) or item is None for item in values):
             mistakes.append(f"{source}: {key}.{name} is {raw!r}; give a non-empty list of plain values")
         elif len({str(item) for item in values}) != len(values):
