@@ -55,7 +55,10 @@ class ImageView:
     def channels(self, start: int, stop: int) -> ImageView:
         """Return the view of channels `start` to `stop`."""
         return ImageView(
-            self.address + start * self.element_bytes, (*self.sizes[:4], stop - start), self.pitches_bytes, self.element_bytes
+            self.address + start * self.element_bytes,
+            (*self.sizes[:4], stop - start),
+            self.pitches_bytes,
+            self.element_bytes,
         )
 
 
@@ -99,6 +102,10 @@ class DramImage:
     def size_bytes(self) -> int:
         """Value of the image's size."""
         return self._top
+
+    def blocks(self) -> dict[str, int]:
+        """Return the address of every block."""
+        return dict(self._at)
 
     def block(self, name: str, size_bytes: int) -> int:
         """Return the address of block `name`, making it on first use."""

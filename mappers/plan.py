@@ -62,6 +62,7 @@ class Plan:
     objective: str
     groups: tuple[PlannedGroup, ...]
     program: Program
+    placement: dict[str, object]
     notes: tuple[str, ...] = field(default=())
 
 
@@ -117,7 +118,9 @@ def solve(problem: TileProblem, accelerator: Accelerator, objective: str, layer:
     return found
 
 
-def make_plan(network: Network, accelerator: Accelerator, objective: Literal["latency", "energy", "edp"] = "latency") -> Plan:
+def make_plan(
+    network: Network, accelerator: Accelerator, objective: Literal["latency", "energy", "edp"] = "latency"
+) -> Plan:
     """Map every layer of `network` and lower the whole to a program.
 
     Raises
@@ -138,14 +141,17 @@ def make_plan(network: Network, accelerator: Accelerator, objective: Literal["la
                 problem = make_problem(network, group, layer, accelerator)
                 parts.append(Part(layer, problem, solve(problem, accelerator, objective, layer.name), phase))
         planned.append(PlannedGroup(group, tuple(parts)))
-    program = _Lowering(network, accelerator, tuple(planned)).run()
-    return Plan(network, accelerator, objective, tuple(planned), program, _notes(network))
+    lowering = _Lowering(network, accelerator, tuple(planned))
+    program = lowering.run()
+    return Plan(network, accelerator, objective, tuple(planned), program, lowering.placement(), _notes(network))
 
 
 def _notes(network: Network) -> tuple[str, ...]:
     notes = []
     if any(isinstance(layer, MacLayer) and layer.transposed for layer in network.layers):
-        notes.append("transposed convolutions run as ordinary ones, one per output residue; cropped products never arise")
+        notes.append(
+            "transposed convolutions run as ordinary ones, one per output residue; cropped products never arise"
+        )
     return tuple(notes)
 
 
@@ -175,6 +181,15 @@ class _Lowering:
             self.draft.finish(),
             self.image.size_bytes,
         )
+
+    def placement(self) -> dict[str, object]:
+        """Return where every activation lies, for the result."""
+        tensors = [
+            {"name": name, "memory": "dram", "address": address}
+            for name, address in self.image.blocks().items()
+            if name in self.network.tensors
+        ]
+        return {"objective_bytes": None, "lower_bound_bytes": None, "proven_optimal": False, "tensors": tensors}
 
     # --- tensors ----------------------------------------------------------------------------------------------------
 
@@ -282,7 +297,13 @@ class _Lowering:
                 output = self._view(name)
                 if isinstance(lead, Split | Slice):
                     source = self._view(lead.inputs[0])
-                    inputs = [Operand(dense(source.address, output.sizes, source.element_bytes), self._waits(lead.inputs[0]), lead.inputs[0])]
+                    inputs = [
+                        Operand(
+                            dense(source.address, output.sizes, source.element_bytes),
+                            self._waits(lead.inputs[0]),
+                            lead.inputs[0],
+                        )
+                    ]
             part = group if number == 0 else Group(lead, (), name, "", None, group.simple_passes, group.special_passes)
             self._finish(name, VectorLowering(self.draft, self.accelerator, index, part, inputs, output).run())
 
@@ -292,7 +313,9 @@ class _Lowering:
     def _is_free(self, lead: Concat | Split | Slice) -> bool:
         """Tell whether all parts are views of one image, so that nothing need move."""
         if isinstance(lead, Concat):
-            return all(name in self.views and self.views[name][0] == self._base(lead.outputs[0]) for name in lead.inputs)
+            return all(
+                name in self.views and self.views[name][0] == self._base(lead.outputs[0]) for name in lead.inputs
+            )
         return all(name in self.views for name in lead.outputs)
 
     def _base(self, name: str) -> str:
@@ -329,7 +352,10 @@ def _phase_view(output: ImageView, phase: Phase) -> ImageView:
         pitches.append(pitch * axis.step)
         sizes.append(axis.window.size_out)
     return ImageView(
-        address, (sizes[0], sizes[1], sizes[2], sizes[3], c), (pitches[0], pitches[1], pitches[2], pitches[3]), output.element_bytes
+        address,
+        (sizes[0], sizes[1], sizes[2], sizes[3], c),
+        (pitches[0], pitches[1], pitches[2], pitches[3]),
+        output.element_bytes,
     )
 
 
