@@ -86,18 +86,21 @@ def _search(problem: TileProblem, accelerator: Accelerator, objective: str) -> F
     floors = np.concatenate([space.floor for space in owners])
     owner = np.concatenate([np.full(space.count, index) for index, space in enumerate(owners)])
     local = np.concatenate([np.arange(space.count) for space in owners])
-    ranked = np.argsort(floors, kind="stable")
     best: Best | None = None
-    position, batch = 0, FIRST_BATCH
-    while position < len(ranked) and (best is None or floors[ranked[position]] <= best.key[0]):
-        members = ranked[position : position + batch]
-        if best is not None:
-            members = members[floors[members] <= best.key[0]]
+    left, batch = np.arange(len(floors)), FIRST_BATCH
+    while len(left):
+        if len(left) > batch:  # the next batch is that of the least floors
+            ranked = np.argpartition(floors[left], batch - 1)
+            members, left = left[ranked[:batch]], left[ranked[batch:]]
+        else:
+            members, left = left, left[:0]
+        members = np.sort(members)
         for index, space in enumerate(owners):
             own = local[members[owner[members] == index]]
             if len(own):
                 best = space.improve(own, best)
-        position += batch
+        if best is not None:
+            left = left[floors[left] <= best.key[0]]
         batch = min(2 * batch, LARGEST_BATCH)
     if best is None:
         raise InternalError("layer search: smallest tiles fit but no mapping was found; report this")

@@ -20,6 +20,7 @@ from workloads.errors import InputError
 
 MAX_COMBINATIONS = 3_000_000
 MAX_FREE_LOOPS = 6
+FIRST_CHUNK = 16
 CELLS = 1 << 18
 """(orders and cuts) x combinations that are evaluated at once; bounds the memory."""
 FAR = 1 << 60
@@ -162,16 +163,40 @@ class Space:
         bound = self.value(latency, fixed + least[0].energy_pj + least[1].energy_pj + least[2].energy_pj)
         alive = np.all([cost.fits for cost in least], axis=0)
         if best is not None:
-            alive &= bound * (1.0 if self.objective == "latency" else ROUNDING) <= best.key[0]
+            alive &= self._below(bound, best)
         left = np.nonzero(alive)[0]
+        if best is not None and self.objective != "latency":
+            bound[left] = self.value(latency[left], fixed[left] + self._least_energy(tables, left))
+            left = left[self._below(bound[left], best)]
         left = left[np.argsort(bound[left], kind="stable")]
-        chunk = max(1, CELLS // len(self.orders.triples))
-        for start in range(0, len(left), chunk):
-            part = left[start : start + chunk]
-            if best is not None and bound[part[0]] * ROUNDING > best.key[0]:
-                break
-            best = self._evaluate(members, part, tables, array, last_job, fixed, best)
+        chunk = FIRST_CHUNK if best is None else self._chunk()
+        while len(left):
+            best = self._evaluate(members, left[:chunk], tables, array, last_job, fixed, best)
+            left = left[chunk:]
+            left = left[self._below(bound[left], best)] if best is not None else left
+            chunk = min(4 * chunk, self._chunk())
         return best
+
+    def _chunk(self) -> int:
+        return max(1, CELLS // len(self.orders.triples))
+
+    def _below(self, bound: FloatArray, best: Best) -> BoolArray:
+        """Tell which bounds do not exceed the best value, up to the rounding of floating objectives."""
+        below: BoolArray = bound * (1.0 if self.objective == "latency" else ROUNDING) <= best.key[0]
+        return below
+
+    def _least_energy(self, tables: list[TensorCost], part: IntArray) -> FloatArray:
+        """Return the least energy of DRAM traffic of combinations `part` over the orders and cuts that fit."""
+        least = np.empty(len(part))
+        per_class = [np.where(table.fits, table.energy_pj, np.inf) for table in tables]
+        i, w, o = self.orders.triples.T
+        for start in range(0, len(part), self._chunk()):
+            at = part[start : start + self._chunk()]
+            total = per_class[0][:, at][i]
+            total += per_class[1][:, at][w]
+            total += per_class[2][:, at][o]
+            least[start : start + len(at)] = total.min(axis=0)
+        return least
 
     def _table(self, role: RoleCost, classes: tuple[CutClass, ...], ix: Index) -> TensorCost:
         """Return the cost of a tensor for each class, shape (classes, combinations)."""
