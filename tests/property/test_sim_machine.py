@@ -11,7 +11,7 @@ from hw_models.accelerator import Accelerator
 from mappers.commands import Program
 from sim.attribution import attribute, windows
 from sim.checks import check_result
-from sim.machine import run_program
+from sim.machine import Run, run_program
 from sim.result import LayerAnnotation
 from sim.simulation import simulate
 from tests.reference.naive_machine import naive_times
@@ -45,8 +45,8 @@ def test_attribution_accounts_for_every_tick_once(case: tuple[Program, Accelerat
     assert sum(time.compute_cycles for time in times) == _computing_ticks(program, accelerator, run)
 
 
-def _computing_ticks(program: Program, accelerator: Accelerator, run) -> int:
-    """Count the ticks of compute one by one: an operand enters, or the vector unit works for a layer without an array."""
+def _computing_ticks(program: Program, accelerator: Accelerator, run: Run) -> int:
+    """Count the ticks of compute one by one: an operand enters, or the vector unit works for a vector layer."""
     rows = accelerator.core.array.rows
     streaming, vector, arrays = set(), set(), set()
     for command, span in zip(program.commands, run.spans, strict=True):

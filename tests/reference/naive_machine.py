@@ -1,7 +1,7 @@
-"""Naive twin of the event model: steps every cycle, every burst and every fold. Written from the rules, no event kernel.
+"""Naive twin of the event model: steps every cycle, every burst and every fold, without an event kernel.
 
-The rules are those of the docstrings of `sim.machine` and `sim.channel` and of docs/architecture.md §3 to §5. Times only: slots
-are not tracked.
+The rules are those of the docstrings of `sim.machine` and `sim.channel` and of docs/architecture.md §3 to §5. Times
+only: slots are not tracked.
 """
 
 from __future__ import annotations

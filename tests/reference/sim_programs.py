@@ -117,8 +117,8 @@ Tile = dict[str, Any]
 def program_of(layers: list[list[Tile]]) -> Program:
     """Return a program with one output tile per entry of each layer.
 
-    A tile has ``folds`` (list of (flow, stream, row_folds, col_folds)), ``runs``, ``run_bytes``, ``pitch``, ``share_weight``,
-    ``rows``, ``elements``, ``simple``, ``special``, ``operand`` and ``eager`` (store waits for nothing but its data).
+    A tile has ``folds`` (list of (flow, stream, row_folds, col_folds)), ``runs``, ``run_bytes``, ``pitch``,
+    ``share_weight``, ``rows``, ``elements``, ``simple``, ``special`` and ``operand``, as in `tile`.
     """
     b = Builder()
     macs = [0] * len(layers)
