@@ -84,6 +84,16 @@ def _named(cause: str, split: dict[str, int], _: int, start: int, end: int) -> N
     split[cause] += end - start
 
 
+def _labelled(segments: Sequence[tuple[int, int, str]]) -> _Paint:
+    """Return disjoint ascending (start, end, cause) as a paint."""
+    causes = [cause for _, _, cause in segments]
+
+    def add(split: dict[str, int], index: int, start: int, end: int) -> None:
+        split[causes[index]] += end - start
+
+    return _Paint([start for start, _, _ in segments], [end for _, end, _ in segments], add)
+
+
 def _union(cause: str, intervals: Sequence[Piece]) -> _Paint:
     """Return the union of `intervals` as a paint of one colour."""
     starts: list[int] = []
@@ -160,20 +170,14 @@ class _Attribution:
             _union("dependency", [(0, self.run.cycles)]),
         )
 
-    def waiting(self, engine: Engine, layer: int) -> _Paint:
-        """Return the time before each command of `layer` on `engine` starts its work, by what it waited for."""
-        segments: list[tuple[int, int, str]] = []
+    def waiting(self, engine: Engine) -> list[_Paint]:
+        """Return, per layer, the time before each of its commands on `engine` starts its work, by what it waited for."""
+        segments: list[list[tuple[int, int, str]]] = [[] for _ in self.program.layers]
         at = 0
         for command, span in self.by_engine[engine]:
-            if command.layer == layer:
-                segments += self._before(command, span, at)
+            segments[command.layer] += self._before(command, span, at)
             at = span.last
-        starts, ends, labels = [s[0] for s in segments], [s[1] for s in segments], [s[2] for s in segments]
-
-        def add(split: dict[str, int], index: int, start: int, end: int) -> None:
-            split[labels[index]] += end - start
-
-        return _Paint(starts, ends, add)
+        return [_labelled(layer) for layer in segments]
 
     def _before(self, command: AnyCommand, span: Span, at: int) -> list[tuple[int, int, str]]:
         """Return disjoint (start, end, cause) from `at`, the end of the command before, to the first operand."""
@@ -250,8 +254,8 @@ def attribute(program: Program, run: Run, accelerator: Accelerator) -> list[Laye
 
 def _waiting_by_layer(paints: _Attribution, engines: list[set[str]]) -> list[list[_Paint]]:
     """Return, per layer, the paint of its leading engine: the array, else the vector unit, else none."""
-    result: list[list[_Paint]] = []
-    for layer, names in enumerate(engines):
-        lead: Engine | None = "array" if "array" in names else "vector" if "vector" in names else None
-        result.append([paints.waiting(lead, layer)] if lead else [])
-    return result
+    array, vector = paints.waiting("array"), paints.waiting("vector")
+    return [
+        [array[layer]] if "array" in names else [vector[layer]] if "vector" in names else []
+        for layer, names in enumerate(engines)
+    ]

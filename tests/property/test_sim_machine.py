@@ -11,9 +11,10 @@ from hw_models.accelerator import Accelerator
 from mappers.commands import Program
 from sim.attribution import attribute, windows
 from sim.checks import check_result
-from sim.machine import Run, run_program
+from sim.machine import run_program
 from sim.result import LayerAnnotation
 from sim.simulation import simulate
+from tests.reference.naive_attribution import naive_splits
 from tests.reference.naive_machine import naive_times
 from tests.reference.sim_programs import machines, programs
 
@@ -42,26 +43,8 @@ def test_attribution_accounts_for_every_tick_once(case: tuple[Program, Accelerat
     for time, (start, end) in zip(times, windows(program, run), strict=True):
         assert (time.window_start_cycle, time.end_cycle) == (start, end)
         assert time.compute_cycles + sum(time.stall_cycles.values()) == end - start
-    assert sum(time.compute_cycles for time in times) == _computing_ticks(program, accelerator, run)
-
-
-def _computing_ticks(program: Program, accelerator: Accelerator, run: Run) -> int:
-    """Count the ticks of compute one by one: an operand enters, or the vector unit works for a vector layer."""
-    rows = accelerator.core.array.rows
-    streaming, vector, arrays = set(), set(), set()
-    for command, span in zip(program.commands, run.spans, strict=True):
-        if command.engine == "array":
-            arrays.add(command.layer)
-            for fold in range(command.job.folds):
-                first = span.begin + fold * max(command.job.stream, rows)
-                streaming.update(range(first, first + command.job.stream))
-        elif command.engine == "vector":
-            vector.update(range(span.issue, span.end))
-    ticks = 0
-    for layer, (start, end) in enumerate(windows(program, run)):
-        busy = streaming if layer in arrays else streaming | vector
-        ticks += sum(tick in busy for tick in range(start, end))
-    return ticks
+    split = [{"compute": time.compute_cycles, **time.stall_cycles} for time in times]
+    assert [{k: n for k, n in s.items() if n} for s in split] == naive_splits(program, run, accelerator)
 
 
 @settings(max_examples=80, deadline=None)
