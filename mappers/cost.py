@@ -105,7 +105,8 @@ class LayerCost(LayerTraffic):
         dram, core, issue = self.accelerator.dram, self.accelerator.core, self.issue
         stored = self.problem.output_place == "dram"
         u, beat, first = self.units, self.beat_units, self.issue + max(1, dram.latency_cycles)
-        begin = u * first + beat * (i.end_beats + w.end_beats)
+        ahead = i.end_beats if self.problem.weights_ready else i.end_beats + w.end_beats
+        begin = u * first + beat * ahead
         tail = u * (issue + 1 + dram.latency_cycles if stored else 0) + beat * o.end_beats
         finish = u * (self.timing.drain_latency_cycles + o.last_vector_cycles) + tail
         load_beats = i.load_beats + w.load_beats + o.load_beats

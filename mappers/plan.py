@@ -138,7 +138,8 @@ def make_plan(
             phases = phase_plan(group.lead) if group.lead.transposed else (None,)
             for phase in phases:
                 layer = group.lead if phase is None else phase.layer
-                problem = make_problem(network, group, layer, accelerator)
+                ahead = bool(planned) and not layer.weight_is_activation
+                problem = make_problem(network, group, layer, accelerator, weights_ready=ahead)
                 parts.append(Part(layer, problem, solve(problem, accelerator, objective, layer.name), phase))
         planned.append(PlannedGroup(group, tuple(parts)))
     lowering = _Lowering(network, accelerator, tuple(planned))

@@ -48,6 +48,10 @@ class TileProblem:
         A fused global pooling needs all outputs of a channel in one tile.
     simple_passes, special_passes : int
         Vector work per output element.
+    channel_terms : bool
+        Weight tiles carry bias and scale of their output channels.
+    weights_ready : bool
+        The first weight tile has arrived under the layer before (prefetch), so its load does not delay the start.
     """
 
     sizes: tuple[tuple[str, int], ...]
@@ -70,6 +74,7 @@ class TileProblem:
     simple_passes: int
     special_passes: int
     channel_terms: bool = True
+    weights_ready: bool = False
 
     def __post_init__(self) -> None:
         if any(w.transposed for w in self.windows):

@@ -100,6 +100,7 @@ def problems(draw: st.DrawFn, most_loops: int = 3) -> TileProblem:
         simple_passes=draw(st.integers(1, 2)),
         special_passes=draw(st.integers(0, 1)),
         channel_terms=draw(st.booleans()),
+        weights_ready=draw(st.booleans()),
         **fused,
     )
 

@@ -281,7 +281,7 @@ class Walker:
         beat = dram.beats_cycles(1)
         stored = self.p.output_place == "dram"
         request = self.issue + max(1, dram.latency_cycles)
-        begin = request + beat * (i.first_load_beats + w.first_load_beats)
+        begin = request + beat * (i.first_load_beats + (0 if self.p.weights_ready else w.first_load_beats))
         tail = beat * o.last_store_beats + (self.issue + 1 + dram.latency_cycles if stored else 0)
         finish = timing.drain_latency_cycles + o.last_vector_cycles + tail
         reads = i.load_beats + w.load_beats + o.load_beats
