@@ -171,7 +171,7 @@ class _Attribution:
         )
 
     def waiting(self, engine: Engine) -> list[_Paint]:
-        """Return, per layer, the time before each of its commands on `engine` starts its work, by what it waited for."""
+        """Return, per layer, the time before its commands on `engine` start their work, by what they waited for."""
         segments: list[list[tuple[int, int, str]]] = [[] for _ in self.program.layers]
         at = 0
         for command, span in self.by_engine[engine]:
