@@ -84,8 +84,7 @@ def _search(problem: TileProblem, accelerator: Accelerator, objective: str) -> F
     if not owners:
         return smallest_tile_violation(problem, accelerator)
     floors = np.concatenate([space.floor for space in owners])
-    owner = np.concatenate([np.full(space.count, index) for index, space in enumerate(owners)])
-    local = np.concatenate([np.arange(space.count) for space in owners])
+    starts = np.cumsum([0, *(space.count for space in owners)])
     best: Best | None = None
     left, batch = np.arange(len(floors)), FIRST_BATCH
     while len(left):
@@ -96,7 +95,7 @@ def _search(problem: TileProblem, accelerator: Accelerator, objective: str) -> F
             members, left = left, left[:0]
         members = np.sort(members)
         for index, space in enumerate(owners):
-            own = local[members[owner[members] == index]]
+            own = members[(members >= starts[index]) & (members < starts[index + 1])] - starts[index]
             if len(own):
                 best = space.improve(own, best)
         if best is not None:

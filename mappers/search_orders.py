@@ -62,12 +62,13 @@ class Orders:
 
 
 @lru_cache(maxsize=64)
-def orders_of(free: tuple[str, ...]) -> Orders:
-    """Return the orders and cuts of the loops `free`."""
+def orders_of(free: tuple[str, ...], lead: tuple[str, ...] = ()) -> Orders:
+    """Return the orders and cuts of the loops `lead`, outermost and fixed, and `free`, in any order."""
     known: list[dict[CutClass, int]] = [{}, {}, {}]
     seen: dict[tuple[int, int, int], tuple[tuple[str, ...], tuple[int, int, int]]] = {}
     mappings = 0
-    for order in permutations(free):
+    for inner in permutations(free):
+        order = (*lead, *inner)
         per_role = [
             [known[r].setdefault(_class_of(role, order[:cut]), len(known[r])) for cut in range(len(order) + 1)]
             for r, role in enumerate(ROLES)

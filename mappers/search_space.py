@@ -16,10 +16,10 @@ from mappers.problem import CHANNEL_TERM_BYTES, TileProblem
 from mappers.search_orders import CutClass, Orders, orders_of
 from mappers.tiles import thinned
 from mappers.traffic import FloatArray, TensorCost
-from workloads.errors import InputError
 
 MAX_COMBINATIONS = 3_000_000
 MAX_FREE_LOOPS = 6
+"""Loops that are permuted; of more, N and then G stand outermost (batched, grouped, three-dimensional convolutions)."""
 FIRST_CHUNK = 16
 CELLS = 1 << 18
 """(orders and cuts) x combinations that are evaluated at once; bounds the memory."""
@@ -44,6 +44,18 @@ class Best:
     dram_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Combinations under study: their tiles, times that no order changes, and each tensor's cost per class."""
+
+    ix: dict[str, IntArray]
+    array: IntArray
+    last_job: IntArray
+    charge: IntArray
+    fixed_pj: FloatArray
+    tables: tuple[TensorCost, ...]
+
+
 class Space:
     """All tile combinations of one dataflow."""
 
@@ -54,13 +66,16 @@ class Space:
         self.problem, self.objective, self.rank = problem, objective, rank
         self.roles: tuple[RoleCost, ...] = (self.cost.input_cost, self.cost.weight_cost, self.cost.output_cost)
         self.thinned = self._thin()
-        self.ix = self._feasible()
-        self.count = len(self.ix["K"])
+        grid = self._feasible()
+        self.shape, self.flat = grid.shape, np.flatnonzero(grid)
+        self.count = len(self.flat)
         if self.count:
-            self.orders = self._orders()
-            self.array = self.cost.array_cycles(self.ix)
-            self.charge = self.cost.charge_cycles(self.ix) * self.cost.units
+            self.orders = self._orders(grid)
             self.floor = self._floors()
+
+    def index(self, members: IntArray | slice) -> dict[str, IntArray]:
+        """Return the tiles of combinations `members`, as indices into the candidates of each dimension."""
+        return dict(zip(TILED_DIMS, np.unravel_index(self.flat[members], self.shape), strict=True))
 
     def _thin(self) -> bool:
         """Halve the longest axes until the space is small enough; tell whether that was needed."""
@@ -73,18 +88,18 @@ class Space:
             self.cost.draw_images()
         return done
 
-    def _orders(self) -> Orders:
+    def _orders(self, grid: BoolArray) -> Orders:
         """Return the orders of the loops that have several iterations somewhere in the space."""
-        free = tuple(d for d in TILED_DIMS if int(self.cost.axes[d].trips[self.ix[d]].max()) > 1)
-        if len(free) > MAX_FREE_LOOPS:
-            raise InputError(
-                f"layer search: {len(free)} loops can be tiled ({', '.join(free)}), bound is {MAX_FREE_LOOPS}; "
-                "set the batch to 1 or split the layer"
-            )
-        return orders_of(free)
+        free = []
+        for axis, dim in enumerate(TILED_DIMS):
+            present = grid.any(axis=tuple(other for other in range(grid.ndim) if other != axis))
+            if int(self.cost.axes[dim].trips[present].max()) > 1:
+                free.append(dim)
+        lead = tuple(free[: max(0, len(free) - MAX_FREE_LOOPS)])
+        return orders_of(tuple(free[len(lead) :]), lead)
 
-    def _feasible(self) -> dict[str, IntArray]:
-        """Return the combinations whose smallest tiles fit, as indices per dimension."""
+    def _feasible(self) -> BoolArray:
+        """Return which combinations have tiles that fit, one axis per dimension."""
         axes, problem = self.cost.axes, self.problem
         tile = {d: axes[d].tile.reshape([-1 if d == e else 1 for e in TILED_DIMS]) for d in TILED_DIMS}
         outer = tile["N"] * tile["G"] * tile["K"]
@@ -108,17 +123,24 @@ class Space:
             grid &= staged * problem.output_bytes <= problem.output_slot_bytes
         if problem.residual == "dram":
             grid &= sums * problem.output_bytes <= problem.operand_slot_bytes
-        return {d: at.astype(np.int64) for d, at in zip(TILED_DIMS, np.nonzero(grid), strict=True)}
+        return grid
 
     def _floors(self) -> FloatArray:
         """Return a first bound of each combination: the array alone, the least traffic, and the charge."""
         cost = self.cost
         whole = {d: np.full(1, cost.axes[d].whole, dtype=np.int64) for d in TILED_DIMS}
         beats, moved_pj = self._least_traffic(whole)
-        latency = np.maximum(self.array * cost.units, beats * cost.beat_units) + self.charge
-        if self.objective == "latency":
-            return self.value(latency, np.zeros(self.count))
-        return self.value(latency, cost.fixed_energy_pj(self.ix) + moved_pj) * ROUNDING
+        floor = np.empty(self.count)
+        for start in range(0, self.count, CELLS):
+            part = slice(start, start + CELLS)
+            ix = self.index(part)
+            latency = np.maximum(cost.array_cycles(ix) * cost.units, beats * cost.beat_units)
+            latency = latency + cost.charge_cycles(ix) * cost.units
+            if self.objective == "latency":
+                floor[part] = self.value(latency, floor[part])
+            else:
+                floor[part] = self.value(latency, cost.fixed_energy_pj(ix) + moved_pj) * ROUNDING
+        return floor
 
     def _least_traffic(self, whole: Index) -> tuple[int, float]:
         """Return the fewest beats and the least energy of DRAM traffic that any tile, order and cut can have."""
@@ -154,24 +176,26 @@ class Space:
 
     def improve(self, members: IntArray, best: Best | None) -> Best | None:
         """Return the best of `best` and of the combinations `members` over all orders and cuts."""
-        ix = {d: self.ix[d][members] for d in TILED_DIMS}
-        array, last_job = self.array[members], self.cost.last_job_cycles(ix)
-        fixed = self.cost.fixed_energy_pj(ix)
-        tables = [self._table(role, classes, ix) for role, classes in zip(self.roles, self.orders.classes, strict=True)]
+        ix, cost = self.index(members), self.cost
+        tables = tuple(
+            self._table(role, classes, ix) for role, classes in zip(self.roles, self.orders.classes, strict=True)
+        )
+        charge = cost.charge_cycles(ix) * cost.units
+        group = _Batch(ix, cost.array_cycles(ix), cost.last_job_cycles(ix), charge, cost.fixed_energy_pj(ix), tables)
         least = [_least(table) for table in tables]
-        latency = self.cost.latency(array, last_job, *least) + self.charge[members]
-        bound = self.value(latency, fixed + least[0].energy_pj + least[1].energy_pj + least[2].energy_pj)
+        latency = cost.latency(group.array, group.last_job, *least) + charge
+        bound = self.value(latency, group.fixed_pj + least[0].energy_pj + least[1].energy_pj + least[2].energy_pj)
         alive = np.all([cost.fits for cost in least], axis=0)
         if best is not None:
             alive &= self._below(bound, best)
         left = np.nonzero(alive)[0]
         if best is not None and self.objective != "latency":
-            bound[left] = self.value(latency[left], fixed[left] + self._least_energy(tables, left))
+            bound[left] = self.value(latency[left], group.fixed_pj[left] + self._least_energy(tables, left))
             left = left[self._below(bound[left], best)]
         left = left[np.argsort(bound[left], kind="stable")]
         chunk = FIRST_CHUNK if best is None else self._chunk()
         while len(left):
-            best = self._evaluate(members, left[:chunk], tables, array, last_job, fixed, best)
+            best = self._evaluate(group, left[:chunk], best)
             left = left[chunk:]
             left = left[self._below(bound[left], best)] if best is not None else left
             chunk = min(4 * chunk, self._chunk())
@@ -185,7 +209,7 @@ class Space:
         below: BoolArray = bound * (1.0 if self.objective == "latency" else ROUNDING) <= best.key[0]
         return below
 
-    def _least_energy(self, tables: list[TensorCost], part: IntArray) -> FloatArray:
+    def _least_energy(self, tables: tuple[TensorCost, ...], part: IntArray) -> FloatArray:
         """Return the least energy of DRAM traffic of combinations `part` over the orders and cuts that fit."""
         least = np.empty(len(part))
         per_class = [np.where(table.fits, table.energy_pj, np.inf) for table in tables]
@@ -212,40 +236,31 @@ class Space:
             rows.append(role(tiles, times))
         return TensorCost(*(np.stack([getattr(row, f.name) for row in rows]) for f in fields(TensorCost)))
 
-    def _evaluate(
-        self,
-        members: IntArray,
-        part: IntArray,
-        tables: list[TensorCost],
-        array: IntArray,
-        last_job: IntArray,
-        fixed: FloatArray,
-        best: Best | None,
-    ) -> Best | None:
-        """Evaluate combinations `members[part]` under every order and cut."""
+    def _evaluate(self, group: _Batch, part: IntArray, best: Best | None) -> Best | None:
+        """Evaluate combinations `part` of `group` under every order and cut."""
         picked = [
             TensorCost(*(getattr(table, f.name)[self.orders.triples[:, r][:, None], part] for f in fields(TensorCost)))
-            for r, table in enumerate(tables)
+            for r, table in enumerate(group.tables)
         ]
         i, w, o = picked
         fits = i.fits & w.fits & o.fits
         if not fits.any():
             return best
-        latency = self.cost.latency(array[part], last_job[part], i, w, o)
-        energy = fixed[part] + i.energy_pj + w.energy_pj + o.energy_pj
-        value = np.where(fits, self.value(latency + self.charge[members[part]], energy), np.inf)
+        latency = self.cost.latency(group.array[part], group.last_job[part], i, w, o)
+        energy = group.fixed_pj[part] + i.energy_pj + w.energy_pj + o.energy_pj
+        value = np.where(fits, self.value(latency + group.charge[part], energy), np.inf)
         at = np.nonzero(value == value.min())
         moved = (i.bytes + w.bytes + o.bytes)[at]
-        chosen = members[part[at[1]]]
-        tiles = [self.cost.axes[d].tile[self.ix[d][chosen]] for d in TILED_DIMS]
-        pick = int(np.lexsort((at[0], *reversed(tiles), self.charge[chosen], energy[at], moved))[0])
+        chosen = part[at[1]]
+        tiles = [self.cost.axes[d].tile[group.ix[d][chosen]] for d in TILED_DIMS]
+        pick = int(np.lexsort((at[0], *reversed(tiles), group.charge[chosen], energy[at], moved))[0])
         triple, sizes = int(at[0][pick]), tuple(int(t[pick]) for t in tiles)
         joules, cycles = float(energy[at][pick]), int(latency[at][pick])
         key = (
             float(value.min()),
             float(moved[pick]),
             joules,
-            float(self.charge[chosen[pick]]),
+            float(group.charge[chosen[pick]]),
             *sizes,
             float(self.rank),
             float(triple),
