@@ -5,10 +5,11 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol
 
 from tilewright.sweeps.spec import Point
-from workloads.errors import InfeasibleError, TilewrightError
+from workloads.errors import InfeasibleError, InternalError, TilewrightError
 
 Outcome = dict[str, Any]
 
@@ -59,6 +60,17 @@ def run_point(point: Point) -> Outcome:
     }
 
 
+def _outcome(future: Future[Outcome]) -> Outcome:
+    """Return what a worker answered; a dead worker stops the sweep with what it may mean."""
+    try:
+        return future.result()
+    except BrokenProcessPool as error:
+        raise InternalError(
+            "sweep: a worker process died (killed, out of memory, or started from a script without "
+            "'if __name__ == \"__main__\":'); finished points are kept, run the same command again"
+        ) from error
+
+
 class LocalExecutor:
     """A pool of `jobs` processes; `jobs` = 1 runs in this process.
 
@@ -86,7 +98,7 @@ class LocalExecutor:
                         return
                     for future in wait(running, return_when=FIRST_COMPLETED).done:
                         identity, point = running.pop(future)
-                        yield identity, point, future.result()
+                        yield identity, point, _outcome(future)
             finally:
                 for future in running:
                     future.cancel()
