@@ -69,12 +69,9 @@ PROGRAMS = (
 def diagnose() -> DoctorReport:
     """Look for Python, every dependency and the RTL tools; imports none of them."""
     python = platform.python_version()
-    rows = [
-        Row(
-            "python", "ok" if sys.version_info >= (3, 11) else "too old", python, "3.11", "everything",
-            "install Python 3.11 or newer", required=True,
-        )
-    ]  # fmt: skip
+    recent = sys.version_info >= (3, 11)
+    advice = "" if recent else "install Python 3.11 or newer"
+    rows = [Row("python", "ok" if recent else "too old", python, "3.11", "everything", advice, required=True)]
     rows += [_package(*entry) for entry in PACKAGES]
     rows += [_program(*entry) for entry in PROGRAMS]
     return DoctorReport(tuple(rows))
