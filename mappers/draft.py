@@ -1,19 +1,23 @@
-"""Building a command list: queues that count, tiles that remember their last reader.
+"""Building a command list: queues that count, slots that remember their readers, DRAM bytes that remember their stores.
 
-A tile is opened in the next half of its memory (ping-pong), waits for whoever read the half before, and is closed when its
-successor is known; closing attaches the release to its last reader. The order of calls is the order of the program.
+The order of calls is the order of the program. A tile that is opened waits for the readers of what lay in its bytes
+before; a tile that is closed is released by its last reader, which then waits for the readers on other engines. A
+load waits for the last store that wrote one of its bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mappers.commands import ENGINES, AnyCommand, Engine, Memory, Slot
+from mappers.commands import ENGINES, AnyCommand, Engine, Memory, Slot, Transfer
 from workloads.errors import InternalError
 
 Waits = dict[Engine, int]
+Places = tuple[tuple[int, int], tuple[int, int]]
+PING_PONG: Places = ((0, 0), (1, 0))
+"""The two places, (half, offset), of a memory whose tiles take turns between the halves."""
 
 
 @dataclass(slots=True)
@@ -31,53 +35,73 @@ class Draft:
     releases: list[Slot] = field(default_factory=list)
 
     @property
-    def done(self) -> tuple[Engine, int]:
+    def done(self) -> Waits:
         """Value of the wait that holds when this command has completed."""
-        return self.engine, self.number
+        return {self.engine: self.number}
 
 
 @dataclass(slots=True)
 class Tile:
-    """A live slot: who wrote it last and who read it last."""
+    """A live slot: who wrote it last, and who read it last on each engine."""
 
     slot: Slot
     writer: Draft | None = None
-    reader: Draft | None = None
+    readers: dict[Engine, Draft] = field(default_factory=dict)
+    last: Draft | None = None
+
+
+@dataclass(slots=True)
+class _Region:
+    """Bytes that are free once `waits` hold."""
+
+    start: int
+    stop: int
+    waits: Waits
 
 
 class ProgramDraft:
-    """Commands in order, per-engine counts, and the state of every memory half."""
+    """Commands in order, per-engine counts, the state of every memory half and of DRAM."""
 
     def __init__(self) -> None:
-        self.drafts: list[Draft] = []
+        self._drafts: list[Draft] = []
         self._counts: dict[Engine, int] = dict.fromkeys(ENGINES, 0)
         self._tags = 0
-        self._next_half: dict[Memory, int] = {}
-        self._free: dict[tuple[Memory, int, int], Waits] = {}
-
-    def count(self, engine: Engine) -> int:
-        """Return how many commands of `engine` there are so far."""
-        return self._counts[engine]
+        self._turn: dict[Memory, int] = {}
+        self._free: dict[tuple[Memory, int], list[_Region]] = {}
+        self._stored: dict[str, list[tuple[int, int, int]]] = {}
 
     def add(self, engine: Engine, layer: int, make: Callable[..., AnyCommand], waits: Waits, **fields: Any) -> Draft:
         """Append a command."""
         self._counts[engine] += 1
-        draft = Draft(make, layer, engine, {e: n for e, n in waits.items() if n}, self._counts[engine], fields)
-        self.drafts.append(draft)
+        draft = Draft(make, layer, engine, dict(waits), self._counts[engine], fields)
+        self._drafts.append(draft)
         return draft
 
-    def open(self, memory: Memory, size_bytes: int, places: tuple[tuple[int, int], ...] = ((0, 0), (1, 0))) -> tuple[Tile, Waits]:
-        """Open a tile in the next of its two `places` (half, offset); return it and what its writer must wait for."""
-        turn = self._next_half.get(memory, 0)
-        self._next_half[memory] = 1 - turn
-        half, offset = places[turn]
+    # --- scratchpads ------------------------------------------------------------------------------------------------
+
+    def open(self, memory: Memory, size_bytes: int, places: Places = PING_PONG) -> tuple[Tile, Waits]:
+        """Open a tile in the next of its two `places`; return it and what its writer must wait for."""
+        turn = self._turn.get(memory, 0)
+        self._turn[memory] = 1 - turn
+        return self.open_at(memory, *places[turn], size_bytes)
+
+    def open_at(self, memory: Memory, half: int, offset_bytes: int, size_bytes: int) -> tuple[Tile, Waits]:
+        """Open a tile at a place; return it and what its writer must wait for."""
         self._tags += 1
+        stop = offset_bytes + size_bytes
         waits: Waits = {}
-        for (other, at, start), earlier in self._free.items():
-            if other == memory and at == half:
-                del start  # a half is given away as a whole: tiles of different sizes follow one another
-                merge(waits, earlier)
-        return Tile(Slot(memory, half, offset, size_bytes, self._tags)), waits
+        kept = []
+        for region in self._free.get((memory, half), ()):
+            if region.start < stop and offset_bytes < region.stop:
+                merge(waits, region.waits)
+                # what the new tile covers is forgotten: its own readers come later than those of the old one
+                for low, high in ((region.start, offset_bytes), (stop, region.stop)):
+                    if low < high:
+                        kept.append(_Region(low, high, region.waits))
+            else:
+                kept.append(region)
+        self._free[memory, half] = kept
+        return Tile(Slot(memory, half, offset_bytes, size_bytes, self._tags)), waits
 
     def write(self, tile: Tile, draft: Draft) -> None:
         """Note that `draft` writes `tile`."""
@@ -85,38 +109,79 @@ class ProgramDraft:
         tile.writer = draft
 
     def read(self, tile: Tile, draft: Draft) -> None:
-        """Note that `draft` reads `tile`; its waits must already cover the writer."""
+        """Note that `draft` reads `tile`, after its last writer."""
         if tile.writer is not None:
-            merge(draft.waits, dict([tile.writer.done]))
+            merge(draft.waits, tile.writer.done)
         draft.reads.append(tile.slot)
-        tile.reader = draft
+        tile.readers[draft.engine] = draft
+        tile.last = draft
 
     def close(self, tile: Tile | None) -> None:
-        """Release `tile` when its last reader completes."""
+        """Let the last reader of `tile` release it."""
         if tile is None:
             return
-        if tile.reader is None:
+        last, done = tile.last, Waits()
+        if last is None:
             raise InternalError(f"lowering: {tile.slot} is written and never read")
-        tile.reader.releases.append(tile.slot)
-        key = (tile.slot.memory, tile.slot.half, 0)
-        merge(self._free.setdefault(key, {}), dict([tile.reader.done]))
+        for reader in tile.readers.values():
+            merge(done, reader.done)
+            if reader is not last:
+                merge(last.waits, reader.done)
+        last.releases.append(tile.slot)
+        start = tile.slot.offset_bytes
+        regions = self._free.setdefault((tile.slot.memory, tile.slot.half), [])
+        regions.append(_Region(start, start + tile.slot.size_bytes, done))
+
+    # --- DRAM -------------------------------------------------------------------------------------------------------
+
+    def note_store(self, storage: str, transfers: Sequence[Transfer], draft: Draft) -> None:
+        """Note that `draft` stores `transfers` into block `storage`."""
+        low, high = extent(transfers)
+        self._stored.setdefault(storage, []).append((low, high, draft.number))
+
+    def stored(self, storage: str, transfers: Sequence[Transfer]) -> Waits:
+        """Return the wait after which the bytes of `transfers` in block `storage` are complete."""
+        low, high = extent(transfers)
+        for start, stop, number in reversed(self._stored.get(storage, ())):
+            if start < high and low < stop:
+                return {"store": number}
+        return {}
+
+    # --- end --------------------------------------------------------------------------------------------------------
 
     def finish(self) -> tuple[AnyCommand, ...]:
-        """Return the commands."""
-        return tuple(
-            draft.make(
-                layer=draft.layer,
-                waits=tuple((engine, draft.waits[engine]) for engine in ENGINES if engine in draft.waits),
-                reads=tuple(dict.fromkeys(draft.reads)),
-                writes=tuple(draft.writes),
-                releases=tuple(draft.releases),
-                **draft.fields,
+        """Return the commands; a wait that an earlier command of the same engine already made is left out."""
+        made: list[AnyCommand] = []
+        known: dict[Engine, Waits] = {engine: {} for engine in ENGINES}
+        for draft in self._drafts:
+            passed = known[draft.engine]
+            waits = tuple((e, draft.waits[e]) for e in ENGINES if draft.waits.get(e, 0) > passed.get(e, 0))
+            merge(passed, dict(waits))
+            made.append(
+                draft.make(
+                    layer=draft.layer,
+                    waits=waits,
+                    reads=tuple(draft.reads),
+                    writes=tuple(draft.writes),
+                    releases=tuple(draft.releases),
+                    **draft.fields,
+                )
             )
-            for draft in self.drafts
-        )
+        return tuple(made)
 
 
 def merge(into: Waits, more: Waits) -> None:
     """Make `into` wait for everything that `more` waits for."""
     for engine, count in more.items():
-        into[engine] = max(into.get(engine, 0), count)
+        if count > into.get(engine, 0):
+            into[engine] = count
+
+
+def extent(transfers: Sequence[Transfer]) -> tuple[int, int]:
+    """Return the first byte of `transfers` and the byte after their last."""
+    low = min(t.address for t in transfers)
+    high = max(
+        t.address + t.run_bytes + sum((n - 1) * p for n, p in zip(t.counts, t.pitches_bytes, strict=True))
+        for t in transfers
+    )
+    return low, high

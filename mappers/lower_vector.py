@@ -1,44 +1,34 @@
-"""Lowering of vector and data-movement groups: load a chunk, process it, store it.
+"""Lowering of vector and data-movement groups: load a box of each operand, process it, store the result.
 
-A group streams its output in boxes of rows and channels. The box is the largest (channels first, then columns, then rows) whose
-inputs fit one half of the operand buffer and whose output fits one half of the output buffer. Operations that need a whole
-row or plane at once (softmax, norms, reductions) hold it when it fits; otherwise they sweep their input through the
-operand buffer once per pass, and the traffic of every sweep is counted.
+A group streams its output in boxes: the axes that an operation needs whole, then as much of the others, innermost in
+DRAM first, as one half of the operand buffer and one half of the output buffer hold. Operands that are broadcast stay
+in both halves as long as their box does not change.
+
+What does not fit is done piece by piece. An operation that needs a row too long for the buffer sweeps all its data
+through the buffer once per pass and stores during the last sweep; a reduction adds up pieces of its data. Running
+sums of the rows under way stay in registers of the vector unit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 from math import prod
 
 from hw_models.accelerator import Accelerator
 from mappers.commands import LoadCommand, StoreCommand, Transfer, VectorCommand
 from mappers.draft import ProgramDraft, Tile, Waits, merge
-from mappers.dram_image import ImageView
+from mappers.dram_layout import DramImage, Layout
 from mappers.group import Group
-from workloads.data_layers import DataLayer
+from mappers.vector_spec import Source, VectorSpec, copy_spec, vector_spec
+from mappers.views import Range, View
+from workloads.data_layers import Gather
+from workloads.errors import Infeasible, InfeasibleError
 from workloads.layer import ShapedLayer
-from workloads.vector_layers import Pool
+from workloads.network import Network
 
-Range = tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Operand:
-    """One input of a vector group: its view, when it is complete, and its name."""
-
-    view: ImageView
-    waits: Waits
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Box:
-    """A part of the output and the input boxes it needs."""
-
-    output: tuple[Range, Range, Range, Range, Range]
-    inputs: tuple[tuple[Range, Range, Range, Range, Range], ...]
+Box = tuple[Range, ...]
+Load = tuple[str, View, tuple[Transfer, ...]]
 
 
 class VectorLowering:
@@ -47,252 +37,311 @@ class VectorLowering:
     def __init__(
         self,
         draft: ProgramDraft,
+        image: DramImage,
         accelerator: Accelerator,
+        network: Network,
+        layout: Layout,
         layer: int,
         group: Group,
-        inputs: Sequence[Operand],
-        output: ImageView,
     ) -> None:
-        self.draft, self.layer, self.group = draft, layer, group
-        self.inputs, self.output = tuple(inputs), output
+        self.draft, self.image, self.layer, self.group = draft, image, layer, group
+        self.network, self.layout, self.accelerator = network, layout, accelerator
         vector = accelerator.core.vector
-        self.operand_room, self.output_room, self.lanes = vector.operand_half_bytes, vector.output_half_bytes, vector.lanes
-        self.stored: Waits = {}
+        self.operand_room, self.output_room = vector.operand_half_bytes, vector.output_half_bytes
+        self.kept: dict[tuple[int, int], tuple[Box, Tile]] = {}
 
-    def run(self) -> Waits:
-        """Emit every command; return when the output is complete."""
+    def run(self) -> None:
+        """Emit every command."""
         lead = self.group.lead
-        if isinstance(lead, Pool):
-            self._pool(lead)
-        elif self._is_plain():
-            self._plain()
+        assert isinstance(lead, ShapedLayer)
+        if lead.name in self.layout.copies:
+            for tensor, target in self.layout.copies[lead.name]:
+                self._stream(copy_spec(tensor, self.layout.views[tensor]), target)
+        elif isinstance(lead, Gather):
+            self._gather(lead)
         else:
-            self._sweeps()
-        return self.stored
+            self._stream(vector_spec(self.network, self.layout, lead), self.layout.views[self.group.output])
 
-    def _is_plain(self) -> bool:
-        """Tell whether every output element needs only the input elements at its place (or a broadcast of them)."""
-        lead = self.group.lead
-        if isinstance(lead, DataLayer) or not isinstance(lead, ShapedLayer):
-            return False
-        sizes = self.output.sizes
-        return lead.passes == 1 and all(
-            all(a in (b, 1) for a, b in zip(operand.view.sizes, sizes, strict=True)) for operand in self.inputs
-        )
+    # --- boxes ------------------------------------------------------------------------------------------------------
 
-    # --- shapes of work ---------------------------------------------------------------------------------------------
-
-    def _plain(self) -> None:
-        """Process boxes of the output with the same boxes of the inputs; broadcast axes stay at their one element."""
-        per_element = sum(o.view.element_bytes for o in self.inputs)
-        for output in self._boxes(per_element):
-            boxes = []
-            for operand in self.inputs:
-                sizes = operand.view.sizes
-                box = tuple((0, 1) if sizes[i] == 1 else output[i] for i in range(5))
-                boxes.append((box[0], box[1], box[2], box[3], box[4]))
-            self._process(_Box(output, tuple(boxes)), self.group.simple_passes, self.group.special_passes)
-
-    def _boxes(self, input_bytes_per_element: int) -> list[tuple[Range, Range, Range, Range, Range]]:
-        """Return boxes that cover the output: channels whole if they fit, then columns, then rows."""
-        n, d, y, x, c = self.output.sizes
-        room = min(self.operand_room // max(1, input_bytes_per_element), self.output_room // self.output.element_bytes)
-        room = max(1, room)
-        c_tile = c if c <= room else max(1, room // self.lanes * self.lanes) or room
-        x_tile = max(1, min(x, room // c_tile))
-        y_tile = max(1, min(y, room // (c_tile * x_tile))) if x_tile == x else 1
-        boxes = []
-        for i in range(n):
-            for j in range(d):
-                for y0 in range(0, y, y_tile):
-                    for x0 in range(0, x, x_tile):
-                        for c0 in range(0, c, c_tile):
-                            last = (c0, min(c, c0 + c_tile))
-                            boxes.append(
-                                ((i, i + 1), (j, j + 1), (y0, min(y, y0 + y_tile)), (x0, min(x, x0 + x_tile)), last)
-                            )
-        return boxes
-
-    def _pool(self, lead: Pool) -> None:
-        """Process boxes of pooled rows with the input rows of their windows, halo included, padding not fetched."""
-        windows = lead.windows
-        pads = 3 - len(windows)
-        n, d, y, x, c = self.output.sizes
-        view = self.inputs[0].view
-        taps = prod(w.taps for w in windows)
-
-        def span(axis: int, start: int, stop: int) -> Range:
-            if axis < pads:
-                return start, stop
-            return windows[axis - pads].span(start, stop - start)
-
-        def widest(axis: int, tile: int) -> int:
-            if axis < pads:
-                return tile
-            window = windows[axis - pads]
-            return min(window.extent(tile), window.size_in)
-
-        depth = widest(0, 1)
-        c_tile = c
-        while c_tile > self.lanes and depth * widest(1, 1) * widest(2, 1) * c_tile * view.element_bytes > self.operand_room:
-            c_tile = -(-c_tile // 2)
-        x_tile = x
-        while x_tile > 1 and depth * widest(1, 1) * widest(2, x_tile) * c_tile * view.element_bytes > self.operand_room:
-            x_tile = -(-x_tile // 2)
-        if depth * widest(1, 1) * widest(2, x_tile) * c_tile * view.element_bytes > self.operand_room:
-            self._sweeps()  # a window larger than the buffer: reduced piece by piece
+    def _stream(self, spec: VectorSpec, target: View) -> None:
+        """Process `spec` box by box into `target`."""
+        order = _walk(target)
+        held = [index for index, source in enumerate(spec.sources) if index and not source.follows(spec.shape)]
+        tile = self._tile(spec, target, order, spec.whole, spec.sources)
+        if tile is not None:
+            simple, special = self.group.simple_passes, self.group.special_passes
+            self._sweep(spec, target, order, tile, held, simple, special, store=True)
             return
-        y_tile = 1
-        if x_tile == x:
-            while y_tile < y and self._pool_fits(depth * widest(1, y_tile + 1) * widest(2, x) * c_tile, (y_tile + 1) * x * c_tile):
-                y_tile += 1
-        for i in range(n):
-            for j in range(d):
-                for y0 in range(0, y, y_tile):
-                    for x0 in range(0, x, x_tile):
-                        for c0 in range(0, c, c_tile):
-                            y1, x1 = min(y, y0 + y_tile), min(x, x0 + x_tile)
-                            last = (c0, min(c, c0 + c_tile))
-                            source = ((i, i + 1), span(0, j, j + 1), span(1, y0, y1), span(2, x0, x1), last)
-                            target = ((i, i + 1), (j, j + 1), (y0, y1), (x0, x1), last)
-                            self._process(_Box(target, (source,)), taps * self.group.simple_passes, 0)
+        if spec.rows == "inner":
+            self._pieces(spec, target, order)
+            return
+        tile = self._tile(spec, target, order, (), spec.sources)
+        if tile is None:
+            raise self._infeasible(sum(source.bytes([1] * len(spec.shape)) for source in spec.sources))
+        passes = [(1, 0)] * self.group.simple_passes + [(0, 1)] * self.group.special_passes
+        for number, (simple, special) in enumerate(passes):
+            self._sweep(spec, target, order, tile, held, simple, special, store=number == len(passes) - 1)
 
-    def _pool_fits(self, source: int, target: int) -> bool:
-        view = self.inputs[0].view
-        return (
-            source * view.element_bytes <= self.operand_room and target * self.output.element_bytes <= self.output_room
-        )
+    def _infeasible(self, demand: int) -> InfeasibleError:
+        subject = f"layer '{self.group.lead.name}' on '{self.accelerator.name}'"
+        lever = "raise core.vector.operand_half"
+        return InfeasibleError(Infeasible(subject, "capacity[operand]", demand, self.operand_room, "bytes", (lever,)))
 
-    def _sweeps(self) -> None:
-        """Stream all inputs linearly, once if what the operation needs at once fits the buffer, else once per pass.
+    def _tile(
+        self, spec: VectorSpec, target: View, order: Sequence[int], whole: Sequence[int], sources: Sequence[Source]
+    ) -> list[int] | None:
+        """Return the largest tile that fits, grown innermost axis first; None if the smallest does not fit."""
+        shape = spec.shape
+        tile = [size if axis in whole else min(spec.step(axis), size) for axis, size in enumerate(shape)]
 
-        The output is written in as many pieces during the last sweep. Data movement pays the runs that source and
-        destination share.
-        """
-        lead = self.group.lead
-        passes = self.group.simple_passes + self.group.special_passes
-        sweeps = 1 if self._set_bytes() <= self.operand_room else passes
-        run = lead.run_elements if isinstance(lead, DataLayer) else None
-        total_in = sum(prod(o.view.sizes) for o in self.inputs)
-        total_out = prod(self.output.sizes)
-        element = max((o.view.element_bytes for o in self.inputs), default=self.output.element_bytes)
-        pieces = max(1, -(-total_in * element // self.operand_room), -(-total_out * self.output.element_bytes // self.output_room))
-        for sweep in range(sweeps):
-            final = sweep == sweeps - 1
-            simple = self.group.simple_passes if sweeps == 1 else int(sweep < self.group.simple_passes)
-            special = self.group.special_passes if sweeps == 1 else int(sweep >= self.group.simple_passes)
-            for piece in range(pieces):
-                self._linear(piece, pieces, run, simple, special, final)
+        def fits() -> bool:
+            operand = sum(source.bytes(tile) for source in sources)
+            return operand <= self.operand_room and prod(tile) * target.element_bytes <= self.output_room
 
-    def _set_bytes(self) -> int:
-        """Return the bytes that the operation needs at once: a row, a channel plane, or nothing beyond the element."""
-        lead = self.group.lead
-        if not isinstance(lead, ShapedLayer) or isinstance(lead, DataLayer) or lead.passes == 1:
-            return 0
-        sizes = self.inputs[0].view.sizes
-        element = self.inputs[0].view.element_bytes
-        if lead.op in ("group_norm", "instance_norm"):
-            return prod(sizes[1:]) * element
-        shape = lead.in_shapes[0]
-        axis = getattr(lead, "axis", len(shape) - 1)
-        if lead.op in ("layer_norm", "rms_norm"):
-            return prod(shape[axis:]) * element
-        return shape[axis] * element if axis == len(shape) - 1 else prod(shape[axis:]) * element
+        if not fits():
+            return None
+        for axis in reversed(order):
+            _grow(tile, axis, shape[axis], spec.step(axis), fits)
+        return tile
+
+    def _sweep(
+        self,
+        spec: VectorSpec,
+        target: View,
+        order: Sequence[int],
+        tile: Sequence[int],
+        held: Sequence[int],
+        simple: int,
+        special: int,
+        store: bool,
+    ) -> None:
+        reserved = {index: spec.sources[index].bytes(tile) for index in held}
+        for box in _boxes(spec.shape, tile, order):
+            sizes = [stop - start for start, stop in box]
+            elements = prod(sizes)
+            if spec.reduces:
+                elements = prod(stop - start for start, stop in spec.sources[0].box(box))
+            row = elements
+            if spec.rows == "whole":
+                row = prod(sizes[axis] for axis in spec.whole) * max(spec.steps, default=1)
+            elif spec.rows == "inner":
+                row = _inner_length(spec.sources[0], box, elements)
+            self._emit(spec, box, target if store else None, reserved, elements, row, simple, special)
+        for _, kept in self.kept.values():
+            self.draft.close(kept)
+        self.kept.clear()
+
+    def _pieces(self, spec: VectorSpec, target: View, order: Sequence[int]) -> None:
+        """Process windows or reductions larger than the buffer: pieces of the data, one store per output box."""
+        tile = self._tile(spec, target, order, (), ())
+        assert tile is not None, "one element fits the output buffer"
+        source = spec.sources[0]
+        inside = _walk(source.view)
+        for box in _boxes(spec.shape, tile, order):
+            data = source.box(box)
+            limits = [stop - start for start, stop in data]
+            part = [1] * len(limits)
+
+            def fits(part: list[int] = part) -> bool:
+                return prod(part) * source.view.element_bytes <= self.operand_room
+
+            for axis in reversed(inside):
+                _grow(part, axis, limits[axis], 1, fits)
+            for piece in _boxes(limits, part, inside):
+                last = tuple((start + low, start + high) for (start, _), (low, high) in zip(data, piece, strict=True))
+                done = all(high == limit for (_, high), limit in zip(piece, limits, strict=True))
+                elements = prod(high - low for low, high in last)
+                loads = [(source.tensor, source.view, self._transfers(source.view, last))]
+                row = _inner_length(source, box, elements)
+                self._command(loads, {}, elements, row, 1, 0, target if done else None, box)
+
+    # --- gather -----------------------------------------------------------------------------------------------------
+
+    def _gather(self, lead: Gather) -> None:
+        """Pick rows of a table; which rows is known at run time only, here they are spread evenly over the table."""
+        table, indices = (self.layout.views[name] for name in lead.inputs)
+        count, row = prod(lead.in_shapes[1]), lead.run_elements
+        flat = indices.reshape((count,))
+        target = self.layout.views[self.group.output].reshape((count, row))
+        assert flat is not None, "blocks have one factor per axis"
+        assert target is not None, "blocks have one factor per axis"
+        spread = lead.in_shapes[0][0] // count  # none: the same rows again and again
+        step = max(1, min(count, self.operand_room // (row * table.element_bytes + flat.element_bytes)))
+        width = min(row, (self.operand_room - flat.element_bytes * step) // table.element_bytes)
+        width = min(width, self.output_room // target.element_bytes)
+        step = max(1, min(step, self.output_room // (width * target.element_bytes)))
+        base = self.image.address(table.storage) + table.offset_bytes
+        for low in range(0, count, step):
+            high = min(count, low + step)
+            for left in range(0, row, width):
+                right = min(row, left + width)
+                pitch = spread * row * table.element_bytes
+                first, run = base + low * pitch + left * table.element_bytes, (right - left) * table.element_bytes
+                rows = (Transfer(first, run, (high - low,), (pitch,)),)
+                loads = [
+                    (lead.inputs[1], flat, self._transfers(flat, ((low, high),))),
+                    (lead.inputs[0], table, rows),
+                ]
+                elements = (high - low) * (right - left)
+                self._command(loads, {}, elements, elements, 1, 0, target, ((low, high), (left, right)))
 
     # --- commands ---------------------------------------------------------------------------------------------------
 
-    def _linear(self, piece: int, pieces: int, run: int | None, simple: int, special: int, final: bool) -> None:
-        """Emit one piece of a linear sweep over all inputs, and of the output in the last sweep."""
-        loads: list[tuple[Operand, tuple[Transfer, ...], int]] = []
-        elements = 0
-        for operand in self.inputs:
-            count = prod(operand.view.sizes)
-            low, high = piece * count // pieces, (piece + 1) * count // pieces
-            if high > low:
-                loads.append((operand, _runs(operand.view, low, high, run), (high - low) * operand.view.element_bytes))
-                elements += high - low
-        total = prod(self.output.sizes)
-        low, high = (piece * total // pieces, (piece + 1) * total // pieces) if final else (0, 0)
-        store = _runs(self.output, low, high, run) if high > low else ()
-        self._emit(loads, max(elements, high - low), simple, special, store, (high - low) * self.output.element_bytes)
-
-    def _process(self, box: _Box, simple: int, special: int) -> None:
-        """Emit one box."""
-        loads = []
-        for operand, source in zip(self.inputs, box.inputs, strict=True):
-            transfers = operand.view.tile(source)
-            size = prod(stop - start for start, stop in source) * operand.view.element_bytes
-            if transfers:
-                loads.append((operand, transfers, size))
-        elements = prod(stop - start for start, stop in box.output)
-        self._emit(
-            loads, elements, simple, special, self.output.tile(box.output), elements * self.output.element_bytes
-        )
+    def _transfers(self, view: View, box: Sequence[Range]) -> tuple[Transfer, ...]:
+        return view.transfers(self.image.address(view.storage), box)
 
     def _emit(
         self,
-        loads: Sequence[tuple[Operand, tuple[Transfer, ...], int]],
+        spec: VectorSpec,
+        box: Box,
+        target: View | None,
+        reserved: dict[int, int],
         elements: int,
+        row: int,
         simple: int,
         special: int,
-        store: tuple[Transfer, ...],
-        store_bytes: int,
     ) -> None:
-        source, waits = self.draft.open("operand", max(1, sum(size for _, _, size in loads)))
-        for operand, transfers, _ in loads:
-            merged = dict(waits)
-            merge(merged, operand.waits)
-            load = self.draft.add("load", self.layer, LoadCommand, merged, tensor=operand.name, transfers=transfers)
-            self.draft.write(source, load)
-        target: Tile | None = None
-        vector_waits: Waits = {}
-        if store:
-            target, vector_waits = self.draft.open("output", store_bytes)
-        name = self.group.output
+        """Emit one output box; the operands in `reserved` are loaded only where their box changes."""
+        loads: list[Load] = []
+        kept: dict[int, tuple[Box, Load]] = {}
+        for index, source in enumerate(spec.sources):
+            needed = source.box(box)
+            transfers = self._transfers(source.view, needed)
+            if not transfers:
+                continue
+            if index in reserved:
+                kept[index] = (needed, (source.tensor, source.view, transfers))
+            else:
+                loads.append((source.tensor, source.view, transfers))
+        places: dict[int, tuple[int, Box, Load]] = {}
+        offset = 0
+        for index, size in reserved.items():
+            if index in kept:
+                places[index] = (offset, *kept[index])
+            offset += size
+        self._command(loads, places, elements, row, simple, special, target, box, offset)
+
+    def _command(
+        self,
+        loads: Sequence[Load],
+        places: dict[int, tuple[int, Box, Load]],
+        elements: int,
+        row: int,
+        simple: int,
+        special: int,
+        target: View | None,
+        box: Box,
+        offset: int = 0,
+    ) -> None:
+        first, before = self.draft.open("operand", _size(loads[0]), ((0, offset), (1, offset)))
+        half = first.slot.half
+        tiles: list[tuple[str, Tile]] = []
+        for index, (at, needed, load) in places.items():
+            tiles.append((load[0], self._keep(index, half, at, needed, load)))
+        fresh: list[Tile] = []
+        for number, load in enumerate(loads):
+            if number == 0:
+                tile, waits = first, before
+            else:
+                tile, waits = self.draft.open_at("operand", half, offset, _size(load))
+            offset += _size(load)
+            self._load(tile, waits, load)
+            fresh.append(tile)
+            tiles.append((load[0], tile))
+        out: Tile | None = None
+        ready: Waits = {}
+        out_bytes = 0
+        if target is not None:
+            out_bytes = prod(stop - start for start, stop in box) * target.element_bytes
+            out, ready = self.draft.open("output", out_bytes)
         vector = self.draft.add(
             "vector",
             self.layer,
             VectorCommand,
-            vector_waits,
+            ready,
             op=self.group.lead.op,
-            rows=1,
-            row_elements=elements,
+            rows=max(1, elements // row),
+            row_elements=row,
             simple_passes=simple,
             special_passes=special,
             operations=elements * (simple + special),
-            read_bytes=(sum(size for _, _, size in loads),) if loads else (),
-            write_bytes=(store_bytes,) if store else (),
-            tensors_read=(loads[0][0].name,) if loads else (),
-            tensors_written=(name,) if store else (),
+            read_bytes=tuple(tile.slot.size_bytes for _, tile in tiles),
+            write_bytes=(out_bytes,) if out is not None else (),
+            tensors_read=tuple(name for name, _ in tiles),
+            tensors_written=(self.group.output,) if out is not None else (),
         )
-        if loads:
-            self.draft.read(source, vector)
-            self.draft.close(source)
-        if target is not None:
-            self.draft.write(target, vector)
-            command = self.draft.add("store", self.layer, StoreCommand, {}, tensor=name, transfers=store)
-            self.draft.read(target, command)
-            self.draft.close(target)
-            self.stored = dict([command.done])
+        for _, tile in tiles:
+            self.draft.read(tile, vector)
+        for tile in fresh:
+            self.draft.close(tile)
+        if out is None or target is None:
+            return
+        self.draft.write(out, vector)
+        transfers = self._transfers(target, box)
+        store = self.draft.add("store", self.layer, StoreCommand, {}, tensor=self.group.output, transfers=transfers)
+        self.draft.read(out, store)
+        self.draft.close(out)
+        self.draft.note_store(target.storage, transfers, store)
+
+    def _keep(self, index: int, half: int, offset: int, needed: Box, load: Load) -> Tile:
+        """Return the slot of a broadcast operand in `half`, loading it if it is not there yet."""
+        held = self.kept.get((index, half))
+        if held is not None and held[0] == needed:
+            return held[1]
+        if held is not None:
+            self.draft.close(held[1])
+        tile, waits = self.draft.open_at("operand", half, offset, _size(load))
+        self._load(tile, waits, load)
+        self.kept[index, half] = (needed, tile)
+        return tile
+
+    def _load(self, tile: Tile, waits: Waits, load: Load) -> None:
+        name, view, transfers = load
+        merge(waits, self.draft.stored(view.storage, transfers))
+        self.draft.write(
+            tile, self.draft.add("load", self.layer, LoadCommand, waits, tensor=name, transfers=transfers)
+        )
 
 
-def _runs(view: ImageView, low: int, high: int, run_elements: int | None) -> tuple[Transfer, ...]:
-    """Return descriptors of elements `low` to `high` of `view` in its own order.
+def _size(load: Load) -> int:
+    """Return the bytes that a load brings into its slot."""
+    return sum(transfer.bytes for transfer in load[2])
 
-    With `run_elements` the piece is cut into runs of that many elements, each of which starts on an element boundary of its
-    own: the descriptor pays the beats of every run.
-    """
-    element, channels = view.element_bytes, view.sizes[4]
-    dense = view.pitches_bytes[3] == channels * element
-    if run_elements is not None and run_elements < high - low:
-        run = run_elements * element
-        count, rest = divmod(high - low, run_elements)
-        parts = [Transfer(view.address + low * element, run, (count,), (run,))]
-        if rest:
-            parts.append(Transfer(view.address + (high - rest) * element, rest * element))
-        return tuple(parts)
-    if dense:
-        return (Transfer(view.address + low * element, (high - low) * element),)
-    first, last = low // channels, -(-high // channels)
-    pitch = view.pitches_bytes[3]
-    return (Transfer(view.address + first * pitch, -(-(high - low) * element // (last - first)), (last - first,), (pitch,)),)
+
+def _walk(view: View) -> list[int]:
+    """Return the axes of `view`, outermost in DRAM first."""
+    return sorted(
+        range(len(view.axes)), key=lambda axis: -min((stride for _, stride in view.axes[axis]), default=1 << 62)
+    )
+
+
+def _grow(tile: list[int], axis: int, limit: int, step: int, fits: Callable[[], bool]) -> None:
+    """Set ``tile[axis]`` to the largest multiple of `step` (or `limit`) that fits; the present value does."""
+    low, high = -(-tile[axis] // step), -(-limit // step)
+    while low < high:
+        middle = (low + high + 1) // 2
+        tile[axis] = min(limit, middle * step)
+        if fits():
+            low = middle
+        else:
+            high = middle - 1
+    tile[axis] = min(limit, low * step)
+
+
+def _boxes(shape: Sequence[int], tile: Sequence[int], order: Sequence[int]) -> Iterator[Box]:
+    """Yield the boxes of `shape` in steps of `tile`, the last axis of `order` fastest."""
+    starts = [range(0, shape[axis], tile[axis]) for axis in order]
+    for at in product(*starts):
+        box: list[Range] = [(0, 1)] * len(shape)
+        for axis, start in zip(order, at, strict=True):
+            box[axis] = (start, min(shape[axis], start + tile[axis]))
+        yield tuple(box)
+
+
+def _inner_length(source: Source, box: Box, elements: int) -> int:
+    """Return how many elements of the needed data lie along its innermost axis in DRAM."""
+    needed = source.box(box)
+    order = [axis for axis in _walk(source.view) if source.view.axes[axis]]
+    start, stop = needed[order[-1]] if order else (0, 1)
+    return max(1, min(elements, stop - start))
