@@ -160,27 +160,30 @@ class _LayerReplay:
     """LeNet's second convolution on this array: jobs, when they are offered, and what must come out."""
 
     def __init__(self, params: SystolicParams, seed: int) -> None:
+        from hw_models.description import load_accelerator
+        from mappers.plan import make_plan
         from rtl.run import JobData
-        from tilewright.api import map_network
+        from workloads.builder import NetworkBuilder
         from workloads.mac_layers import MacLayer
 
         self.params = params
         overrides = [f"core.rows={params.rows}", f"core.cols={params.cols}", f"core.dataflows=[{params.dataflow}]"]
-        plan = map_network("lenet", arch="edge_int8", overrides=overrides)
-        index = next(i for i, entry in enumerate(plan.groups) if entry.group.lead.name == "c3")
-        layer = plan.groups[index].group.lead
+        builder = NetworkBuilder("layer", "LeNet's second convolution: LeCun et al., Proc. IEEE 86(11) 1998, section II.B")
+        network = builder.build(builder.conv(builder.input("image", (1, 6, 14, 14)), 16, 5, name="c3"))
+        plan = make_plan(network, load_accelerator("edge_int8", overrides))
+        layer = plan.groups[0].group.lead
         assert isinstance(layer, MacLayer)
         draw = np.random.default_rng(seed)
         d = layer.dims
         i, w = params.input_format, params.weight_format
         image = draw.integers(i.min, i.max, (d.C, *layer.input_spatial[1:]), dtype=np.int64, endpoint=True)
         weight = draw.integers(w.min, w.max, (d.K, d.C, d.FY, d.FX), dtype=np.int64, endpoint=True)
-        self.pieces = _pieces(plan.groups[index].parts[0].mapping("core"), layer)
+        self.pieces = _pieces(plan.groups[0].parts[0].mapping("core"), layer)
         self.jobs = tuple(JobData(*_operands(layer, image, weight, piece)) for piece in self.pieces)
         self.golden = _convolve(layer, image, weight)
-        self.offered, self.predicted_cycles = self._times(plan, index)
+        self.offered, self.predicted_cycles = self._times(plan)
 
-    def _times(self, plan: Plan, index: int) -> tuple[tuple[int, ...], int]:
+    def _times(self, plan: Plan) -> tuple[tuple[int, ...], int]:
         """Return when the event model issued each compute command of the layer, and first issue to last result."""
         from mappers.commands import ComputeCommand
         from sim.machine import run_program
@@ -189,7 +192,7 @@ class _LayerReplay:
         spans = [
             (command, span)
             for command, span in zip(plan.program.commands, run.spans, strict=True)
-            if command.engine == "array" and command.layer == index
+            if command.engine == "array"
         ]
         for (command, _), job in zip(spans, self.jobs, strict=True):
             assert isinstance(command, ComputeCommand)

@@ -58,7 +58,7 @@ extras=""
 stamp="$venv/.tilewright-$mode"
 if [ ! -f "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then
     say "installing tilewright$extras and its dependencies into $venv"
-    "$venv/bin/python" -m pip install -q --disable-pip-version-check -e ".$extras" ||
+    "$venv/bin/python" -m pip install -qq --disable-pip-version-check -e ".$extras" ||
         fail "pip could not install the dependencies; check the network or pip's configuration and run make again"
     touch "$stamp"
 fi

@@ -20,7 +20,7 @@ target = glob.glob(f"{sys.argv[1]}/venv/lib/python*/site-packages")[0]
 # As a plain path entry the folder's own .pth files, and so the editable install, are not read.
 pathlib.Path(target, "dependencies.pth").write_text(site + "\n")
 PY
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check --no-deps "$work"/dist/*.whl
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check --no-deps "$work"/dist/*.whl
 mkdir "$work/away"
 cp -r "$here/tests" "$work/away/tests"
 cp -r "$here/README.md" "$here/docs" "$here/examples" "$work/away/"

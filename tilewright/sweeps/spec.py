@@ -114,7 +114,7 @@ def _strings(
     tree: Mapping[str, Any], key: str, default: tuple[str, ...], source: str, mistakes: list[str]
 ) -> tuple[str, ...]:
     value = tree.get(key, list(default))
-    items = [value] if isinstance(value, str) else value
+    items: Any = [value] if isinstance(value, str) else value
     if not isinstance(items, list) or not items or not all(isinstance(item, str) for item in items):
         mistakes.append(f"{source}: {key} is {value!r}; give a name or a list of names")
         return default
@@ -178,8 +178,8 @@ def parse_spec(tree: Any, source: str, folder: Path) -> SweepSpec:
     if len(pareto) != 2:
         mistakes.append(f"{source}: pareto names {len(pareto)} metrics, bound is 2; give two")
     count = len(workloads) * len(archs) * len(objectives)
-    for _, values in [*grid, *dims]:
-        count *= len(values)
+    for _, entries in [*grid, *dims]:
+        count *= len(entries)
     if count > MAX_POINTS:
         mistakes.append(f"{source}: the grid has {count} points, bound is {MAX_POINTS}; shorten an axis")
     if mistakes:
