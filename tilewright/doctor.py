@@ -128,4 +128,5 @@ def render_text(report: DoctorReport) -> str:
 
 def to_json(report: DoctorReport) -> dict[str, Any]:
     """Return the report as plain data."""
-    return {"schema": "tilewright.doctor/1", "ready": report.exit_code == 0, "rows": [asdict(row) for row in report.rows]}
+    rows = [asdict(row) for row in report.rows]
+    return {"schema": "tilewright.doctor/1", "ready": report.exit_code == 0, "rows": rows}

@@ -168,7 +168,7 @@ class _LayerReplay:
 
         self.params = params
         overrides = [f"core.rows={params.rows}", f"core.cols={params.cols}", f"core.dataflows=[{params.dataflow}]"]
-        builder = NetworkBuilder("layer", "LeNet's second convolution: LeCun et al., Proc. IEEE 86(11) 1998, section II.B")
+        builder = NetworkBuilder("layer", "LeNet's second convolution; LeCun et al., Proc. IEEE 86(11) 1998")
         network = builder.build(builder.conv(builder.input("image", (1, 6, 14, 14)), 16, 5, name="c3"))
         plan = make_plan(network, load_accelerator("edge_int8", overrides))
         layer = plan.groups[0].group.lead

@@ -1,7 +1,7 @@
 """Every console and Python snippet of the README and of docs/first_hour.md runs, and prints what the page says.
 
-A block fenced as ``console`` holds commands after ``$ `` and their output. A line ``...`` stands for any lines. Blocks fenced
-as ``python`` run as a script. All blocks of a page share one directory, in order, as a reader would type them.
+A block fenced as ``console`` holds commands after ``$ `` and their output. A line ``...`` stands for any lines. Blocks
+fenced as ``python`` run as a script. All blocks of a page share one directory, in order, as a reader would type them.
 """
 
 from __future__ import annotations

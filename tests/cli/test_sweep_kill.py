@@ -1,4 +1,4 @@
-"""A sweep that is killed at random points resumes to the table of an unbroken one, and loses nothing it acknowledged."""
+"""A sweep that is killed at random points resumes to the table of an unbroken one and loses nothing acknowledged."""
 
 from __future__ import annotations
 

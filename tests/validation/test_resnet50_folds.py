@@ -1,7 +1,7 @@
 """ResNet-50 on a 32 x 32 WS array: folds that overlap take 4.07 M cycles, folds that do not take 6.35 M.
 
-Both totals are computed from the layer shapes by arithmetic in this test and compared with the fold rule of the generated
-core and with SCALE-Sim's convention as `hw_models` state them.
+Both totals are computed from the layer shapes by arithmetic in this test and compared with the fold rule of the
+generated core and with SCALE-Sim's convention as `hw_models` state them.
 """
 
 from __future__ import annotations
