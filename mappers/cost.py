@@ -49,7 +49,8 @@ class LayerCost(LayerTraffic):
         """Return the time from the first command's readiness to the last operand, in cycles: exact without stalls.
 
         WS: folds of one command start max(m, rows) apart; the next command's first fold starts max(m, load + issue)
-        after the last one. OS: every fold ends max(k, rows) after the one before.
+        after the last one. OS: every fold ends max(k, rows) after the one before; with more than one issue cycle very
+        short folds may start later than that (the model leaves it out and stays a bound).
         """
         ax, rows = self.axes, self.array.rows
         columns = ax["K"].folds[ix["K"]] * self.size["G"]

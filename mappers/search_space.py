@@ -82,6 +82,8 @@ class Space:
         axes, done = self.cost.axes, False
         while np.prod([float(len(axis)) for axis in axes.values()]) > MAX_COMBINATIONS:
             longest = max(axes, key=lambda d: (len(axes[d]), d))
+            if len(axes[longest]) <= 2:
+                break
             axes[longest] = thinned(axes[longest])
             done = True
         if done:

@@ -76,8 +76,9 @@ def candidates(
 
 
 def thinned(axis: Candidates) -> Candidates:
-    """Return every other candidate of `axis`, its largest tile kept."""
-    keep = slice(None if len(axis) % 2 else 1, None, 2)
+    """Return every other candidate of `axis`, its smallest and its largest tile kept."""
+    keep = np.arange(len(axis)) % 2 == 0
+    keep[-1] = True
     return Candidates(axis.dim, axis.extent, axis.tile[keep], axis.trips[keep], axis.last[keep], axis.folds[keep])
 
 

@@ -286,13 +286,17 @@ class Walker:
         finish = timing.drain_latency_cycles + o.last_vector_cycles + tail
         reads = i.load_beats + w.load_beats + o.load_beats
         first_result = self.issue + timing.load_cycles + 1 + timing.drain_latency_cycles
+
+        def slots(total: Fraction) -> Fraction:  # divided among the slots, in whole units of bus time
+            return Fraction(total * beat.denominator // core.dma.outstanding, beat.denominator)
+
         return max(
             begin + array[0] + finish,
             begin + first_result + o.vector_cycles + tail,
             request + beat * (reads + o.store_beats) + (dram.latency_cycles if stored else 0),
             request + beat * reads + array[1] + finish,
-            (request * (i.loads + w.loads + o.loads) + beat * reads) / Fraction(core.dma.outstanding),
-            ((self.issue + 1 + dram.latency_cycles) * o.stores + beat * o.store_beats) / Fraction(core.dma.outstanding),
+            slots(request * (i.loads + w.loads + o.loads) + beat * reads),
+            slots((self.issue + 1 + dram.latency_cycles) * o.stores + beat * o.store_beats),
         )
 
 
