@@ -17,7 +17,7 @@ from mappers.legality import check_mapping
 from mappers.mapping_yaml import dump_mapping, load_mapping
 from mappers.problem import TileProblem
 from mappers.search import MAP_SPACE, Found, search
-from tests.property.test_search_optimum import machines, problems
+from tests.reference.mapper_problems import machines, problems
 from workloads.errors import Infeasible
 
 SLOTS = ("input_slot_bytes", "weight_slot_bytes", "sum_slot_bytes", "operand_slot_bytes", "output_slot_bytes")
