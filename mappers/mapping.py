@@ -183,7 +183,7 @@ class Mapping:
 
         Loops that do not matter to the tensor and stand directly outside the cut cost nothing: the tile stays.
         """
-        outside = self.loops[: self.cut(tensor)]
+        outside = tuple(loop for loop in self.loops[: self.cut(tensor)] if loop.trips > 1)
         while outside and outside[-1].dim not in RELEVANT[tensor]:
             outside = outside[:-1]
         count = 1

@@ -22,6 +22,7 @@ from mappers.cost import COST_MODEL
 from mappers.legality import smallest_tile_violation
 from mappers.mapping import TILED_DIMS, Certificate, Mapping, TileLoop
 from mappers.problem import TileProblem
+from mappers.replay import require_replay
 from mappers.search_space import Best, Space
 from workloads.errors import Infeasible, InputError, InternalError
 
@@ -125,4 +126,6 @@ def _found(problem: TileProblem, spaces: list[Space], best: Best, objective: str
         covered=plans,
         proven_optimal=not thin,
     )
-    return Found(best.dataflow, loops, cuts, certificate, best.latency_cycles, best.energy_pj, best.dram_bytes)
+    found = Found(best.dataflow, loops, cuts, certificate, best.latency_cycles, best.energy_pj, best.dram_bytes)
+    require_replay(problem, found.mapping("layer", "core"), spaces[0].cost.array, found.dram_bytes)
+    return found

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from hw_models.accelerator import Accelerator
 from mappers.cost import LayerCost
-from mappers.mapping import RELEVANT, TILED_DIMS
+from mappers.mapping import RELEVANT, TILED_DIMS, Mapping, TileLoop
 from mappers.problem import TileProblem
+from mappers.replay import replay_bytes
 from mappers.search import Found, search
 from mappers.search_orders import ROLES, orders_of
 from tests.reference.brute_force_mapper import Walker, allowed_tiles, brute_force
@@ -27,13 +28,14 @@ def test_closed_forms_equal_the_walk(machine: Accelerator, problem: TileProblem,
     cost = LayerCost(problem, machine, flow, {d: (tiles[d],) for d in TILED_DIMS})
     walker = Walker(problem, machine)
     ix = {d: np.zeros(1, dtype=np.int64) for d in TILED_DIMS}
-    rows = []
+    rows, cuts = [], []
     for role, closed, walk in (
         ("I", cost.input_cost, walker.input),
         ("W", cost.weight_cost, walker.weight),
         ("O", cost.output_cost, walker.output),
     ):
         cut = data.draw(st.integers(0, len(order)), label=f"cut {role}")
+        cuts.append(cut)
         outside = order[:cut]
         at = {d: ix[d] if d in outside and d in RELEVANT[role] else ix[d] + cost.axes[d].whole for d in TILED_DIMS}
         repeat = 1
@@ -50,6 +52,9 @@ def test_closed_forms_equal_the_walk(machine: Accelerator, problem: TileProblem,
         assert (got.vector_cycles[0], got.last_vector_cycles[0]) == (want.vector_cycles, want.last_vector_cycles)
         assert got.energy_pj[0] == pytest.approx(float(want.energy_pj), rel=1e-12)
         rows.append((got, want))
+    loops = tuple(TileLoop(d, problem.size[d], tiles[d]) for d in order)
+    replayed = replay_bytes(problem, Mapping("layer", "core", flow, loops, tuple(zip("IWO", cuts, strict=True))))
+    assert replayed == sum(want.bytes for _, want in rows)
     array = walker.array_time(tiles, flow)
     assert (cost.array_cycles(ix)[0], cost.last_job_cycles(ix)[0]) == array
     assert cost.fixed_energy_pj(ix)[0] == pytest.approx(float(walker.energy(tiles, flow)), rel=1e-12)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hw_models.description import load_accelerator
 from mappers.mapping import TILED_DIMS, Certificate, Mapping, NestLoop, TileLoop
 from mappers.mapping_yaml import SCHEMA, dump_mapping, load_mapping
-from tests.reference.mapper_example import LEGAL, PROBLEM
+from tests.reference.mapper_example import LEGAL, PROBLEM, mapping
 from workloads.errors import InputError
 
 ARRAY = load_accelerator("edge_int8").core.array
@@ -94,6 +94,12 @@ def test_tiles_by_cut() -> None:
     assert [LEGAL.transfers(role) for role in "IWO"] == [1, 2, 6]
     assert replace(LEGAL, cuts=(("I", 2), ("W", 2), ("O", 2))).transfers("W") == 2, "K outside, OY leaves weights be"
     assert replace(LEGAL, cuts=(("I", 2), ("W", 2), ("O", 2))).transfers("I") == 6, "each K walks all rows again"
+
+
+def test_a_loop_of_one_iteration_replaces_nothing() -> None:
+    still = mapping(("C", 8), ("OY", 12), cuts=(0, 0, 2))
+    assert still.transfers("O") == 1, "OY has one iteration, so the sums stay while C steps"
+    assert mapping(("C", 8), ("OY", 6), cuts=(0, 0, 2)).transfers("O") == 4
 
 
 def test_nest_of_both_dataflows_and_unrolls() -> None:
