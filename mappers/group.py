@@ -169,7 +169,8 @@ class _Grouping:
             return ""
         other = self.network.tensor(others[0])
         last = self.layout.views[layer.outputs[0]]
-        same = other.shape == last.shape and self.layout.views[other.name].element_bytes == last.element_bytes
+        same = other.shape == self.network.tensor(output).shape == last.shape
+        same = same and self.layout.views[other.name].element_bytes == last.element_bytes
         return other.name if same and other.kind != "weight" and self._exists(other.name) else ""
 
     def _can_pool(self, layer: Pool, lead: MacLayer) -> bool:
