@@ -24,7 +24,6 @@ from workloads.errors import InfeasibleError
 from workloads.network import Network
 
 
-
 def _small() -> Accelerator:
     """Return a machine that a layer of a few hundred bytes does not fit."""
     edge = load_accelerator("edge_int8")
@@ -42,6 +41,10 @@ def _small() -> Accelerator:
 
 SMALL = _small()
 VIEWS = (Reshape, Transpose, Slice, Split, Expand)
+KINDS = (
+    *("conv", "conv", "same", "same", "add", "concat", "pool", "relu"),
+    *("norm", "pad", "slice", "split", "mul", "resize", "up"),
+)
 
 
 @st.composite
@@ -51,16 +54,13 @@ def image_networks(draw: st.DrawFn) -> Network:
     x = b.input("x", (1, draw(st.integers(1, 5)), draw(st.integers(3, 7)), draw(st.integers(3, 7))))
     old = [x]
     for _ in range(draw(st.integers(1, 6))):
-        n, c, h, w = b.shape(x)
-        kind = draw(
-            st.sampled_from(
-                ["conv", "conv", "same", "same", "add", "concat", "pool", "relu", "norm", "pad", "slice", "split", "mul", "resize", "up"]
-            )
-        )
+        _n, c, h, w = b.shape(x)
+        kind = draw(st.sampled_from(KINDS))
         same = [o for o in old if b.shape(o) == b.shape(x) and o != x]
         tall = [o for o in old if b.shape(o)[2:] == (h, w) and o != x]
         if kind == "conv":
-            x = b.conv(x, draw(st.integers(1, 6)), draw(st.sampled_from([1, 3])), padding=1, stride=draw(st.integers(1, 2)))
+            kernel, stride = draw(st.sampled_from([1, 3])), draw(st.integers(1, 2))
+            x = b.conv(x, draw(st.integers(1, 6)), kernel, padding=1, stride=stride)
         elif kind == "same":
             x = b.relu(b.conv(x, c, 3, padding=1, bn=True))
         elif kind == "up" and h * w < 60:
@@ -205,7 +205,7 @@ def _check_bytes(plan: Plan) -> None:
             assert sorted(found) == sorted(wanted), name
     for layer in network.layers:
         for name in layer.outputs:
-            root = isinstance(layer, VIEWS + (Concat, Pad, CacheAppend))
+            root = isinstance(layer, (*VIEWS, Concat, Pad, CacheAppend))
             fused = not any(name == e.group.output for e in plan.groups)
             assert root or fused or name in kept or name in stored, name
         if isinstance(layer, Concat):

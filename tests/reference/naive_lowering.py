@@ -40,8 +40,9 @@ def input_elements(layer: MacLayer, tile: Ranges) -> set[tuple[int, ...]]:
     """Return the bounding box, clipped to the image, of the (n, channel, d, y, x) that the outputs of `tile` need."""
     planes = []
     for axis, dim in enumerate(("OD", "OY", "OX")):
-        taps, stride = layer.dims.filter[axis], layer.strides[axis]
-        reach = [o * stride - layer.padding[axis][0] + t * layer.dilations[axis] for o in tile[dim] for t in range(taps)]
+        stride, dilation, before = layer.strides[axis], layer.dilations[axis], layer.padding[axis][0]
+        taps = range(layer.dims.filter[axis])
+        reach = [o * stride - before + t * dilation for o in tile[dim] for t in taps]
         planes.append([i for i in range(min(reach), max(reach) + 1) if 0 <= i < layer.input_spatial[axis]])
     channels = [g * layer.dims.C + c for g in tile["G"] for c in tile["C"]]
     return set(product(tile["N"], channels, *planes))

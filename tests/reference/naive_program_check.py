@@ -1,7 +1,8 @@
 """Naive interpreter of command lists: engines take turns at random, every byte is looked at.
 
-No clock. A command may start when it is next on its engine, its waits hold and the engine has room; a command under way may
-complete when it is the oldest of its engine. Any order that results must keep the rules of `mappers.commands`.
+No clock. A command may start when it is next on its engine, its waits hold and the engine has room; a command under
+way may complete when it is the oldest of its engine. Any order that results must keep the rules of
+`mappers.commands`.
 """
 
 from __future__ import annotations
