@@ -26,6 +26,7 @@ from workloads.data_layers import Gather
 from workloads.errors import Infeasible, InfeasibleError
 from workloads.layer import ShapedLayer
 from workloads.network import Network
+from workloads.vector_layers import Pool, Reduce
 
 Box = tuple[Range, ...]
 Load = tuple[str, View, tuple[Transfer, ...]]
@@ -69,7 +70,7 @@ class VectorLowering:
         order = _walk(target)
         held = [index for index, source in enumerate(spec.sources) if index and not source.follows(spec.shape)]
         tile = self._tile(spec, target, order, spec.whole, spec.sources)
-        if tile is not None:
+        if tile is not None and not (spec.rows == "inner" and self._wastes_lanes(spec, order, tile)):
             simple, special = self.group.simple_passes, self.group.special_passes
             self._sweep(spec, target, order, tile, held, simple, special, store=True)
             return
@@ -82,6 +83,16 @@ class VectorLowering:
         passes = [(1, 0)] * self.group.simple_passes + [(0, 1)] * self.group.special_passes
         for number, (simple, special) in enumerate(passes):
             self._sweep(spec, target, order, tile, held, simple, special, store=number == len(passes) - 1)
+
+    def _wastes_lanes(self, spec: VectorSpec, order: Sequence[int], tile: Sequence[int]) -> bool:
+        """Tell whether a reduction over the whole plane would be held for fewer channels than there are lanes.
+
+        It then goes piece by piece with all lanes at work: partial results stay in the vector unit.
+        """
+        lead, inner = self.group.lead, order[-1]
+        if not (isinstance(lead, Reduce) or (isinstance(lead, Pool) and lead.is_global)):
+            return False
+        return tile[inner] < min(self.accelerator.core.vector.lanes, spec.shape[inner])
 
     def _infeasible(self, demand: int) -> InfeasibleError:
         subject = f"layer '{self.group.lead.name}' on '{self.accelerator.name}'"
@@ -317,7 +328,10 @@ def _walk(view: View) -> list[int]:
 
 
 def _grow(tile: list[int], axis: int, limit: int, step: int, fits: Callable[[], bool]) -> None:
-    """Set ``tile[axis]`` to the largest multiple of `step` (or `limit`) that fits; the present value does."""
+    """Grow ``tile[axis]`` in multiples of `step` as far as it fits, then balance: as few boxes as that, equal in size.
+
+    A big box followed by a small one would leave the bus waiting for the vector unit and the other way round.
+    """
     low, high = -(-tile[axis] // step), -(-limit // step)
     while low < high:
         middle = (low + high + 1) // 2
@@ -326,7 +340,8 @@ def _grow(tile: list[int], axis: int, limit: int, step: int, fits: Callable[[], 
             low = middle
         else:
             high = middle - 1
-    tile[axis] = min(limit, low * step)
+    boxes = -(--(-limit // step) // low)
+    tile[axis] = min(limit, -(--(-limit // step) // boxes) * step)
 
 
 def _boxes(shape: Sequence[int], tile: Sequence[int], order: Sequence[int]) -> Iterator[Box]:
