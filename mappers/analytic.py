@@ -1,9 +1,10 @@
-"""Closed-form cycles of a program: a lower bound of the event model, in milliseconds of work and without simulated time.
+"""Closed-form cycles of a program: a lower bound of the event model, without simulated time.
 
-A group is *tight* when its input waits for the last store of the group before it: nothing of it but its first weight tile can
-then have moved earlier, and everything before it has ended. Tight groups cut the program into segments, and a segment takes at
-least as long as its array, its DRAM bus (the first weight tile left out) and its vector unit are busy; an array segment also
-pays its first input tile, the drain and its last tile's way out. Segments do not overlap, so their bounds add up.
+A group is *tight* when its input waits for the last store of the group before it: nothing of it but its first weight
+tile can then have moved earlier, and everything before it has ended. Tight groups cut the program into segments, and a
+segment takes at least as long as its array, its DRAM bus (the first weight tile left out) and its vector unit are busy;
+an array segment also pays its first input tile, the drain and its last tile's way out. Segments do not overlap, so
+their bounds add up.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def bounds(program: Program, accelerator: Accelerator) -> tuple[GroupBound, ...]
 
 
 def _segment(work: Sequence[_Work], per_beat: Fraction) -> list[int]:
-    """Return the bound of a segment, divided among its groups by their use of the resource that sets it."""
+    """Return the bound of a segment, divided among its groups by the time that each would need alone."""
     first, last = work[0], work[-1]
     array = sum(item.array for item in work)
     vector = sum(item.vector for item in work)
@@ -71,14 +72,8 @@ def _segment(work: Sequence[_Work], per_beat: Fraction) -> list[int]:
         else Fraction(0)
     )
     total = ceil(max(array + ends if array else Fraction(0), dram, Fraction(vector)))
-    weights: list[Fraction]
-    if array and total == ceil(array + ends):
-        weights = [Fraction(item.array) for item in work]
-    elif total == ceil(dram):
-        weights = [item.beats * per_beat for item in work]
-    else:
-        weights = [Fraction(item.vector) for item in work]
-    return _divide(total, weights)
+    alone = [max(Fraction(item.array), item.beats * per_beat, Fraction(item.vector)) for item in work]
+    return _divide(total, alone)
 
 
 def _divide(total: int, weights: Sequence[Fraction]) -> list[int]:

@@ -1,12 +1,12 @@
 """The lowered command list: the one thing that the event model and the RTL consume (§3.4).
 
 Four in-order engines run the commands of a program: `load` (DRAM to scratchpad), `array`, `vector` and `store`
-(scratchpad to DRAM). Synchronisation is a comparator per engine: `waits` holds pairs (engine, n), true once n commands of
-that engine have completed since the start of the program. A wait may only name commands that stand earlier in the
+(scratchpad to DRAM). Synchronisation is a comparator per engine: `waits` holds pairs (engine, n), true once n commands
+of that engine have completed since the start of the program. A wait may only name commands that stand earlier in the
 program, so a program cannot deadlock.
 
-Every command states the slots it writes, reads and releases. They carry no timing; the event model uses them to prove at
-run time that nothing is read before it is complete or overwritten while it is live.
+Every command states the slots it writes, reads and releases. They carry no timing; the event model uses them to prove
+at run time that nothing is read before it is complete or overwritten while it is live.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ class ComputeCommand(Command):
 
 @dataclass(frozen=True, slots=True)
 class VectorCommand(Command):
-    """Process `rows` rows of `row_elements` elements: `simple_passes` chained simple and `special_passes` special passes.
+    """Process `rows` rows of `row_elements` elements: `simple_passes` chained and `special_passes` special passes.
 
     `operations` counts lane operations for energy. `read_bytes` and `write_bytes` give the bytes moved per slot of
     `reads` and `writes`, and `tensors_read`/`tensors_written` their tensors, in the same order.
@@ -223,9 +223,11 @@ class Program:
             for engine, count in command.waits:
                 if count > seen[engine]:
                     raise InternalError(
-                        f"program '{self.workload}': command {index} ({command.engine}) waits for {count} {engine} commands, "
-                        f"only {seen[engine]} stand before it; the lowering is wrong"
+                        f"program '{self.workload}': command {index} ({command.engine}) waits for {count} {engine} "
+                        f"commands, only {seen[engine]} stand before it; the lowering is wrong"
                     )
             if not 0 <= command.layer < len(self.layers):
-                raise InternalError(f"program '{self.workload}': command {index} names layer {command.layer}; out of range")
+                raise InternalError(
+                    f"program '{self.workload}': command {index} names layer {command.layer}, of {len(self.layers)}"
+                )
             seen[command.engine] += 1

@@ -12,6 +12,9 @@ To the traffic of `mappers.traffic` it adds
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
 
 import numpy as np
 
@@ -45,6 +48,24 @@ class LayerCost(LayerTraffic):
         self.units = min(per_beat.denominator, BUS_UNITS_LIMIT)
         self.beat_units = per_beat.numerator * self.units // per_beat.denominator
 
+    @cached_property
+    def pixel_work(self) -> PixelWork:
+        """Sums over the ragged tiles of pixels, for every combination of their candidates."""
+        shape, rows = tuple(len(self.axes[dim]) for dim in PIXEL_DIMS), self.array.rows
+        places = np.unravel_index(np.arange(prod(shape)), shape)
+        ix = dict.fromkeys(TILED_DIMS, np.zeros(prod(shape), dtype=np.int64)) | dict(
+            zip(PIXEL_DIMS, places, strict=True)
+        )
+        first = self.timing.load_cycles + self.issue
+        streamed, waited, groups, m = (np.zeros(prod(shape), dtype=np.int64) for _ in range(4))
+        for times, sizes in self.classes_of(ix, PIXEL_DIMS):
+            m = _product(sizes)
+            interval = np.maximum(m, rows)
+            streamed += times * interval
+            waited += times * (np.maximum(m, first) - interval)
+            groups += times * ceil_div(m, rows)
+        return PixelWork(shape, streamed, waited, first - np.maximum(m, first) + m, groups)
+
     def array_cycles(self, ix: Index) -> IntArray:
         """Return the time from the first command's readiness to the last operand, in cycles: exact without stalls.
 
@@ -54,19 +75,12 @@ class LayerCost(LayerTraffic):
         """
         ax, rows = self.axes, self.array.rows
         columns = ax["K"].folds[ix["K"]] * self.size["G"]
-        pixels = [(times, _product(sizes)) for times, sizes in self.classes_of(ix, PIXEL_DIMS)]
+        work, at = self.pixel_work, self.pixel_work.index(ix)
         if self.dataflow != "os":
-            gap = self.timing.load_cycles + self.issue
             folds, jobs = ax["C"].folds[ix["C"]] * columns, self.trips_of(ix, ("C", "K", "G"))
-            total = self.timing.load_cycles + self.issue
-            for times, m in pixels:
-                interval = np.maximum(m, rows)
-                total = total + times * (folds * interval + jobs * (np.maximum(m, gap) - interval))
-            last = pixels[-1][1]
-            return total - np.maximum(last, gap) + last
-        groups = np.zeros_like(columns)
-        for times, m in pixels:
-            groups += times * ceil_div(m, rows)
+            total: IntArray = folds * work.streamed[at] + jobs * work.waited[at] + work.end[at]
+            return total
+        groups = work.row_groups[at]
         taps, c = self.problem.taps, ax["C"]
         tile, last = c.tile[ix["C"]] * taps, c.last[ix["C"]] * taps
         streams = (c.trips[ix["C"]] - 1) * np.maximum(tile, rows) + np.maximum(last, rows)
@@ -132,9 +146,7 @@ class LayerCost(LayerTraffic):
             writes = folds * (pixels * array.cols)
             reads = writes - columns * (pixels * array.cols)
         else:
-            rows = np.zeros_like(columns)
-            for times, sizes in self.classes_of(ix, PIXEL_DIMS):
-                rows += times * ceil_div(_product(sizes), array.rows)
+            rows = self.pixel_work.row_groups[self.pixel_work.index(ix)]
             streamed, trips = rows * columns * (size["C"] * problem.taps), ax["C"].trips[ix["C"]]
             inputs, weights = streamed * array.rows, streamed * array.cols
             writes, reads = rows * columns * array.pes * trips, rows * columns * array.pes * (trips - 1)
@@ -150,6 +162,40 @@ class LayerCost(LayerTraffic):
             + float(core.accumulator.read_pj_per_byte) * problem.sum_bytes * reads
         )
         return energy
+
+
+@dataclass(frozen=True, slots=True)
+class PixelWork:
+    """What the array's time depends on over N, OD, OY and OX, per combination of their candidates, flat.
+
+    One pass over all tiles of pixels, per fold or command of the other dimensions.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Candidates of N, OD, OY, OX.
+    streamed : ndarray
+        WS: sum over tiles of the start-to-start interval of a fold, max(m, rows).
+    waited : ndarray
+        WS: what the first fold of each next command waits longer than that.
+    end : ndarray
+        WS: first weight load, and the last fold's m instead of its interval.
+    row_groups : ndarray
+        OS: groups of `rows` pixels.
+    """
+
+    shape: tuple[int, ...]
+    streamed: IntArray
+    waited: IntArray
+    end: IntArray
+    row_groups: IntArray
+
+    def index(self, ix: Index) -> IntArray:
+        """Return the places of tiles `ix`, broadcast, in the flat tables."""
+        at = ix[PIXEL_DIMS[0]]
+        for dim, length in zip(PIXEL_DIMS[1:], self.shape[1:], strict=True):
+            at = at * length + ix[dim]
+        return at
 
 
 def _product(sizes: Mapping[str, IntArray]) -> IntArray:

@@ -123,9 +123,7 @@ class _Maker:
         same = self._bytes(name) == self._bytes(layer.outputs[0])
         return same and (grows or (producer is not None and not isinstance(producer, VIEW_LAYERS)))
 
-    def _shared(
-        self, layer: ShapedLayer, starts: list[tuple[int, ...]], places: dict[str, _Place]
-    ) -> _Place | None:
+    def _shared(self, layer: ShapedLayer, starts: list[tuple[int, ...]], places: dict[str, _Place]) -> _Place | None:
         """Return the place of a concatenation whose inputs already lie side by side in a later one."""
         if not all(name in places for name in layer.inputs):
             return None

@@ -40,7 +40,7 @@ SPECIAL_PASSES = {
     "div": 1,
     "pow": 1,
 }
-"""Passes through the special function unit, which answers any function of one operand from a table; the rest is simple."""
+"""Passes through the special function unit, which answers a function of one operand from a table; others are simple."""
 
 
 @dataclass(frozen=True, slots=True)

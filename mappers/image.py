@@ -122,7 +122,7 @@ class Image:
         """Return the beats of the ``first`` or the ``last`` tile; `pixel_beats` of that tile alone."""
         run: IntArray | int = self.channel_bytes
         below, runs, pixels = self.channel_bytes, np.ones_like(pixel_beats), np.ones_like(pixel_beats)
-        joined = np.ones(len(pixel_beats), dtype=bool)
+        joined = np.ones_like(pixel_beats, dtype=bool)
         for dim in reversed(self.order):
             axis = self.axes[dim]
             extent = (axis.first if end == "first" else axis.last)[ix[dim]]

@@ -310,9 +310,7 @@ class VectorLowering:
     def _load(self, tile: Tile, waits: Waits, load: Load) -> None:
         name, view, transfers = load
         merge(waits, self.draft.stored(view.storage, transfers))
-        self.draft.write(
-            tile, self.draft.add("load", self.layer, LoadCommand, waits, tensor=name, transfers=transfers)
-        )
+        self.draft.write(tile, self.draft.add("load", self.layer, LoadCommand, waits, tensor=name, transfers=transfers))
 
 
 def _size(load: Load) -> int:
@@ -340,8 +338,9 @@ def _grow(tile: list[int], axis: int, limit: int, step: int, fits: Callable[[], 
             low = middle
         else:
             high = middle - 1
-    boxes = -(--(-limit // step) // low)
-    tile[axis] = min(limit, -(--(-limit // step) // boxes) * step)
+    steps = -(-limit // step)
+    boxes = -(-steps // low)
+    tile[axis] = min(limit, -(-steps // boxes) * step)
 
 
 def _boxes(shape: Sequence[int], tile: Sequence[int], order: Sequence[int]) -> Iterator[Box]:

@@ -37,9 +37,7 @@ class Resident:
     def touching(self, box: Box) -> list[Tile]:
         """Return the slots that hold some element of `box`."""
         return [
-            tile
-            for held, tile in self._parts
-            if all(a < d and c < b for (a, b), (c, d) in zip(held, box, strict=True))
+            tile for held, tile in self._parts if all(a < d and c < b for (a, b), (c, d) in zip(held, box, strict=True))
         ]
 
     def close(self, draft: ProgramDraft) -> None:

@@ -71,7 +71,7 @@ class Space:
         self.count = len(self.flat)
         if self.count:
             self.orders = self._orders(grid)
-            self.floor = self._floors()
+            self.floor = self._floors()[grid]
 
     def index(self, members: IntArray | slice) -> dict[str, IntArray]:
         """Return the tiles of combinations `members`, as indices into the candidates of each dimension."""
@@ -128,21 +128,21 @@ class Space:
         return grid
 
     def _floors(self) -> FloatArray:
-        """Return a first bound of each combination: the array alone, the least traffic, and the charge."""
+        """Return a first bound of each combination: the array alone, the least traffic, and the charge.
+
+        An axis per dimension: the terms are products over few dimensions each, which broadcasting forms at little cost.
+        """
         cost = self.cost
         whole = {d: np.full(1, cost.axes[d].whole, dtype=np.int64) for d in TILED_DIMS}
         beats, moved_pj = self._least_traffic(whole)
-        floor = np.empty(self.count)
-        for start in range(0, self.count, CELLS):
-            part = slice(start, start + CELLS)
-            ix = self.index(part)
-            latency = np.maximum(cost.array_cycles(ix) * cost.units, beats * cost.beat_units)
-            latency = latency + cost.charge_cycles(ix) * cost.units
-            if self.objective == "latency":
-                floor[part] = self.value(latency, floor[part])
-            else:
-                floor[part] = self.value(latency, cost.fixed_energy_pj(ix) + moved_pj) * ROUNDING
-        return floor
+        ix: Index = dict(zip(TILED_DIMS, np.ix_(*(np.arange(length) for length in self.shape)), strict=True))
+        latency = np.maximum(cost.array_cycles(ix) * cost.units, beats * cost.beat_units)
+        latency = latency + cost.charge_cycles(ix) * cost.units
+        if self.objective == "latency":
+            floor = self.value(latency, np.zeros(1))
+        else:
+            floor = self.value(latency, cost.fixed_energy_pj(ix) + moved_pj) * ROUNDING
+        return np.broadcast_to(floor, self.shape)
 
     def _least_traffic(self, whole: Index) -> tuple[int, float]:
         """Return the fewest beats and the least energy of DRAM traffic that any tile, order and cut can have."""
@@ -226,17 +226,18 @@ class Space:
 
     def _table(self, role: RoleCost, classes: tuple[CutClass, ...], ix: Index) -> TensorCost:
         """Return the cost of a tensor for each class, shape (classes, combinations)."""
-        axes, rows = self.cost.axes, []
-        for seen in classes:
-            tiles = {d: ix[d] if d in seen.outside else np.full_like(ix[d], axes[d].whole) for d in TILED_DIMS}
-            times = np.ones_like(ix["K"])
+        axes = self.cost.axes
+        outside = {d: np.array([d in seen.outside for seen in classes])[:, None] for d in TILED_DIMS}
+        tiles = {d: np.where(outside[d], ix[d], axes[d].whole) for d in TILED_DIMS}
+        several = {d: axes[d].trips[ix[d]] > 1 for d in TILED_DIMS}
+        times = np.ones((len(classes), len(ix["K"])), dtype=np.int64)
+        for row, seen in zip(times, classes, strict=True):
             for dim, between in seen.repeats:
-                back = np.zeros(len(times), dtype=bool)
+                back = np.zeros(len(row), dtype=bool)
                 for inner in between:
-                    back |= axes[inner].trips[ix[inner]] > 1
-                times = times * np.where(back, axes[dim].trips[ix[dim]], 1)
-            rows.append(role(tiles, times))
-        return TensorCost(*(np.stack([getattr(row, f.name) for row in rows]) for f in fields(TensorCost)))
+                    back |= several[inner]
+                row *= np.where(back, axes[dim].trips[ix[dim]], 1)
+        return role(tiles, times)
 
     def _evaluate(self, group: _Batch, part: IntArray, best: Best | None) -> Best | None:
         """Evaluate combinations `part` of `group` under every order and cut."""

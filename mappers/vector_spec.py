@@ -185,8 +185,7 @@ def _aligned(layout: Layout, tensor: str, shape: Shape, output: Shape) -> Source
     """Return an operand whose trailing axes follow those of the output, broadcast where they are one."""
     missing = len(output) - len(shape)
     maps = tuple(
-        AxisMap(size, None if size == 1 or place + missing < 0 else place + missing)
-        for place, size in enumerate(shape)
+        AxisMap(size, None if size == 1 or place + missing < 0 else place + missing) for place, size in enumerate(shape)
     )
     return Source(tensor, layout.views[tensor], maps)
 

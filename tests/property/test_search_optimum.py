@@ -64,7 +64,7 @@ def test_closed_forms_equal_the_walk(machine: Accelerator, problem: TileProblem,
 
 
 @pytest.mark.parametrize("objective", ["latency", "energy", "edp"])
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=50, deadline=None, derandomize=True)
 @given(machine=machines(), problem=problems())
 def test_search_equals_brute_force(objective: str, machine: Accelerator, problem: TileProblem) -> None:
     found, best = search(problem, machine, objective), brute_force(problem, machine, objective)
