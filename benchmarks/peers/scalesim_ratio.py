@@ -1,6 +1,6 @@
 """Simulated cycles per CPU second, tilewright against SCALE-Sim v3, on ResNet-18 and a 32 x 32 WS array.
 
-Both run in this one script, each in a process of its own; SCALE-Sim in an environment of its own (created on first use).
+Both run in this one script, each in a process of its own; SCALE-Sim in an environment of its own (made on first use).
 CPU seconds are user + system of the child. The two count different machines (folds that overlap against folds that do
 not), so the figure compared is simulated cycles per CPU second, not cycles.
 
@@ -143,7 +143,8 @@ def main() -> None:
     del os.environ["PYTHONPATH"]
     theirs = peer(work, arguments.layers)
     peer_rate = theirs["cycles"] / theirs["cpu_s"]
-    print(f"SCALE-Sim 3.0.0: {theirs['cycles']:,.0f} cycles in {theirs['cpu_s']:.1f} CPU s = {peer_rate / 1e3:.2f} k per CPU s")
+    spent = f"{theirs['cycles']:,.0f} cycles in {theirs['cpu_s']:.1f} CPU s"
+    print(f"SCALE-Sim 3.0.0: {spent} = {peer_rate / 1e3:.2f} k per CPU s")
     print(f"ratio, event model alone: {rate / peer_rate:,.0f} x")
     print(f"ratio, whole run with mapping: {whole[0]['cycles'] / cpu / peer_rate:,.0f} x")
 
