@@ -201,6 +201,7 @@ def spatial_triple(value: Sizes, rank: int, fill: int) -> Triple:
 
 
 def spatial_pads(value: int | Sequence[int | tuple[int, int]], rank: int) -> Padding:
+    """Return padding as (before, after) for each of `rank` spatial axes; `value` may be one number or one per axis."""
     pairs = [(value, value)] * rank if isinstance(value, int) else [(v, v) if isinstance(v, int) else v for v in value]
     if len(pairs) != rank:
         raise InputError(f"padding {value}: {len(pairs)} given for {rank} spatial axes; give one or {rank}")
