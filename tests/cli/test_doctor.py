@@ -47,8 +47,6 @@ def test_a_missing_simulator_only_costs_its_feature(
     assert "sudo apt-get install -y iverilog" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("older", "newer"), [("1.9", "1.10"), ("2.1.0", "2.1.1"), ("11.0", "12.0"), ("0.9.9", "1.0")]
-)
+@pytest.mark.parametrize(("older", "newer"), [("1.9", "1.10"), ("2.1.0", "2.1.1"), ("11.0", "12.0"), ("0.9.9", "1.0")])
 def test_versions_are_compared_as_numbers(older: str, newer: str) -> None:
     assert doctor._parts(older) < doctor._parts(newer)

@@ -89,7 +89,9 @@ def test_packages_are_typed_and_named_for_what_they_hold() -> None:
 
 def test_no_machine_path_and_no_private_host_is_written_down() -> None:
     # Written in parts, so that this file is not its own first offender.
-    places = re.compile("|".join(["/" + "work/", "/" + "root/", "/" + r"home/\w+/", "artifact" + "ory", r"\.inter" + "nal"]))
+    places = re.compile(
+        "|".join(["/" + "work/", "/" + "root/", "/" + r"home/\w+/", "artifact" + "ory", r"\.inter" + "nal"])
+    )
     found = []
     for path in _tracked():
         if path.suffix in TEXT_SUFFIXES and path.exists():
