@@ -16,7 +16,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper
 from workloads.errors import InputError
 from workloads.onnx_import import Limits, check_onnx, load_onnx
 
-SECONDS = 10.0
+SECONDS = 60.0  # wall time on a busy machine; the bound that the import itself keeps is processor time
 """Bound of the requirement for each case."""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import stat
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 def _limit(memory_bytes: int, seconds: float) -> None:
     """Bound address space, processor time, files written and core dumps of this process."""
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    signal.setitimer(signal.ITIMER_PROF, seconds)  # finer than the limit below; ends the process by default
     resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 2))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

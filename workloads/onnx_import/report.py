@@ -22,7 +22,7 @@ class Limits:
     memory_bytes : int
         Address space of the child.
     seconds : float
-        Processor time of the child and wall time the parent waits.
+        Processor time of the child; the parent waits six times as long on the wall clock.
     file_bytes : int
         Size of the model file; weights are skipped, so it may exceed the memory.
     graph_bytes : int
@@ -32,7 +32,7 @@ class Limits:
     """
 
     memory_bytes: int = 1 << 30
-    seconds: float = 10.0
+    seconds: float = 20.0
     file_bytes: int = 8 << 30
     graph_bytes: int = 64 << 20
     nodes: int = 20_000
