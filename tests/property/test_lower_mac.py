@@ -22,6 +22,7 @@ from mappers.residency import Residency
 from mappers.search import Found
 from tests.reference.naive_lowering import image_bytes, input_elements, iterations, output_elements
 from tests.reference.naive_program_check import Interpreter, naive_bytes
+from tests.reference.profile import examples
 from workloads.builder import NetworkBuilder
 from workloads.mac_layers import MacLayer
 from workloads.network import Network
@@ -128,7 +129,7 @@ def _given(program: Program, network: Network, addresses: dict[str, int]) -> set
 
 
 @given(st.data())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80))
 def test_loads_and_stores_are_the_tiles_of_the_mapping(data: st.DataObject) -> None:
     network = data.draw(networks())
     problem, layer = _problem(network)
@@ -163,7 +164,7 @@ def test_loads_and_stores_are_the_tiles_of_the_mapping(data: st.DataObject) -> N
 
 
 @given(st.data())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80))
 def test_every_sum_is_complete_once(data: st.DataObject) -> None:
     """Follow each partial sum through accumulators, spills and reloads."""
     network = data.draw(networks())
@@ -203,7 +204,7 @@ def test_every_sum_is_complete_once(data: st.DataObject) -> None:
 
 
 @given(st.data(), st.integers(0, 3))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_any_order_of_events_is_safe(data: st.DataObject, seed: int) -> None:
     network = data.draw(networks())
     problem, _ = _problem(network)
@@ -214,7 +215,7 @@ def test_any_order_of_events_is_safe(data: st.DataObject, seed: int) -> None:
 
 
 @given(st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 def test_transfers_counted_by_the_mapping_are_those_lowered(data: st.DataObject) -> None:
     network = data.draw(networks())
     problem, layer = _problem(network)

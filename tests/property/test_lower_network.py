@@ -18,6 +18,7 @@ from mappers.views import View
 from sim.machine import run_program
 from tests.reference.naive_lowering import Addresses, AddressTable, joined
 from tests.reference.naive_program_check import Interpreter, check_capacity, naive_bytes
+from tests.reference.profile import examples
 from workloads.builder import NetworkBuilder
 from workloads.data_layers import CacheAppend, Concat, Expand, Pad, Reshape, Slice, Split, Transpose
 from workloads.errors import InfeasibleError
@@ -222,13 +223,13 @@ def _check_bytes(plan: Plan) -> None:
 
 
 @given(image_networks(), st.integers(0, 99))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_image_networks(network: Network, seed: int) -> None:
     _check(network, (seed, seed + 1))
 
 
 @given(sequence_networks(), st.integers(0, 99))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 def test_sequence_networks(network: Network, seed: int) -> None:
     _check(network, (seed,))
 

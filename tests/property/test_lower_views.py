@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from mappers.commands import Transfer
 from mappers.views import View, dense
 from tests.reference.naive_program_check import naive_beats, naive_bytes
+from tests.reference.profile import examples
 
 
 def _addresses(view: View) -> np.ndarray:
@@ -61,7 +62,7 @@ def _changed_views(draw: st.DrawFn) -> tuple[View, np.ndarray]:
 
 
 @given(_changed_views())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 def test_views_address_what_arrays_do(case: tuple[View, np.ndarray]) -> None:
     view, array = case
     assert view.shape == array.shape
@@ -69,7 +70,7 @@ def test_views_address_what_arrays_do(case: tuple[View, np.ndarray]) -> None:
 
 
 @given(_changed_views(), st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 def test_descriptors_move_exactly_the_box(case: tuple[View, np.ndarray], data: st.DataObject) -> None:
     view, array = case
     box = []
@@ -89,7 +90,7 @@ def test_descriptors_move_exactly_the_box(case: tuple[View, np.ndarray], data: s
     st.lists(st.tuples(st.integers(1, 9), st.integers(0, 90)), max_size=3),
     st.sampled_from([1, 2, 8, 32, 64]),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 def test_beats_are_those_counted_byte_by_byte(
     address: int, run: int, nest: list[tuple[int, int]], beat_bytes: int
 ) -> None:

@@ -13,6 +13,7 @@ from hw_models.description import load_accelerator
 from mappers.commands import LoadCommand, StoreCommand
 from mappers.plan import make_plan
 from sim.machine import run_program
+from tests.reference.profile import examples
 from workloads.builder import NetworkBuilder
 from workloads.network import Network
 
@@ -61,7 +62,7 @@ def accelerators(draw: st.DrawFn) -> Accelerator:
     return replace(EDGE, dram=dram, core=replace(core, array=array, dma=dma, **pads))
 
 
-@settings(max_examples=120, deadline=None, derandomize=True)
+@settings(max_examples=examples(120))
 @given(network=layers(), accelerator=accelerators(), objective=st.sampled_from(("latency", "energy", "edp")))
 def test_bound_and_bytes_of_one_layer(network: Network, accelerator: Accelerator, objective: str) -> None:
     plan = make_plan(network, accelerator, objective)  # type: ignore[arg-type]

@@ -16,10 +16,11 @@ from mappers.search import Found, search
 from mappers.search_orders import ROLES, orders_of
 from tests.reference.brute_force_mapper import Walker, allowed_tiles, brute_force
 from tests.reference.mapper_problems import machines, problems
+from tests.reference.profile import examples
 from workloads.errors import Infeasible
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=examples(300))
 @given(machine=machines(), problem=problems(most_loops=4), data=st.data())
 def test_closed_forms_equal_the_walk(machine: Accelerator, problem: TileProblem, data: st.DataObject) -> None:
     tiles = {d: data.draw(st.sampled_from(allowed_tiles(problem, d)), label=d) for d in TILED_DIMS}
@@ -64,7 +65,7 @@ def test_closed_forms_equal_the_walk(machine: Accelerator, problem: TileProblem,
 
 
 @pytest.mark.parametrize("objective", ["latency", "energy", "edp"])
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=examples(50))
 @given(machine=machines(), problem=problems())
 def test_search_equals_brute_force(objective: str, machine: Accelerator, problem: TileProblem) -> None:
     found, best = search(problem, machine, objective), brute_force(problem, machine, objective)

@@ -18,13 +18,14 @@ from mappers.mapping_yaml import dump_mapping, load_mapping
 from mappers.problem import TileProblem
 from mappers.search import MAP_SPACE, Found, search
 from tests.reference.mapper_problems import machines, problems
+from tests.reference.profile import examples
 from workloads.errors import Infeasible
 
 SLOTS = ("input_slot_bytes", "weight_slot_bytes", "sum_slot_bytes", "operand_slot_bytes", "output_slot_bytes")
 OBJECTIVES = st.sampled_from(("latency", "energy", "edp"))
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(max_examples=examples(80))
 @given(machine=machines(), problem=problems(4), objective=OBJECTIVES, slot=st.sampled_from(SLOTS))
 def test_a_bigger_slot_never_worsens_the_optimum(
     machine: Accelerator, problem: TileProblem, objective: str, slot: str
@@ -36,7 +37,7 @@ def test_a_bigger_slot_never_worsens_the_optimum(
         assert after.certificate.value <= before.certificate.value
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(max_examples=examples(80))
 @given(machine=machines(), problem=problems(4), objective=OBJECTIVES)
 def test_more_bandwidth_never_worsens_the_optimum(machine: Accelerator, problem: TileProblem, objective: str) -> None:
     dram = replace(machine.dram, bytes_per_cycle=2 * machine.dram.bytes_per_cycle)
@@ -45,7 +46,7 @@ def test_more_bandwidth_never_worsens_the_optimum(machine: Accelerator, problem:
         assert after.certificate.value <= before.certificate.value
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=examples(100))
 @given(machine=machines(), problem=problems(4), objective=OBJECTIVES)
 def test_answers_are_legal_repeatable_and_survive_yaml(
     machine: Accelerator, problem: TileProblem, objective: str
@@ -67,7 +68,7 @@ def test_answers_are_legal_repeatable_and_survive_yaml(
     assert 1 <= lanes <= machine.core.array.pes
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=examples(40))
 @given(machine=machines(), problem=problems(4), objective=OBJECTIVES)
 def test_batches_and_chunks_change_nothing(machine: Accelerator, problem: TileProblem, objective: str) -> None:
     expected = search(problem, machine, objective)
@@ -79,7 +80,7 @@ def test_batches_and_chunks_change_nothing(machine: Accelerator, problem: TilePr
         assert search_module._search(problem, machine, objective) == expected
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=examples(40))
 @given(machine=machines(), problem=problems(4), objective=OBJECTIVES)
 def test_a_thinned_space_claims_no_optimum(machine: Accelerator, problem: TileProblem, objective: str) -> None:
     full = search(problem, machine, objective)
@@ -92,7 +93,7 @@ def test_a_thinned_space_claims_no_optimum(machine: Accelerator, problem: TilePr
         assert 0 <= thin.certificate.gap < 1
 
 
-@settings(max_examples=5, deadline=None, derandomize=True)
+@settings(max_examples=examples(5))
 @given(problem=problems())
 def test_equal_problems_are_solved_once(problem: TileProblem) -> None:
     machine = load_accelerator("edge_int8")

@@ -16,6 +16,7 @@ from sim.result import LayerAnnotation
 from sim.simulation import simulate
 from tests.reference.naive_attribution import naive_splits
 from tests.reference.naive_machine import naive_times
+from tests.reference.profile import examples
 from tests.reference.sim_programs import machines, programs
 
 
@@ -25,7 +26,7 @@ def cases(draw: st.DrawFn) -> tuple[Program, Accelerator]:
     return draw(programs(accelerator.core.array.dataflows)), accelerator
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(cases())
 def test_every_time_equals_the_stepped_twin(case: tuple[Program, Accelerator]) -> None:
     program, accelerator = case
@@ -33,7 +34,7 @@ def test_every_time_equals_the_stepped_twin(case: tuple[Program, Accelerator]) -
     assert [astuple(span)[:6] for span in run.spans] == naive_times(program, accelerator)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80))
 @given(cases())
 def test_attribution_accounts_for_every_tick_once(case: tuple[Program, Accelerator]) -> None:
     program, accelerator = case
@@ -47,7 +48,7 @@ def test_attribution_accounts_for_every_tick_once(case: tuple[Program, Accelerat
     assert [{k: n for k, n in s.items() if n} for s in split] == naive_splits(program, run, accelerator)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80))
 @given(cases())
 def test_every_law_holds_and_the_result_is_reproducible(case: tuple[Program, Accelerator]) -> None:
     program, accelerator = case

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hw_models.systolic import FoldJob, IntArray, SystolicParams
 from rtl.operands import job_beats, pack_beats, result_matrix, unpack_beats
+from tests.reference.profile import examples
 from workloads.formats import Int
 
 SIZES = st.integers(1, 7)
@@ -129,7 +130,7 @@ def test_beats_keep_every_word(bits: int, signed: bool, beats: int, lanes: int, 
     assert unpack_beats(packed, lanes, form).tolist() == words.tolist()
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(gemms())
 def test_streams_multiplied_by_hand_give_the_golden_result(gemm: tuple[SystolicParams, IntArray, IntArray]) -> None:
     """What the interface documents, done with plain sums: the streams alone determine the result."""

@@ -7,6 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.reference.naive_workloads import naive_conv, naive_macs, naive_scatter
+from tests.reference.profile import examples
 from workloads.mac_layers import LoopDims, MacLayer
 from workloads.transposed import phase_plan
 from workloads.window import Window, window_output
@@ -45,7 +46,7 @@ def transposed_layers(draw: st.DrawFn) -> MacLayer:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(transposed_layers(), st.integers(0, 2**16))
 def test_phases_compute_what_the_scatter_computes(layer: MacLayer, seed: int) -> None:
     d = layer.dims
@@ -63,7 +64,7 @@ def test_phases_compute_what_the_scatter_computes(layer: MacLayer, seed: int) ->
     np.testing.assert_array_equal(result, naive_scatter(layer, x, w))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(transposed_layers())
 def test_phase_macs_sum_to_the_products_that_are_kept(layer: MacLayer) -> None:
     kept = int(

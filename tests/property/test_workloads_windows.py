@@ -13,6 +13,7 @@ from tests.reference.naive_workloads import (
     naive_positions,
     naive_touched,
 )
+from tests.reference.profile import examples
 from workloads.errors import InputError
 from workloads.mac_layers import LOOP_DIMS, LoopDims, MacLayer
 from workloads.window import Window, window_output
@@ -105,14 +106,14 @@ def conv_layers(draw: st.DrawFn) -> MacLayer:
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(conv_layers())
 def test_macs_equal_counted_loops(layer: MacLayer) -> None:
     assert layer.macs == naive_macs(layer)
     assert layer.loop_nest().iterations == layer.macs
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 @given(conv_layers(), st.data())
 def test_footprints_equal_enumerated_indices(layer: MacLayer, data: st.DataObject) -> None:
     tile = {dim: data.draw(st.integers(1, size)) for dim, size in layer.dims.as_dict().items()}
@@ -140,7 +141,7 @@ def test_footprints_equal_enumerated_indices(layer: MacLayer, data: st.DataObjec
         assert len(inside) <= layer.footprint_elements("I", tile)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 @given(conv_layers(), st.data())
 def test_loop_nest_footprint_equals_layer_footprint(layer: MacLayer, data: st.DataObject) -> None:
     tile = {dim: data.draw(st.integers(1, size)) for dim, size in layer.dims.as_dict().items()}

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from hw_models.description import load_accelerator
 from hw_models.yaml_edge import MAX_BYTES, parse_yaml, read_yaml
+from tests.reference.profile import examples
 from workloads.errors import InputError
 
 
@@ -144,7 +145,7 @@ def test_hostile_text_is_refused_quickly() -> None:
     assert time.process_time() - start < 20
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(st.text(alphabet="ab:-[]{},&*!|>'\"#%@? \n\t01.~<=\\", max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
     with contextlib.suppress(InputError):

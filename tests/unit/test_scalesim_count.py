@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hw_models.scalesim import ScaleSimConfig, count, report_notes, scalesim_report
+from tests.reference.profile import examples
 from workloads.errors import InputError
 from workloads.scalesim_csv import ScaleSimLayer, ScaleSimTopology
 
@@ -29,7 +30,7 @@ def last_event(dataflow: str, rows: int, cols: int, steps: int) -> int:
     return max(load + step + r + c + 1 for step in range(steps) for r in range(rows) for c in range(cols))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(st.sampled_from(["os", "ws", "is"]), SIDE, SIDE, DIM, DIM, DIM)
 def test_counts_equal_the_walk(dataflow: str, rows: int, cols: int, m: int, k: int, n: int) -> None:
     over_rows, over_cols, steps = {"os": (m, n, k), "ws": (k, n, m), "is": (k, m, n)}[dataflow]

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from tests.reference.profile import examples
 from workloads.builder import NetworkBuilder
 from workloads.data_layers import CacheAppend, Concat, Gather, Reshape, Slice, Split, Transpose
 from workloads.errors import InputError
@@ -104,7 +105,7 @@ def test_passes_are_those_of_the_algorithms() -> None:
     assert (batch.passes, batch.operations) == (1, 2 * 40)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.integers(1, 12), st.integers(1, 4), st.integers(1, 4), st.integers(0, 2), st.integers(0, 2), st.booleans())
 def test_pool_windows_equal_enumeration(
     size: int, kernel: int, stride: int, before: int, after: int, ceil_mode: bool
