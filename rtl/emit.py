@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import singledispatch
 from pathlib import Path
 
+from hw_models.dot import DotParams
 from hw_models.systolic import SystolicParams
+from rtl.dot_top import dot_sources
 from rtl.systolic_top import systolic_sources
 from workloads.errors import InputError
 
@@ -30,6 +32,11 @@ def emit(params: object) -> dict[str, str]:
 @emit.register
 def _(params: SystolicParams) -> dict[str, str]:
     return with_file_list(params.name, systolic_sources(params))
+
+
+@emit.register
+def _(params: DotParams) -> dict[str, str]:
+    return with_file_list(params.name, dot_sources(params))
 
 
 def with_file_list(name: str, sources: dict[str, str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,8 @@ from rtl.operands import job_beats, result_matrix
 from rtl.simulator import Simulator, find_simulator
 from rtl.systolic_top import systolic_constants
 from workloads.errors import InputError, InternalError, MismatchError
+
+BENCH = "rtl.bench.systolic_bench"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,15 +155,15 @@ def run_scenarios(
     sources = emit(params) if sources is None else sources
     if work_dir is None:
         with tempfile.TemporaryDirectory(prefix="tilewright_rtl_") as folder:
-            report = _simulate(params.name, sources, request, found, Path(folder))
+            report: Report = simulate_bench(params.name, sources, request, found, Path(folder), BENCH)
     else:
         work_dir.mkdir(parents=True, exist_ok=True)
         if any(work_dir.iterdir()):
             raise InputError(f"rtl run: folder '{work_dir}' is not empty; name a new one")
-        report = _simulate(params.name, sources, request, found, work_dir)
+        report = simulate_bench(params.name, sources, request, found, work_dir, BENCH)
     return [
         ScenarioRun(tuple(_job_runs(params, scenario, played)))
-        for scenario, played in zip(scenarios, report, strict=True)
+        for scenario, played in zip(scenarios, report["scenarios"], strict=True)
     ]
 
 
@@ -208,10 +211,18 @@ def _job_runs(params: SystolicParams, scenario: Scenario, played: ScenarioReport
     return runs
 
 
-def _simulate(
-    name: str, sources: Mapping[str, str], request: Request, simulator: Simulator, folder: Path
-) -> list[ScenarioReport]:
-    """Build `sources` in `folder`, run the bench on `request` and return its record of each scenario."""
+def simulate_bench(
+    name: str, sources: Mapping[str, str], request: Mapping[str, Any], simulator: Simulator, folder: Path, bench: str
+) -> Any:
+    """Build `sources` in `folder`, run the module `bench` on `request` and return its report.
+
+    Raises
+    ------
+    MismatchError
+        If the bench reports that the core hung or broke a rule of its interface.
+    InternalError
+        If the simulator failed.
+    """
     from cocotb_tools.runner import get_runner  # heavy, and an extra: imported when a simulation is asked for
 
     for file, text in sources.items():
@@ -231,7 +242,7 @@ def _simulate(
                 log_file=folder / "build.log",
             )
             runner.test(
-                test_module="rtl.bench.systolic_bench",
+                test_module=bench,
                 hdl_toplevel=name,
                 build_dir=folder / "build",
                 test_dir=folder,
@@ -245,7 +256,7 @@ def _simulate(
         except (RuntimeError, SystemExit) as error:
             failure = error
     try:
-        report: Report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InternalError(
             f"rtl core '{name}': {simulator.name} gave no report ({failure}){_tail(folder)}"
@@ -254,7 +265,7 @@ def _simulate(
         raise MismatchError(f"rtl core '{name}': {report['error']}")
     if failure is not None:
         raise InternalError(f"rtl core '{name}': {simulator.name} failed ({failure}){_tail(folder)}") from failure
-    return report["scenarios"]
+    return report
 
 
 @contextmanager
