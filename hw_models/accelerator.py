@@ -25,6 +25,11 @@ def _positive(subject: str, **values: int) -> None:
             raise InputError(f"{subject}: {key} is {value}, bound is >= 1; give a positive integer")
 
 
+MAX_LATENCY_CYCLES = 1 << 20
+MAX_BYTES_PER_CYCLE = 1 << 20
+"""Beyond these bounds a description is a slip of the pen, and products of counts leave 64 bits."""
+
+
 @dataclass(frozen=True, slots=True)
 class DramChannel:
     """One off-chip channel with fixed latency and bandwidth.
@@ -55,8 +60,16 @@ class DramChannel:
         _positive(f"dram '{self.name}'", beat_bytes=self.beat_bytes, burst_bytes=self.burst_bytes)
         if self.bytes_per_cycle <= 0:
             raise InputError(f"dram '{self.name}': bandwidth is {self.bytes_per_cycle} bytes per cycle; raise it")
-        if self.latency_cycles < 0:
-            raise InputError(f"dram '{self.name}': latency_cycles is {self.latency_cycles}, bound is >= 0; correct it")
+        if not 0 <= self.latency_cycles <= MAX_LATENCY_CYCLES:
+            raise InputError(
+                f"dram '{self.name}': latency_cycles is {self.latency_cycles}, bound is 0..{MAX_LATENCY_CYCLES}; "
+                f"correct it"
+            )
+        if not Fraction(1, MAX_BYTES_PER_CYCLE) <= self.bytes_per_cycle <= MAX_BYTES_PER_CYCLE:
+            raise InputError(
+                f"dram '{self.name}': bandwidth is {float(self.bytes_per_cycle):g} bytes per cycle, bound is "
+                f"1/{MAX_BYTES_PER_CYCLE} to {MAX_BYTES_PER_CYCLE}; correct it"
+            )
         if self.burst_bytes % self.beat_bytes:
             raise InputError(
                 f"dram '{self.name}': burst_bytes is {self.burst_bytes}, not a multiple of beat_bytes "
@@ -208,8 +221,10 @@ class VectorUnit:
             operand_half_bytes=self.operand_half_bytes,
             output_half_bytes=self.output_half_bytes,
         )
-        if self.latency_cycles < 0:
-            raise InputError(f"vector unit: latency_cycles is {self.latency_cycles}, bound is >= 0; correct it")
+        if not 0 <= self.latency_cycles <= MAX_LATENCY_CYCLES:
+            raise InputError(
+                f"vector unit: latency_cycles is {self.latency_cycles}, bound is 0..{MAX_LATENCY_CYCLES}; correct it"
+            )
 
     def cycles(self, rows: int, row_elements: int, simple_ops: int, special_ops: int) -> int:
         """Return the time of a vector command over `rows` rows of `row_elements` elements, in cycles.

@@ -81,7 +81,7 @@ def _load(name: str, overrides: tuple[str, ...], is_file: bool) -> Accelerator:
     if not is_file and suffix not in (".yaml", ".yml") and Path(name).name == name:
         presets = preset_names()
         hint = nearest(name, presets) or f"; use one of {', '.join(presets)}"
-        raise InputError(f"accelerator '{name}' is unknown{hint}, or name a .yaml file")
+        raise InputError(f"accelerator '{name}' is unknown{hint} (or name a .yaml file)")
     if suffix not in (".yaml", ".yml"):
         raise InputError(f"accelerator file '{name}': suffix is '{suffix}', bound is .yaml, .yml; rename or convert it")
     return _resolve(read_yaml(name), overrides)

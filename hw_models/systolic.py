@@ -91,12 +91,17 @@ class SystolicParams:
     #: Width of each field of the job interface, and so of every job counter.
     COUNT_BITS: ClassVar[int] = 24
 
+    #: Largest array side and accumulator memory that are emitted.
+    MAX_SIDE: ClassVar[int] = 1024
+    MAX_DEPTH: ClassVar[int] = 1 << 24
+
     def __post_init__(self) -> None:
         if self.dataflow not in ("ws", "os"):
             raise InputError(f"systolic core: dataflow is '{self.dataflow}', bound is 'ws' or 'os'; choose one")
         for key, value in (("rows", self.rows), ("cols", self.cols), ("accumulator_depth", self.accumulator_depth)):
-            if value < 1:
-                raise InputError(f"systolic core: {key} is {value}, bound is >= 1; give a positive integer")
+            bound = self.MAX_DEPTH if key == "accumulator_depth" else self.MAX_SIDE
+            if not 1 <= value <= bound:
+                raise InputError(f"systolic core: {key} is {value}, bound is 1..{bound}; choose a size in it")
         accumulator = self.accumulator_format
         if accumulator.bits == 64 and not accumulator.signed:
             raise InputError("systolic core: accumulator is uint64, bound is uint63 or int64; narrow it")

@@ -107,8 +107,11 @@ def parse_bytes(text: object) -> int:
 
 
 def parse_frequency_mhz(text: object) -> Fraction:
-    """Return a frequency in MHz, exact."""
-    return FREQUENCY_MHZ.parse(text)
+    """Return a frequency in MHz, exact: above 0 and up to 1000 GHz."""
+    value = FREQUENCY_MHZ.parse(text)
+    if not 0 < value <= 10**6:
+        raise InputError(f"'{text}' is {float(value):g} MHz, bound is above 0 and up to 1000 GHz; write it like 200MHz")
+    return value
 
 
 def parse_energy_pj(text: object) -> Fraction:

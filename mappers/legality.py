@@ -127,6 +127,14 @@ def _check_jobs(problem: TileProblem, mapping: Mapping, array: PEArray) -> tuple
 
 def smallest_tile_violation(problem: TileProblem, accelerator: Accelerator) -> Infeasible:
     """Return which memory the smallest tile that the fused operations allow does not fit."""
+    found = tile_violation(problem, accelerator)
+    if found is None:
+        raise InternalError("layer search: no tiling fits although the smallest tile does; report this")
+    return found
+
+
+def tile_violation(problem: TileProblem, accelerator: Accelerator) -> Infeasible | None:
+    """Return which memory the smallest tile that the fused operations allow does not fit; None where it fits all."""
     least = problem.smallest()
     outputs = problem.output_elements(least)
     from_dram = problem.input_place == "dram"
@@ -150,4 +158,4 @@ def smallest_tile_violation(problem: TileProblem, accelerator: Accelerator) -> I
                 "bytes",
                 (lever,),
             )
-    raise InternalError("layer search: no tiling fits although the smallest tile does; report this")
+    return None

@@ -89,9 +89,10 @@ class VectorLowering:
 
         It then goes piece by piece with all lanes at work: partial results stay in the vector unit.
         """
-        lead, inner = self.group.lead, order[-1]
-        if not (isinstance(lead, Reduce) or (isinstance(lead, Pool) and lead.is_global)):
+        lead = self.group.lead
+        if not order or not (isinstance(lead, Reduce) or (isinstance(lead, Pool) and lead.is_global)):
             return False
+        inner = order[-1]
         return tile[inner] < min(self.accelerator.core.vector.lanes, spec.shape[inner])
 
     def _infeasible(self, demand: int) -> InfeasibleError:

@@ -8,12 +8,16 @@ from typing import Literal
 
 from hw_models.accelerator import Accelerator
 from mappers.commands import Program
-from mappers.dram_layout import Layout, make_layout
+from mappers.draft import ProgramDraft
+from mappers.dram_layout import DramImage, Layout, make_layout
+from mappers.given import GivenPlan, price
 from mappers.group import Group, make_groups
+from mappers.legality import tile_violation
 from mappers.lower import lower
+from mappers.lower_vector import VectorLowering
 from mappers.mapping import Mapping
 from mappers.problem import TileProblem, layer_sizes
-from mappers.residency import Residency, plan_residency
+from mappers.residency import Residency, given_residency, plan_residency
 from mappers.search import Found, search
 from workloads.data_layers import Gather
 from workloads.errors import Infeasible, InfeasibleError, InputError
@@ -71,7 +75,11 @@ class Plan:
 
 
 def make_plan(
-    network: Network, accelerator: Accelerator, objective: Objective = "latency", keep_on_chip: bool = True
+    network: Network,
+    accelerator: Accelerator,
+    objective: Objective = "latency",
+    keep_on_chip: bool = True,
+    given: GivenPlan | None = None,
 ) -> Plan:
     """Map every layer of `network` and lower the whole to a program.
 
@@ -79,6 +87,8 @@ def make_plan(
     ----------
     keep_on_chip : bool
         Whether activations may stay in the input scratchpad (`mappers.residency`).
+    given : GivenPlan, optional
+        Mappings and residents to use as they are instead of searching; checked and priced.
 
     Raises
     ------
@@ -108,18 +118,48 @@ def make_plan(
         return total
 
     residency = Residency(groups, accelerator.core.input.half_bytes)
-    if keep_on_chip:
+    if given is not None:
+        residency = given_residency(network, layout, groups, accelerator.core.input.half_bytes, given.resident)
+    elif keep_on_chip:
         residency = plan_residency(network, layout, groups, accelerator.core.input.half_bytes, evaluate)
     planned = []
     for index, group in enumerate(groups):
-        parts = []
+        parts: list[Part] = []
         for layer, phase, problem in base.get(index, ()):
             changed = replace(problem, **residency.changes(index))  # type: ignore[arg-type]
-            parts.append(Part(layer, changed, solve(changed, accelerator, objective, layer.name), phase))
+            if given is None:
+                found = solve(changed, accelerator, objective, layer.name)
+            else:
+                nest = given.nest(group.lead.name, len(parts))
+                found = price(changed, accelerator, replace(nest, layer=layer.name), objective)
+            parts.append(Part(layer, changed, found, phase))
         planned.append(PlannedGroup(group, tuple(parts)))
     program, addresses = lower(network, accelerator, layout, tuple(planned), residency)
     placement = _placement(layout, residency, addresses)
     return Plan(network, accelerator, objective, tuple(planned), program, placement, _notes(network, accelerator))
+
+
+def check_network(network: Network, accelerator: Accelerator) -> None:
+    """Raise what `make_plan` would for operands or layers that do not fit the machine, without a search.
+
+    Raises
+    ------
+    InfeasibleError, InputError
+        As `make_plan`, for the first layer found.
+    """
+    _check_formats(network, accelerator)
+    layout = make_layout(network, -(-accelerator.core.array.input_format.bits // 8))
+    image = DramImage(accelerator.dram.beat_bytes)
+    for name, size in layout.blocks.items():
+        image.block(name, size)
+    for index, group in enumerate(make_groups(network, layout, accelerator.core)):
+        if not isinstance(group.lead, MacLayer):
+            VectorLowering(ProgramDraft(), image, accelerator, network, layout, index, group).run()
+            continue
+        for layer, _ in _layers(group.lead):
+            lacking = tile_violation(make_problem(layout, group, layer, accelerator), accelerator)
+            if lacking is not None:
+                raise InfeasibleError(replace(lacking, subject=f"layer '{layer.name}' on '{accelerator.name}'"))
 
 
 def make_problem(layout: Layout, group: Group, layer: MacLayer, accelerator: Accelerator) -> TileProblem:

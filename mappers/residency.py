@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from mappers.draft import PING_PONG, Places
 from mappers.dram_layout import Layout
 from mappers.group import Group
+from workloads.errors import InputError
 from workloads.mac_layers import MacLayer
 from workloads.network import Network
 
@@ -96,6 +97,33 @@ def plan_residency(
                 best = (gain, trial)
         if best is not None:
             state = best[1]
+    return state
+
+
+def given_residency(
+    network: Network, layout: Layout, groups: Sequence[Group], half_bytes: int, wanted: Mapping[str, int]
+) -> Residency:
+    """Return the residency that keeps the tensors of `wanted`, each in its half.
+
+    Raises
+    ------
+    InputError
+        If one of them cannot stay there.
+    """
+    state = Residency(groups, half_bytes)
+    readers = _readers(network, layout, groups)
+    for index, group in enumerate(groups):
+        if group.output not in wanted:
+            continue
+        half = wanted[group.output]
+        may = half in (0, 1) and _may_stay(network, layout, group, readers, groups)
+        trial = _with(state, index, group, readers[group.output], half, layout) if may else None
+        if trial is None:
+            raise InputError(f"plan: tensor '{group.output}' cannot stay in half {half}; map the network again")
+        state = trial
+    unknown = sorted(set(wanted) - set(state.kept))
+    if unknown:
+        raise InputError(f"plan: '{unknown[0]}' is no output of a group on the array; map the network again")
     return state
 
 

@@ -10,6 +10,7 @@ from hw_models.systolic import SystolicParams
 from rtl.dot_top import dot_sources
 from rtl.systolic_top import systolic_sources
 from workloads.errors import InputError
+from workloads.whole_file import write_whole
 
 
 @singledispatch
@@ -58,5 +59,5 @@ def write(params: object, out_dir: Path) -> tuple[Path, ...]:
     out_dir.mkdir(parents=True, exist_ok=True)
     paths = tuple(out_dir / name for name in sources)
     for path, text in zip(paths, sources.values(), strict=True):
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text)
     return paths

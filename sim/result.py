@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workloads.errors import InputError
+from workloads.whole_file import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +47,7 @@ class LayerAnnotation:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums of the run; `utilisation` is useful MACs over cycles times PEs."""
+    """Sums of the run; `utilisation` is useful MACs over cycles times PEs, `peak_scratchpad_bytes` may be unknown."""
 
     cycles: int
     time_s: float
@@ -55,7 +56,7 @@ class Totals:
     dram_read_bytes: int
     dram_write_bytes: int
     utilisation: float
-    peak_scratchpad_bytes: int
+    peak_scratchpad_bytes: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +176,7 @@ class Result:
 
     def write_json(self, path: Path | str) -> None:
         """Write the result to `path`, whole or not at all."""
-        target = Path(path)
-        partial = target.with_name(target.name + ".part")
-        text = json.dumps(self.to_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(target)
+        write_whole(path, json.dumps(self.to_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per layer; stall and energy parts become columns such as ``stall_vector_cycles``."""

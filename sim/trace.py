@@ -14,6 +14,7 @@ from hw_models.accelerator import Accelerator
 from mappers.commands import ENGINES, AnyCommand, ComputeCommand, LoadCommand, Program, StoreCommand
 from sim.machine import Run, Span
 from workloads.errors import InputError
+from workloads.whole_file import write_whole
 
 MAX_EVENTS = 500_000
 _STREAMS = ("read", "write")
@@ -58,9 +59,7 @@ def write_trace(
     data = (json.dumps(trace, separators=(",", ":"), ensure_ascii=False, allow_nan=False) + "\n").encode()
     if target.name.endswith(".gz"):
         data = gzip.compress(data, compresslevel=6, mtime=0)
-    partial = target.with_name(target.name + ".part")
-    partial.write_bytes(data)
-    partial.replace(target)
+    write_whole(target, data)
     return len(kept)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from hw_models.accelerator import Accelerator
+    from mappers.given import GivenPlan
     from mappers.plan import Plan, PlannedGroup
     from sim.machine import Run
     from sim.result import LayerResult, Result, Totals
     from tilewright.sweeps.run import SweepOutcome
-    from tilewright.verify import VerifyReport
+    from tilewright.verification import VerifyReport
+    from workloads.network import Network
     from workloads.onnx_import import CheckReport
 
 __all__ = ["Simulation", "check", "load_result", "load_workload", "map_network", "simulate", "sweep", "verify"]
@@ -138,9 +140,11 @@ class Plots:
         return self._draw("dram")
 
 
-def _choice(value: str, allowed: Sequence[str], what: str) -> None:
-    if value not in allowed:
-        raise InputError(f"{what} '{value}' is unknown; use one of {', '.join(allowed)}{nearest(value, allowed)}")
+def check_choice(value: str, allowed: Sequence[str], what: str) -> None:
+    """Raise `InputError` unless `value` is one of `allowed`."""
+    if not isinstance(value, str) or value not in allowed:
+        hint = nearest(str(value), allowed)
+        raise InputError(f"{what} '{value}' is unknown; use one of {', '.join(allowed)}{hint}")
 
 
 def _accelerator(arch: str, overrides: Sequence[str]) -> Accelerator:
@@ -150,8 +154,8 @@ def _accelerator(arch: str, overrides: Sequence[str]) -> Accelerator:
 
 
 def map_network(
-    workload: str,
-    arch: str = "edge_int8",
+    workload: str | Path | Workload,
+    arch: str | Path = "edge_int8",
     objective: str = "latency",
     dims: Mapping[str, int] | None = None,
     overrides: Sequence[str] = (),
@@ -160,25 +164,27 @@ def map_network(
 
     Parameters and errors are those of `simulate`.
     """
-    _choice(objective, OBJECTIVES, "objective")
-    accelerator = _accelerator(arch, overrides)
-    return _plan(load_workload(workload, dims), accelerator, objective)
+    check_choice(objective, OBJECTIVES, "objective")
+    accelerator = _accelerator(str(arch), overrides)
+    loaded = workload if isinstance(workload, Workload) else load_workload(workload, dims)
+    return _plan(loaded, accelerator, objective)
 
 
-def _plan(loaded: Workload, accelerator: Accelerator, objective: str) -> Plan:
+def _plan(loaded: Workload, accelerator: Accelerator, objective: str, given: GivenPlan | None = None) -> Plan:
     from mappers.plan import make_plan
 
-    return make_plan(loaded.network, accelerator, cast("Literal['latency', 'energy', 'edp']", objective))
+    return make_plan(loaded.network, accelerator, cast("Literal['latency', 'energy', 'edp']", objective), given=given)
 
 
 def simulate(
-    workload: str,
-    arch: str = "edge_int8",
+    workload: str | Path,
+    arch: str | Path = "edge_int8",
     objective: str = "latency",
     fidelity: str = "event",
     dims: Mapping[str, int] | None = None,
     overrides: Sequence[str] = (),
     seed: int = 0,
+    plan: str | Path | None = None,
 ) -> Simulation:
     """Map `workload` onto `arch` and simulate it.
 
@@ -198,17 +204,21 @@ def simulate(
         ``PATH=VALUE`` changes of the description.
     seed : int
         Kept in the manifest; nothing in a simulation is drawn at random.
+    plan : str or Path, optional
+        A plan that ``map`` wrote for this workload and machine; its mappings and placement are used as they are.
 
     Raises
     ------
     InputError, InfeasibleError
         Exit codes 2 and 3 of the command line.
     """
-    _choice(objective, OBJECTIVES, "objective")
-    _choice(fidelity, FIDELITIES, "fidelity")
+    check_choice(objective, OBJECTIVES, "objective")
+    check_choice(fidelity, FIDELITIES, "fidelity")
+    workload, arch = str(workload), str(arch)
     accelerator = _accelerator(arch, overrides)
     loaded = load_workload(workload, dims)
-    plan = _plan(loaded, accelerator, objective)
+    given = None if plan is None else _given(Path(plan), loaded, accelerator, objective)
+    made = _plan(loaded, accelerator, objective, given)
     manifest = {
         "tilewright_version": __version__,
         "workload": workload,
@@ -221,10 +231,28 @@ def simulate(
         "fidelity": fidelity,
         "seed": seed,
         "solver": _solver(),
-        "redo": redo_command(workload, arch, objective, fidelity, dims or {}, overrides),
+        "redo": redo_command(workload, arch, objective, fidelity, dims or {}, overrides, seed, plan),
         "sources": [list(row) for row in accelerator.sources],
     }
-    return _run(plan, loaded, manifest, fidelity)
+    return _run(made, loaded, manifest, fidelity)
+
+
+def _given(path: Path, loaded: Workload, accelerator: Accelerator, objective: str) -> GivenPlan:
+    """Return the decisions of a plan file, which must be of this workload, machine and objective."""
+    from tilewright.plan_file import given_plan, read_plan
+
+    file = read_plan(path)
+    for what, stated, actual in (
+        ("workload_sha256", file.workload_sha256, loaded.sha256),
+        ("arch_sha256", file.arch_sha256, accelerator.sha256),
+        ("objective", file.objective, objective),
+    ):
+        if stated != actual:
+            raise InputError(
+                f"plan '{path}': {what} is {stated[:16]}, this run has {actual[:16]}; give the workload, --dim, "
+                f"--arch, --set and --objective it was made with, or map again"
+            )
+    return given_plan(file, accelerator.core.name)
 
 
 def _solver() -> dict[str, str]:
@@ -289,6 +317,8 @@ def redo_command(
     fidelity: str,
     dims: Mapping[str, int],
     overrides: Sequence[str],
+    seed: int = 0,
+    plan: str | Path | None = None,
 ) -> str:
     """Return the command line that repeats a simulation."""
     words = ["tilewright", "sim", workload, "--arch", arch, "--objective", objective, "--fidelity", fidelity]
@@ -296,11 +326,18 @@ def redo_command(
         words += ["--dim", f"{name}={value}"]
     for override in overrides:
         words += ["--set", override]
+    if seed:
+        words += ["--seed", str(seed)]
+    if plan is not None:
+        words += ["--plan", str(plan)]
     return shlex.join(words)
 
 
 def check(
-    model: str, arch: str = "edge_int8", overrides: Sequence[str] = (), dims: Mapping[str, int] | None = None
+    model: str | Path,
+    arch: str | Path = "edge_int8",
+    overrides: Sequence[str] = (),
+    dims: Mapping[str, int] | None = None,
 ) -> CheckReport:
     """Say where every node of an ONNX model, or every layer of a built-in, would run.
 
@@ -310,15 +347,31 @@ def check(
     from tilewright.checking import check_builtin
     from tilewright.sources import existing_file, looks_like_file
 
-    accelerator = _accelerator(arch, overrides)
+    model = str(model)
+    accelerator = _accelerator(str(arch), overrides)
     timing_of(accelerator.core.array, accelerator.core.array.dataflows[0], 1)
     if not looks_like_file(model):
-        return check_builtin(load_workload(model, dims).network)
+        network = load_workload(model, dims).network
+        return _on_machine(check_builtin(network), network, accelerator)
     if Path(model).suffix.lower() != ".onnx":
         raise InputError(f"model '{model}': suffix '{Path(model).suffix}' is not read by check; give an .onnx file")
     from workloads.onnx_import import check_onnx
 
-    return check_onnx(existing_file(model, "model"), dims)
+    path = existing_file(model, "model")
+    report = check_onnx(path, dims)
+    return _on_machine(report, load_workload(model, dims).network, accelerator) if report.supported else report
+
+
+def _on_machine(report: CheckReport, network: Network, accelerator: Accelerator) -> CheckReport:
+    """Return `report` with what `accelerator` cannot take of `network` as its problem."""
+    from mappers.plan import check_network
+    from workloads.errors import InfeasibleError
+
+    try:
+        check_network(network, accelerator)
+    except (InputError, InfeasibleError) as error:
+        return replace(report, problem=str(error))
+    return report
 
 
 def load_result(path: str | Path) -> Simulation:
@@ -330,13 +383,25 @@ def load_result(path: str | Path) -> Simulation:
 
 
 def sweep(spec: str | Path, folder: str | Path, jobs: int = 1) -> SweepOutcome:
-    """Run the sweep of file `spec` with its store in `folder`; points already there are not simulated again."""
+    """Run the sweep of file `spec` with its store in `folder`; points already there are not simulated again.
+
+    Raises
+    ------
+    InputError
+        If the specification names what does not exist, `folder` is a file, or `jobs` is not in 1..256.
+    """
     from tilewright.sweeps.executor import LocalExecutor
+    from tilewright.sweeps.names import check_names
     from tilewright.sweeps.run import run_sweep
     from tilewright.sweeps.spec import read_spec
     from tilewright.sweeps.store import SqliteStore
 
+    if not 1 <= jobs <= 256:
+        raise InputError(f"sweep: jobs is {jobs}, bound is 1..256; choose a number in it")
+    if Path(folder).exists() and not Path(folder).is_dir():
+        raise InputError(f"output '{folder}': is a file, a directory is needed; name another")
     parsed = read_spec(Path(spec))
+    check_names(parsed, str(spec))
     Path(folder).mkdir(parents=True, exist_ok=True)
     with SqliteStore(Path(folder) / "store.sqlite") as store:
         return run_sweep(parsed, store, LocalExecutor(jobs))
@@ -344,6 +409,6 @@ def sweep(spec: str | Path, folder: str | Path, jobs: int = 1) -> SweepOutcome:
 
 def verify(core: str, rows: int = 4, cols: int = 4, seed: int = 0, simulator: str = "icarus") -> VerifyReport:
     """Run the generated RTL of `core` and compare values with the golden model, cycles with the event model."""
-    from tilewright.verify import verify_core
+    from tilewright.verification import verify_core
 
     return verify_core(core, rows=rows, cols=cols, seed=seed, simulator=simulator)

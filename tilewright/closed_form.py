@@ -69,7 +69,7 @@ def analytic_result(
         dram_read_bytes=sum(ledger.moved_bytes("dram", "read") for ledger in ledgers),
         dram_write_bytes=sum(ledger.moved_bytes("dram", "write") for ledger in ledgers),
         utilisation=float(Fraction(macs, start * pes)) if start else 0.0,
-        peak_scratchpad_bytes=0,
+        peak_scratchpad_bytes=None,
     )
     whole = sum(layer.macs for layer in program.layers)
     checks = (

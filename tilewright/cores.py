@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -49,7 +50,7 @@ def core_row(name: str) -> CoreRow:
         if row.name == name:
             return row
     hint = nearest(name, [row.name for row in CORES])
-    raise InputError(f"core '{name}' is unknown; {hint or 'run: tilewright list cores'}")
+    raise InputError(f"core '{name}' is unknown{hint or '; run: tilewright list cores'}")
 
 
 def core_params(name: str, rows: int, cols: int, accumulator_depth: int) -> SystolicParams:
@@ -73,4 +74,41 @@ def core_params(name: str, rows: int, cols: int, accumulator_depth: int) -> Syst
         weight_format=Int(8),
         accumulator_format=Int(32),
         accumulator_depth=accumulator_depth,
+    )
+
+
+def is_core(name: str) -> bool:
+    """Tell whether `name` is a core of the list."""
+    return any(row.name == name for row in CORES)
+
+
+def cores_of_machine(arch: str, overrides: Sequence[str] = ()) -> tuple[SystolicParams, ...]:
+    """Return the array cores of a machine, one per dataflow, at its own size and formats.
+
+    Raises
+    ------
+    InputError
+        If `arch` is neither a core nor a machine, or its array has no generated core.
+    """
+    from hw_models.description import list_accelerators, load_accelerator
+    from hw_models.systolic import SystolicParams
+    from workloads.formats import Int
+
+    presets = [row.name for row in list_accelerators()]
+    if not arch.endswith((".yaml", ".yml")) and arch not in presets:
+        hint = nearest(arch, [*presets, *(row.name for row in CORES)])
+        raise InputError(f"'{arch}' is neither a core nor a machine{hint or '; run: tilewright list cores'}")
+    machine = load_accelerator(arch, overrides)
+    array = machine.core.array
+    if array.kind != "systolic" or array.reduction_unroll != "window":
+        raise InputError(
+            f"accelerator '{arch}': no RTL is generated for its array ({array.kind}, {array.reduction_unroll} unroll); "
+            f"use a systolic array with window unroll, such as edge_int8"
+        )
+    sums = Int(machine.core.accumulator_bytes * 8)
+    depth = machine.core.accumulator.half_bytes // (array.cols * machine.core.accumulator_bytes)
+    return tuple(
+        SystolicParams(flow, array.rows, array.cols, array.input_format, array.weight_format, sums, depth)
+        for flow in array.dataflows
+        if flow in ("ws", "os")
     )

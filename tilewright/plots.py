@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workloads.errors import InputError
+from workloads.whole_file import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,6 +50,11 @@ def _figure(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
+def _plain(text: str) -> str:
+    """Return `text` drawn as it is: no formula between dollar signs, no control characters."""
+    return "".join(c if c.isprintable() else "?" for c in text).replace("$", r"\$")
+
+
 def _bars(names: list[str], parts: dict[str, list[float]], unit: str, title: str) -> Figure:
     """Draw one stacked bar a layer."""
     figure, axes = _figure(max(7.0, 0.19 * len(names) + 2.5), 4.2)
@@ -56,10 +62,12 @@ def _bars(names: list[str], parts: dict[str, list[float]], unit: str, title: str
     for index, (part, values) in enumerate(parts.items()):
         axes.bar(range(len(names)), values, bottom=bottom, width=0.8, label=part, color=COLOURS[index % len(COLOURS)])
         bottom = [low + value for low, value in zip(bottom, values, strict=True)]
-    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=6 if len(names) > 30 else 8)
+    axes.set_xticks(
+        range(len(names)), [_plain(name) for name in names], rotation=90, fontsize=6 if len(names) > 30 else 8
+    )
     axes.set_xlim(-0.7, len(names) - 0.3)
     axes.set_ylabel(unit)
-    axes.set_title(title, fontsize=10)
+    axes.set_title(_plain(title), fontsize=10)
     axes.legend(fontsize=7, ncols=min(4, max(1, len(parts))), frameon=False)
     return figure
 
@@ -126,10 +134,12 @@ def timeline(result: ResultDict) -> Figure:
         axes.barh(row, span, left=layer["start_cycle"], height=0.8, color=COLOURS[6])
         own = layer["cycles"]
         axes.barh(row, own, left=layer["end_cycle"] - own, height=0.8, color=COLOURS[0])
-    axes.set_yticks(range(len(layers)), [layer["name"] for layer in layers], fontsize=5 if len(layers) > 30 else 8)
+    axes.set_yticks(
+        range(len(layers)), [_plain(layer["name"]) for layer in layers], fontsize=5 if len(layers) > 30 else 8
+    )
     axes.invert_yaxis()
     axes.set_xlabel("cycle (grey: prefetch under an earlier layer)")
-    axes.set_title(f"Timeline: {result['manifest']['workload']} on {result['manifest']['arch']}", fontsize=10)
+    axes.set_title(_plain(f"Timeline: {result['manifest']['workload']} on {result['manifest']['arch']}"), fontsize=10)
     return figure
 
 
@@ -169,7 +179,7 @@ def pareto(spec: SweepSpec, outcome: SweepOutcome, path: Path) -> bool:
         axes.scatter([m[x_name] for m in beaten], [m[y_name] for m in beaten], s=14, color="#cccccc")
         axes.plot(
             [m[x_name] for m in front], [m[y_name] for m in front],
-            marker="o", markersize=4, linewidth=1, color=colour, label=Path(workload).name,
+            marker="o", markersize=4, linewidth=1, color=colour, label=_plain(Path(workload).name),
         )  # fmt: skip
     axes.set_xlabel(METRIC_LABELS[x_name])
     axes.set_ylabel(METRIC_LABELS[y_name])
@@ -181,9 +191,7 @@ def pareto(spec: SweepSpec, outcome: SweepOutcome, path: Path) -> bool:
 
 def save(figure: Figure, path: Path) -> None:
     """Write `figure`; the suffix of `path` chooses PNG, SVG or PDF."""
-    partial = path.with_name(f"{path.stem}.part{path.suffix}")
-    partial.write_bytes(render(figure, path.suffix.lstrip(".").lower()))
-    partial.replace(path)
+    write_whole(path, render(figure, path.suffix.lstrip(".").lower()))
 
 
 def render(figure: Figure, kind: str) -> bytes:

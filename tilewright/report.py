@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tilewright import plots
+from workloads.whole_file import write_whole
 
 _STYLE = """
 :root{color-scheme:light;--ink:#1d2430;--soft:#5b6675;--line:#d8dee6;--fill:#f5f7fa;--good:#1d7a3e;--bad:#b3261e}
@@ -132,10 +133,10 @@ def build(result: dict[str, Any]) -> str:
 def write(result: dict[str, Any], folder: Path) -> list[Path]:
     """Write report.html, result.json, layers.csv and the plots as PNG into `folder`; return the paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    written = [_write(folder / "report.html", build(result))]
+    written = [write_whole(folder / "report.html", build(result))]
     text = json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    written.append(_write(folder / "result.json", text))
-    written.append(_write(folder / "layers.csv", layers_csv(result)))
+    written.append(write_whole(folder / "result.json", text))
+    written.append(write_whole(folder / "layers.csv", layers_csv(result)))
     for name, draw in plots.RESULT_PLOTS.items():
         path = folder / f"{name}.png"
         plots.save(draw(result), path)
@@ -167,11 +168,3 @@ def layers_csv(result: dict[str, Any]) -> str:
             ]
         )
     return buffer.getvalue()
-
-
-def _write(path: Path, text: str) -> Path:
-    """Write through a sibling, so that a reader never sees half a file."""
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
-    return path

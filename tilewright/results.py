@@ -48,7 +48,42 @@ def read_result(path: Path) -> dict[str, Any]:
     missing = [key for key in KEYS if key not in value]
     if missing:
         raise InputError(f"result '{path}': lacks {', '.join(missing)}; the file is incomplete, simulate again")
+    _check(path, value)
     return dict(value)
+
+
+def _check(path: Path, value: dict[str, Any]) -> None:
+    """Refuse a result whose keys have other types than it was written with, or whose parts do not sum."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from sim.result import Result
+
+    try:
+        result = TypeAdapter(Result).validate_json(json.dumps(value), strict=True)
+        machine = result.manifest["machine"]
+        texts = [result.manifest[key] for key in ("workload", "arch", "objective", "fidelity", "redo")]
+        facts = [float(machine[key]) for key in ("peak_macs_per_cycle", "dram_bytes_per_cycle")]
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"result '{path}': {where or 'content'}: {first['msg']}; simulate again") from None
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"result '{path}': manifest is incomplete ({error}); simulate again") from None
+    wrong = [
+        layer.name
+        for layer in result.layers
+        if layer.compute_cycles + sum(layer.stall_cycles.values()) != layer.cycles
+        or min(layer.cycles, layer.compute_cycles, *layer.stall_cycles.values(), layer.macs) < 0
+    ]
+    if wrong:
+        raise InputError(f"result '{path}': the cycles of layer '{wrong[0]}' are not its parts; the file was changed")
+    if sum(layer.cycles for layer in result.layers) != result.totals.cycles or not result.layers:
+        raise InputError(f"result '{path}': the layers do not sum to totals.cycles; the file was changed")
+    if min(facts) <= 0 or not all(isinstance(text, str) for text in texts):
+        raise InputError(f"result '{path}': manifest has values that no simulation writes; simulate again")
+    flows = [flow for layer in result.layers for level in layer.traffic_bytes.values() for flow in level.values()]
+    if any(set(flow) != {"read", "write"} for flow in flows):
+        raise InputError(f"result '{path}': traffic_bytes lacks read or write; simulate again")
 
 
 def _refuse_constant(text: str) -> float:

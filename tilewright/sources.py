@@ -44,12 +44,12 @@ def existing_file(name: str, kind: str) -> Path:
     return path
 
 
-def load_workload(name: str, dims: Mapping[str, int] | None = None) -> Workload:
+def load_workload(name: str | Path, dims: Mapping[str, int] | None = None) -> Workload:
     """Return the workload called `name`.
 
     Parameters
     ----------
-    name : str
+    name : str or Path
         A built-in network, or a path ending in ``.onnx``.
     dims : mapping of str to int, optional
         Parameters of the built-in, or values of symbolic dimensions.
@@ -59,6 +59,8 @@ def load_workload(name: str, dims: Mapping[str, int] | None = None) -> Workload:
     InputError
         If the name or the file cannot be used; the message names the nearest built-in.
     """
+    if not isinstance(name, str):
+        name = str(name)
     if not name:
         raise InputError("workload '': the name is empty; name a built-in (tilewright list workloads) or an .onnx file")
     if looks_like_file(name):

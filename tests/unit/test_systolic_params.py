@@ -31,9 +31,12 @@ def os_core(rows: int = 4, cols: int = 4, **changes: object) -> SystolicParams:
     ("changes", "message"),
     [
         ({"dataflow": "is"}, r"^systolic core: dataflow is 'is', bound is 'ws' or 'os'; choose one$"),
-        ({"rows": 0}, r"^systolic core: rows is 0, bound is >= 1; give a positive integer$"),
-        ({"cols": -1}, r"^systolic core: cols is -1, bound is >= 1; give a positive integer$"),
-        ({"accumulator_depth": 0}, r"^systolic core: accumulator_depth is 0, bound is >= 1; give a positive integer$"),
+        ({"rows": 0}, r"^systolic core: rows is 0, bound is 1\.\.1024; choose a size in it$"),
+        ({"cols": -1}, r"^systolic core: cols is -1, bound is 1\.\.1024; choose a size in it$"),
+        (
+            {"accumulator_depth": 0},
+            r"^systolic core: accumulator_depth is 0, bound is 1\.\.16777216; choose a size in it$",
+        ),
         (
             {"accumulator_format": Int(15)},
             r"^systolic core: accumulator int15 has 15 bits, one product of int8 and int8 needs 16; widen the accum",

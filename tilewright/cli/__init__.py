@@ -76,6 +76,14 @@ def _fail(message: str, code: int) -> int:
     return code
 
 
+def _trace(debug: bool) -> None:
+    """Print the traceback of the exception under way, with ``--debug``; the exit code stays."""
+    if debug:
+        import traceback
+
+        traceback.print_exc()
+
+
 def run(argv: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     arguments = sys.argv[1:] if argv is None else argv
@@ -84,8 +92,7 @@ def run(argv: list[str] | None = None) -> int:
         outcome: Any = cli.main(args=arguments, prog_name="tilewright", standalone_mode=False)
         return int(outcome) if isinstance(outcome, int) else 0
     except TilewrightError as error:
-        if debug:
-            raise
+        _trace(debug)
         return _fail(str(error), error.exit_code)
     except click.exceptions.Abort:
         return _fail("interrupted", 130)
@@ -98,16 +105,13 @@ def run(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
     except OSError as error:
-        if debug:
-            raise
+        _trace(debug)
         return _fail(f"{error.filename or 'file'}: {error.strerror or error}; check the path and its permissions", 2)
     except MemoryError:
-        if debug:
-            raise
+        _trace(debug)
         return _fail("out of memory; the workload or the machine is too large for this host, reduce it", 70)
     except Exception as error:
-        if debug:
-            raise
+        _trace(debug)
         kind = type(error).__name__
         return _fail(
             f"internal error ({kind}: {error}); rerun with --debug and report the traceback", InternalError.exit_code

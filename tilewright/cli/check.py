@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from tilewright.cli.options import arch_options, common, dim_options, emit_json, note, say
+from tilewright.cli.options import arch_options, common, dim_options, emit_json, note, save_json, say
 
 
 @click.command("check")
@@ -20,7 +22,7 @@ def command(
     overrides: tuple[str, ...],
     dims: tuple[str, ...],
     as_json: bool,
-    output: object,
+    output: Path | None,
     seed: int,
     debug: bool,
 ) -> int:
@@ -30,20 +32,19 @@ def command(
     """
     from tilewright.api import check
     from tilewright.cli.options import parse_dims
+    from tilewright.cli.tables import PlainTable
     from workloads.onnx_import import PLACEMENTS
 
     report = check(model, arch=arch, overrides=overrides, dims=parse_dims(dims))
+    save_json(output, "check.json", report.to_json())
     if as_json:
         emit_json(report.to_json())
     else:
-        from rich.console import Console
-        from rich.table import Table
-
         if nodes:
-            table = Table("node", "op", "runs on", "MACs", "bytes", "why")
+            table = PlainTable(("node", "op", "runs on", ">MACs", ">bytes", "why"))
             for row in report.nodes:
-                table.add_row(row.name, row.op, row.placement, f"{row.macs:,}", f"{row.bytes:,}", row.reason)
-            Console().print(table)
+                table.row(row.name, row.op, row.placement, f"{row.macs:,}", f"{row.bytes:,}", row.reason)
+            table.print()
         for placement in PLACEMENTS:
             nodes_share, macs_share, bytes_share = (
                 report.share(placement, what) for what in ("nodes", "macs", "bytes")

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from tilewright.cli.options import common, emit_json, say
+from tilewright.cli.options import common, emit_json, save_json, say
 
 
 @click.command("compare")
 @click.argument("first", metavar="A", type=click.Path(path_type=Path))
 @click.argument("second", metavar="B", type=click.Path(path_type=Path))
 @common
-def command(first: Path, second: Path, as_json: bool, output: object, seed: int, debug: bool) -> int:
+def command(first: Path, second: Path, as_json: bool, output: Path | None, seed: int, debug: bool) -> int:
     """Show which layers moved from result A to result B, and why."""
     from tilewright.results import differences, read_result
 
@@ -23,23 +23,24 @@ def command(first: Path, second: Path, as_json: bool, output: object, seed: int,
         key: [before["totals"][key], after["totals"][key]]
         for key in ("cycles", "energy_pj", "dram_read_bytes", "dram_write_bytes")
     }
+    data = {"schema": "tilewright.compare/1", "totals": totals, "layers": rows}
+    save_json(output, "compare.json", data)
     if as_json:
-        emit_json({"schema": "tilewright.compare/1", "totals": totals, "layers": rows})
+        emit_json(data)
         return 0
-    from rich.console import Console
-    from rich.table import Table
+    from tilewright.cli.tables import PlainTable
 
-    table = Table("layer", "cycles A", "cycles B", "change", "main cause", "mapping")
+    table = PlainTable(("layer", ">cycles A", ">cycles B", ">change", "main cause", "mapping"))
     for row in rows:
         if row["change_cycles"] or row["mapping_changed"] or None in (row["cycles_before"], row["cycles_after"]):
-            table.add_row(
+            table.row(
                 row["name"],
                 *("-" if row[key] is None else f"{row[key]:,}" for key in ("cycles_before", "cycles_after")),
                 f"{row['change_cycles']:+,}",
                 f"{row['main_cause']} {row['cause_change_cycles']:+,}" if row["main_cause"] else "",
                 "changed" if row["mapping_changed"] else "",
             )
-    Console().print(table)
+    table.print()
     for key, (old, new) in totals.items():
         say(f"{key}: {old:,} -> {new:,} ({(new - old) / old if old else 0:+.2%})")
     return 0

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from tilewright.cli.options import common, emit_json, say
+from tilewright.cli.options import common, emit_json, save_json, say
 
 
 @click.command("explain")
 @click.argument("result_path", metavar="RESULT", type=click.Path(path_type=Path))
 @click.argument("layer", required=False)
 @common
-def command(result_path: Path, layer: str | None, as_json: bool, output: object, seed: int, debug: bool) -> int:
+def command(result_path: Path, layer: str | None, as_json: bool, output: Path | None, seed: int, debug: bool) -> int:
     """Say where the cycles of RESULT (or of one LAYER) went, and what would help most."""
     from tilewright.results import REMEDIES, read_result, split
 
@@ -22,23 +22,23 @@ def command(result_path: Path, layer: str | None, as_json: bool, output: object,
     total = sum(parts.values())
     stalls = [cause for cause in parts if cause != "compute" and parts[cause]]
     bound = result["bounds"]["lower_bound_cycles"] if layer is None else None
+    data = {
+        "schema": "tilewright.explain/1",
+        "layer": layer,
+        "cycles": total,
+        "parts": parts,
+        "lower_bound_cycles": bound,
+        "remedy": REMEDIES.get(stalls[0]) if stalls else None,
+    }
+    save_json(output, "explain.json", data)
     if as_json:
-        emit_json(
-            {
-                "schema": "tilewright.explain/1",
-                "layer": layer,
-                "cycles": total,
-                "parts": parts,
-                "lower_bound_cycles": bound,
-                "remedy": REMEDIES.get(stalls[0]) if stalls else None,
-            }
-        )
+        emit_json(data)
         return 0
     say(f"{layer or result['manifest']['workload']}: {total:,} cycles")
     for cause, count in parts.items():
         say(f"  {cause:<14}{count:>16,}  {count / total if total else 0:7.1%}")
     if bound is not None:
-        say(f"lower bound of any schedule on this machine: {bound:,} cycles ({bound / total:.1%} of the result)")
+        say(f"lower bound of these commands in any order: {bound:,} cycles ({bound / total:.1%} of the result)")
     if stalls:
         say(f"largest stall: {stalls[0]}; {REMEDIES.get(stalls[0], 'no single remedy known')}")
     return 0

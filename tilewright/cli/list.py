@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import click
 
-from tilewright.cli.options import common, emit_json, say
+from tilewright.cli.options import common, emit_json, save_json, say
 
-KINDS = ("workloads", "archs", "formats", "cores")
+KINDS = ("workloads", "archs", "formats", "cores", "devices")
 
 
 @click.command("list")
 @click.argument("kind", type=click.Choice(KINDS))
 @click.option("--schema", is_flag=True, help="With archs: print the JSON Schema of the description.")
 @common
-def command(kind: str, schema: bool, as_json: bool, output: object, seed: int, debug: bool) -> int:
+def command(kind: str, schema: bool, as_json: bool, output: Path | None, seed: int, debug: bool) -> int:
     """List one catalogue: a line and the source of each entry."""
     from workloads.errors import InputError
 
@@ -27,17 +28,20 @@ def command(kind: str, schema: bool, as_json: bool, output: object, seed: int, d
 
         say(json.dumps(description_schema(), indent=2, sort_keys=True))
         return 0
+    if kind == "devices":
+        raise InputError("list devices: FPGA devices come with the synthesis verb, which is not there yet; list cores")
     rows = catalogue(kind)
+    data = {"schema": "tilewright.list/1", "kind": kind, "entries": rows}
+    save_json(output, f"{kind}.json", data)
     if as_json:
-        emit_json({"schema": "tilewright.list/1", "kind": kind, "entries": rows})
+        emit_json(data)
         return 0
-    from rich.console import Console
-    from rich.table import Table
+    from tilewright.cli.tables import PlainTable
 
-    table = Table("name", "what it is", "source")
+    table = PlainTable(("name", "what it is", "source"))
     for row in rows:
-        table.add_row(row["name"], row["summary"], row["source"])
-    Console().print(table)
+        table.row(row["name"], row["summary"], row["source"])
+    table.print()
     return 0
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tilewright.cli.options import arch_options, common, dim_options, emit_json, parse_dims, say
+from tilewright.cli.options import arch_options, common, dim_options, emit_json, parse_dims, save_json, say
 
 
 @click.command("map")
@@ -26,30 +26,20 @@ def command(
     seed: int,
     debug: bool,
 ) -> int:
-    """Print the loop nest of every mapped layer with its cost model, value, bound and gap."""
-    import json
+    """Print the loop nest of every mapped layer with its cost model, value, bound and gap.
 
-    from tilewright.api import map_network, mapping_data
-    from tilewright.cli.sim import check_targets
+    -o FILE writes the plan with tensor placement; `tilewright sim --plan FILE` simulates exactly it.
+    """
+    from tilewright.api import map_network
+    from tilewright.plan_file import plan_data
+    from tilewright.sources import load_workload
 
-    check_targets(None, None, output)
-    plan = map_network(workload, arch, objective, parse_dims(dims), overrides)
+    sizes = parse_dims(dims)
+    loaded = load_workload(workload, sizes)
+    plan = map_network(loaded, arch, objective, overrides=overrides)
     core = plan.accelerator.core.name
-    layers = [
-        {"name": entry.group.lead.name, "fused": list(entry.group.names), "mapping": mapping_data(entry, core)}
-        for entry in plan.groups
-    ]
-    data = {
-        "schema": "tilewright.plan/1",
-        "workload": workload,
-        "arch": arch,
-        "arch_sha256": plan.accelerator.sha256,
-        "objective": objective,
-        "layers": layers,
-        "commands": len(plan.program.commands),
-    }
-    if output is not None:
-        output.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    data = plan_data(plan, workload, loaded.sha256, arch, sizes, overrides)
+    save_json(output, "plan.json", data)
     if as_json:
         emit_json(data)
         return 0

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from workloads.errors import InputError
+from workloads.whole_file import write_whole
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -23,7 +24,7 @@ def common(function: F) -> F:
             "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Seed of every random draw."
         ),
         click.option(
-            "-o", "output", type=click.Path(path_type=Path), default=None, help="Directory (or file) to write to."
+            "-o", "output", type=click.Path(path_type=Path), default=None, help="Directory, or .json file, to write to."
         ),
         click.option("--json", "as_json", is_flag=True, help="Machine output on stdout, nothing else there."),
     ):
@@ -70,6 +71,26 @@ def parse_dims(items: tuple[str, ...]) -> dict[str, int]:
 def emit_json(value: object) -> None:
     """Write `value` as JSON to stdout."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def file_target(output: Path | None, name: str) -> Path | None:
+    """Return the file that ``-o`` means: itself, or `name` in it if it is a directory or is to be one (no suffix)."""
+    if output is None or not (output.is_dir() or (not output.suffix and not output.exists())):
+        return output
+    if not output.exists():
+        if not output.parent.is_dir():
+            raise InputError(f"output '{output}': directory '{output.parent}' does not exist; make it first")
+        output.mkdir()
+    return output / name
+
+
+def save_json(output: Path | None, name: str, value: object) -> None:
+    """Write `value` where ``-o`` says, if it does; `name` is the file in a directory."""
+    target = file_target(output, name)
+    if target is not None:
+        if not target.parent.is_dir():
+            raise InputError(f"output '{target}': directory '{target.parent}' does not exist; make it first")
+        write_whole(target, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def note(text: str) -> None:

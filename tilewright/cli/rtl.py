@@ -11,23 +11,39 @@ from tilewright.cli.options import common, emit_json, say
 
 @click.command("rtl")
 @click.argument("core")
-@click.option("--rows", type=int, default=4, show_default=True, help="PEs per column.")
-@click.option("--cols", type=int, default=4, show_default=True, help="PEs per row.")
-@click.option("--depth", type=int, default=256, show_default=True, help="Result vectors the accumulator memory holds.")
+@click.option("--rows", type=int, default=None, help="PEs per column (default: 4, of a machine its own).")
+@click.option("--cols", type=int, default=None, help="PEs per row (default: 4, of a machine its own).")
+@click.option("--depth", type=int, default=None, help="Result vectors the accumulator memory holds (default: 256).")
 @common
 def command(
-    core: str, rows: int, cols: int, depth: int, as_json: bool, output: Path | None, seed: int, debug: bool
+    core: str,
+    rows: int | None,
+    cols: int | None,
+    depth: int | None,
+    as_json: bool,
+    output: Path | None,
+    seed: int,
+    debug: bool,
 ) -> int:
-    """Write the SystemVerilog of CORE with a file list (default directory: the core's name)."""
+    """Write the SystemVerilog of CORE with a file list (default directory: the core's name).
+
+    CORE may be a machine (preset or description): each of its cores goes into a directory of the core's name.
+    """
     from rtl.emit import write
-    from tilewright.cores import core_params
+    from tilewright.cores import core_params, cores_of_machine, is_core
     from workloads.errors import InputError
 
-    params = core_params(core, rows, cols, depth)
-    folder = output if output is not None else Path(core)
+    folder = output if output is not None else Path(Path(core).stem)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"output '{folder}': is a file, a directory is needed; name another with -o")
-    files = [str(path) for path in write(params, folder)]
+    if is_core(core):
+        size = [default if value is None else value for value, default in ((rows, 4), (cols, 4), (depth, 256))]
+        written = [(core_params(core, *size), folder)]
+    else:
+        if (rows, cols, depth) != (None, None, None):
+            raise InputError(f"machine '{core}': its size is its own; leave out --rows, --cols and --depth")
+        written = [(params, folder / params.name) for params in cores_of_machine(core)]
+    files = [str(path) for params, place in written for path in write(params, place)]
     if as_json:
         emit_json({"schema": "tilewright.files/1", "files": files})
     else:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from tilewright.cli.options import arch_options, common, dim_options, emit_json, note, parse_dims, say
+from tilewright.cli.options import arch_options, common, dim_options, emit_json, file_target, note, parse_dims, say
 
 if TYPE_CHECKING:
     from tilewright.api import Simulation
@@ -24,6 +23,9 @@ if TYPE_CHECKING:
 @click.option(
     "--report", "report_dir", type=click.Path(path_type=Path), default=None, help="Write report, plots, tables."
 )
+@click.option(
+    "--plan", type=click.Path(path_type=Path), default=None, help="Use the mappings and placement of a plan (map -o)."
+)
 @arch_options
 @dim_options
 @common
@@ -33,6 +35,7 @@ def command(
     fidelity: str,
     trace: Path | None,
     report_dir: Path | None,
+    plan: Path | None,
     arch: str,
     overrides: tuple[str, ...],
     dims: tuple[str, ...],
@@ -45,20 +48,24 @@ def command(
 
     -o FILE writes the result file; --report DIR writes an HTML report with plots.
     """
+    from tilewright.api import OBJECTIVES, check_choice, simulate
     from workloads.errors import InputError
 
+    output = file_target(output, "result.json")
     check_targets(trace, report_dir, output)
     if arch.lower().endswith(".cfg") or workload.lower().endswith(".csv"):
         from tilewright.cli.scalesim import run_scalesim
 
-        if trace or report_dir or overrides or dims:
-            raise InputError(f"workload '{workload}': --trace, --report, --set and --dim do not go with a .cfg machine")
-        return run_scalesim(workload, arch, fidelity, as_json, output)
-    from tilewright.api import simulate
+        if trace or report_dir or overrides or dims or plan:
+            raise InputError(
+                f"workload '{workload}': --trace, --report, --plan, --set and --dim do not go with a .cfg machine"
+            )
+        check_choice(objective, OBJECTIVES, "objective")
+        return run_scalesim(workload, arch, fidelity, as_json, output, seed)
 
     if trace is not None and fidelity != "event":
         raise InputError("--trace: an analytic run has no events; use --fidelity event")
-    result = simulate(workload, arch, objective, fidelity, parse_dims(dims), overrides, seed)
+    result = simulate(workload, arch, objective, fidelity, parse_dims(dims), overrides, seed, plan)
     data = result.to_json()
     if output is not None:
         result.result.write_json(output)
@@ -91,23 +98,19 @@ def check_targets(trace: Path | None, report_dir: Path | None, output: Path | No
 
 def print_result(result: Simulation, data: dict[str, Any]) -> None:
     """Print the table per layer and the totals."""
-    from rich.console import Console
-    from rich.table import Table
+    from tilewright.cli.tables import PlainTable
 
-    table = Table(
-        title=f"{data['manifest']['workload']} on {data['manifest']['arch']} ({data['manifest']['fidelity']})"
+    numbers = ("MACs", "cycles", "analytic", "compute", "stall", "util. %", "energy uJ", "DRAM KiB")
+    manifest = data["manifest"]
+    table = PlainTable(
+        ("layer", "op", *(f">{name}" for name in numbers), "main stall", "mapping"),
+        f"{manifest['workload']} on {manifest['arch']} ({manifest['fidelity']})",
     )
-    for name in ("layer", "op"):
-        table.add_column(name, no_wrap=True)
-    for name in ("MACs", "cycles", "analytic", "compute", "stall", "util. %", "energy uJ", "DRAM KiB"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("main stall", no_wrap=True)
-    table.add_column("mapping", no_wrap=True)
     for layer in data["layers"]:
         stalls = {cause: count for cause, count in layer["stall_cycles"].items() if count}
         dram = layer["traffic_bytes"].get("dram", {}).values()
         proof = "" if layer["gap"] is None else "optimal" if layer["proven_optimal"] else f"gap {layer['gap']:.1%}"
-        table.add_row(
+        table.row(
             layer["name"] + (f" +{len(layer['fused'])}" if layer["fused"] else ""),
             layer["op"],
             f"{layer['macs']:,}" if layer["macs"] else "",
@@ -121,12 +124,12 @@ def print_result(result: Simulation, data: dict[str, Any]) -> None:
             max(stalls, key=lambda cause: (stalls[cause], cause)) if stalls else "",
             proof,
         )
-    Console(width=None if sys.stdout.isatty() else 170).print(table)
+    table.print()
     totals, bounds = data["totals"], data["bounds"]
     say(f"cycles         {totals['cycles']:,}  ({totals['time_s'] * 1e3:,.3f} ms)")
     say(
         f"lower bound    {bounds['lower_bound_cycles']:,}  "
-        f"(compute {bounds['compute_cycles']:,}, DRAM {bounds['dram_cycles']:,})"
+        f"(array {bounds['compute_cycles']:,}, DRAM {bounds['dram_cycles']:,}, vector {bounds['vector_cycles']:,})"
     )
     say(f"MACs           {totals['macs']:,}  (array utilisation {totals['utilisation']:.1%})")
     say(f"energy         {totals['energy_pj'] / 1e9:,.3f} mJ")

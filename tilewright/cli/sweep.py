@@ -28,18 +28,22 @@ def command(
 ) -> int:
     """Run the grid of SPEC; the same command resumes where a killed one stopped.
 
+    Exit code 0 when every point was answered (infeasible is an answer), 2 when one was refused, 70 when one failed.
+
     Writes store.sqlite, results.csv and pareto.png into the output directory (default: SPEC without its suffix).
     Points are simulated deterministically, so --seed has nothing to draw here.
     """
     import os
 
     from tilewright.sweeps.executor import LocalExecutor
+    from tilewright.sweeps.names import check_names
     from tilewright.sweeps.run import run_sweep, table, write_csv, write_parquet
     from tilewright.sweeps.spec import read_spec
     from tilewright.sweeps.store import SqliteStore
     from workloads.errors import InputError
 
     spec = read_spec(spec_path)
+    check_names(spec, str(spec_path))
     folder = output if output is not None else spec_path.with_suffix("")
     if folder.exists() and not folder.is_dir():
         raise InputError(f"output '{folder}': is a file, a directory is needed; name another with -o")
@@ -66,6 +70,8 @@ def command(
 
     plotted = pareto(spec, outcome, folder / "pareto.png")
     header, rows = table(spec, outcome)
+    for reason in outcome.refused:
+        note(f"error: {reason}")
     if as_json:
         emit_json(
             {
@@ -75,12 +81,12 @@ def command(
                 "points": [dict(zip(header, row, strict=True)) for row in rows],
             }
         )
-        return 0
+        return outcome.exit_code
     _print_table(header, rows)
     say(f"{outcome.simulated} points simulated, {outcome.reused} taken from the store; results in {folder}")
     if not plotted:
         note("no point succeeded: pareto.png not written")
-    return 0
+    return outcome.exit_code
 
 
 def _require_pyarrow() -> None:
@@ -94,13 +100,12 @@ def _require_pyarrow() -> None:
 
 def _print_table(header: list[str], rows: list[list[object]]) -> None:
     """Print the axes that vary and the headline metrics."""
-    from rich.console import Console
-    from rich.table import Table
+    from tilewright.cli.tables import PlainTable
 
     names = ("cycles", "energy_pj", "dram_bytes", "utilisation")
     inputs = header[: header.index("status")]
     varying = [name for name in inputs if len({str(row[header.index(name)]) for row in rows}) > 1] or ["workload"]
-    shown = Table(*varying, "status", *names, "pareto")
+    shown = PlainTable((*varying, "status", *(f">{name}" for name in names), "pareto"))
     for row in rows:
         cells = [str(row[header.index(name)]) for name in varying]
         cells.append(str(row[header.index("status")]))
@@ -108,5 +113,5 @@ def _print_table(header: list[str], rows: list[list[object]]) -> None:
             value = row[header.index(name)]
             cells.append("" if value is None else f"{value:,.0f}" if name != "utilisation" else f"{value:.3f}")
         cells.append("*" if row[header.index("pareto")] else "")
-        shown.add_row(*cells)
-    Console(width=None if sys.stdout.isatty() else 160).print(shown)
+        shown.row(*cells)
+    shown.print()

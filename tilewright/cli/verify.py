@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
-from tilewright.cli.options import common, emit_json, say
+from tilewright.cli.options import common, emit_json, save_json, say
 
 
 @click.command("verify")
 @click.argument("core")
-@click.option("--rows", type=int, default=4, show_default=True, help="PEs per column.")
-@click.option("--cols", type=int, default=4, show_default=True, help="PEs per row.")
+@click.option("--rows", type=int, default=None, help="PEs per column (default: 4, of a machine its own).")
+@click.option("--cols", type=int, default=None, help="PEs per row (default: 4, of a machine its own).")
 @click.option(
     "--jobs", type=click.IntRange(4, 2000), default=12, show_default=True, help="Random jobs beside the layer."
 )
@@ -21,8 +20,8 @@ from tilewright.cli.options import common, emit_json, say
 @common
 def command(
     core: str,
-    rows: int,
-    cols: int,
+    rows: int | None,
+    cols: int | None,
     jobs: int,
     simulator: str,
     as_json: bool,
@@ -32,31 +31,35 @@ def command(
 ) -> int:
     """Run the generated RTL of CORE under cocotb: values against the golden model, cycles against the event model.
 
+    CORE may be a machine (preset or description): its cores are verified at their own size (32 x 32 takes a minute).
+
     Exit code 0 when both agree exactly, 4 on any difference. The RTL is built from the sources as they are now.
     """
-    import json
+    from tilewright.cores import cores_of_machine, is_core
+    from tilewright.verification import VerifyReport, verify_core, verify_params
+    from workloads.errors import InputError
 
-    from tilewright.cli.sim import check_targets
-    from tilewright.cores import core_row
-    from tilewright.verify import verify_core
-
-    core_row(core)
-    check_targets(None, None, output)
-    report = verify_core(core, rows=rows, cols=cols, seed=seed, simulator=simulator, jobs=jobs)
-    if output is not None:
-        output.write_text(json.dumps(report.to_json(), indent=1) + "\n", encoding="utf-8")
+    if is_core(core):
+        height, width = (4 if value is None else value for value in (rows, cols))
+        report = verify_core(core, height, width, seed, simulator, jobs)
+    else:
+        if (rows, cols) != (None, None):
+            raise InputError(f"machine '{core}': its size is its own; leave out --rows and --cols")
+        parts = [verify_params(params, seed, simulator, jobs) for params in cores_of_machine(core)]
+        report = VerifyReport(tuple(row for part in parts for row in part.rows))
+    save_json(output, "verify.json", report.to_json())
     if as_json:
         emit_json(report.to_json())
         return 0 if report.ok else 4
-    from rich.console import Console
-    from rich.table import Table
+    from tilewright.cli.tables import PlainTable
 
-    table = Table("core", "size", "run", "vectors", "value errors", "predicted cycles", "RTL cycles", "difference")
+    numbers = ("vectors", "value errors", "predicted cycles", "RTL cycles", "difference")
+    table = PlainTable(("core", "size", "run", *(f">{name}" for name in numbers)))
     for row in report.rows:
-        table.add_row(
+        table.row(
             row.core, row.params, row.run, f"{row.vectors:,}", f"{row.value_errors:,}", f"{row.predicted_cycles:,}",
             f"{row.rtl_cycles:,}", f"{row.cycle_difference:+,}" if row.cycle_difference else "0",
         )  # fmt: skip
-    Console(width=None if sys.stdout.isatty() else 120).print(table)
+    table.print()
     say("values and cycles agree exactly" if report.ok else "MISMATCH: the RTL and the models disagree")
     return 0 if report.ok else 4

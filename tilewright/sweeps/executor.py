@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait as wait_for
 from typing import Any, Protocol
 
 from tilewright.sweeps.spec import Point
@@ -27,7 +30,8 @@ def run_point(point: Point) -> Outcome:
     Returns
     -------
     dict
-        ``status`` is ``ok``, ``infeasible`` or ``error``; an ``ok`` point has ``metrics``, the others a ``reason``.
+        ``status`` is ``ok``, ``infeasible`` or ``error``; an ``ok`` point has ``metrics``, the others a ``reason``, an
+        ``error`` its ``exit_code``.
     """
     from tilewright.api import simulate
 
@@ -44,6 +48,9 @@ def run_point(point: Point) -> Outcome:
         return {"status": "infeasible", "reason": str(error)}
     except TilewrightError as error:
         return {"status": "error", "reason": str(error), "exit_code": error.exit_code}
+    except Exception as error:
+        # One bad point must not take the others with it; the sweep ends with exit code 70.
+        return {"status": "error", "reason": f"{type(error).__name__}: {error}", "exit_code": InternalError.exit_code}
     totals = result.totals
     return {
         "status": "ok",
@@ -58,6 +65,18 @@ def run_point(point: Point) -> Outcome:
             "peak_scratchpad_bytes": totals.peak_scratchpad_bytes,
         },
     }
+
+
+def _end_with_parent() -> None:
+    """Make a worker end when the process that started it does, however that ends."""
+
+    def watch() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            wait_for([parent.sentinel])
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _outcome(future: Future[Outcome]) -> Outcome:
@@ -87,7 +106,7 @@ class LocalExecutor:
                 yield identity, point, run_point(point)
             return
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(max_workers=self._jobs, mp_context=context) as pool:
+        with ProcessPoolExecutor(self._jobs, context, _end_with_parent) as pool:
             waiting = iter(points)
             running: dict[Future[Outcome], tuple[str, Point]] = {}
             try:

@@ -14,6 +14,8 @@ from tilewright import __version__
 from tilewright.sweeps.executor import Executor
 from tilewright.sweeps.spec import Point, SweepSpec
 from tilewright.sweeps.store import Store
+from workloads.errors import InternalError
+from workloads.whole_file import write_whole
 
 METRIC_COLUMNS = (
     "cycles", "time_s", "macs", "energy_pj", "edp", "dram_bytes", "utilisation", "peak_scratchpad_bytes",
@@ -46,6 +48,17 @@ class SweepOutcome:
     simulated: int
     reused: int
 
+    @property
+    def exit_code(self) -> int:
+        """Value 0 where every point was answered, 2 where one was refused, 70 where one broke the simulator."""
+        codes = {int(row.outcome["exit_code"]) for row in self.rows if row.outcome["status"] == "error"}
+        return max(codes, default=0)
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """Value of the reasons of all points that ended in an error, each once."""
+        return tuple(dict.fromkeys(row.outcome["reason"] for row in self.rows if row.outcome["status"] == "error"))
+
 
 def file_hashes(points: list[Point]) -> dict[str, str]:
     """Return the SHA-256 of every file that a workload or arch name refers to."""
@@ -70,7 +83,8 @@ def run_sweep(
     todo = [(identity, point) for identity, point in named if identity not in known]
     done = len(named) - len(todo)
     for identity, point, outcome in executor.run(todo):
-        store.add(identity, point.inputs(), outcome)
+        if outcome.get("exit_code") != InternalError.exit_code:  # a broken law is not an answer to remember
+            store.add(identity, point.inputs(), outcome)
         known[identity] = outcome
         done += 1
         if progress is not None:
@@ -145,9 +159,7 @@ def write_csv(spec: SweepSpec, outcome: SweepOutcome, path: Path) -> None:
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(header)
     writer.writerows([["" if cell is None else cell for cell in row] for row in rows])
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(buffer.getvalue(), encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, buffer.getvalue())
 
 
 def write_parquet(spec: SweepSpec, outcome: SweepOutcome, path: Path) -> None:
@@ -157,6 +169,6 @@ def write_parquet(spec: SweepSpec, outcome: SweepOutcome, path: Path) -> None:
 
     header, rows = table(spec, outcome)
     columns = {name: [row[index] for row in rows] for index, name in enumerate(header)}
-    partial = path.with_name(path.name + ".part")
-    pyarrow.parquet.write_table(pyarrow.table(columns), partial)
-    partial.replace(path)
+    buffer = pyarrow.BufferOutputStream()
+    pyarrow.parquet.write_table(pyarrow.table(columns), buffer)
+    write_whole(path, buffer.getvalue().to_pybytes())

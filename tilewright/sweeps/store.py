@@ -66,8 +66,14 @@ class SqliteStore:
 
     def known(self) -> dict[str, dict[str, Any]]:
         """Return the finished points: identity to outcome."""
-        rows: Iterable[tuple[str, str]] = self._db.execute("SELECT identity, outcome FROM point")
-        return {identity: json.loads(outcome) for identity, outcome in rows}
+        try:
+            rows: Iterable[tuple[str, str]] = self._db.execute("SELECT identity, outcome FROM point")
+            known = {identity: json.loads(outcome) for identity, outcome in rows}
+        except (sqlite3.DatabaseError, ValueError) as error:
+            raise InputError(f"store '{self._path}': {error}; name another directory or remove the file") from error
+        if any(not isinstance(outcome, dict) or "status" not in outcome for outcome in known.values()):
+            raise InputError(f"store '{self._path}': holds outcomes of another kind; name another directory")
+        return known
 
     def add(self, identity: str, inputs: dict[str, Any], outcome: dict[str, Any]) -> None:
         """Remember a point in one transaction of its own; a second writer of the same point changes nothing."""

@@ -84,10 +84,15 @@ def verify_core(
     InputError
         If the core or the simulator is not available.
     """
+    return verify_params(core_params(name, rows, cols, ACCUMULATOR_DEPTH), seed, simulator, jobs)
+
+
+def verify_params(params: SystolicParams, seed: int = 0, simulator: str = "icarus", jobs: int = 12) -> VerifyReport:
+    """Verify one core; see `verify_core`."""
+    name, rows, cols = params.name, params.rows, params.cols
     for key, value in (("rows", rows), ("cols", cols)):
         if not 1 <= value <= MAX_SIDE:
             raise InputError(f"verify: {key} is {value}, bound is 1..{MAX_SIDE}; choose a size in it")
-    params = core_params(name, rows, cols, ACCUMULATOR_DEPTH)
     drawn = _random_jobs(params, seed, jobs)
     layer = _LayerReplay(params, seed)
     from rtl.run import Scenario, run_scenarios
