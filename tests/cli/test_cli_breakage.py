@@ -221,7 +221,7 @@ def test_check_looks_at_the_machine(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "code"),
-    [(["--set", "core.rows=0"], 2), (["--set", "core.vector.operand_half=1B", "--set", "core.vector.output_half=1B"], 3)],
+    [(["--set", "core.rows=0"], 2), (["--set", "core.weight.half=1B", "--set", "energy.allow_default=true"], 3)],
 )
 def test_debug_keeps_the_exit_code(arguments: list[str], code: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["sim", "lenet", "--debug", *arguments]) == code
