@@ -178,13 +178,14 @@ class _Builder:
         a = node.array
         refill = 1 if channel is None else max(channel.beat_bytes, -(-channel.bytes_per_cycle // 1))
         inputs, weights = -(-a.rows * a.input_format.bits // 8), -(-a.cols * a.weight_format.bits // 8)
+        lanes = -(-node.vector.lanes * a.input_format.bits // 8)
         sums = -(-max(a.cols, node.vector.lanes) * a.accumulator_format.bits // 8)
         pads = node.scratchpads
         where = (*path, "scratchpads")
         built = (
-            self.scratchpad("input", pads.input, (*where, "input"), (inputs, max(inputs, refill))),
+            self.scratchpad("input", pads.input, (*where, "input"), (max(inputs, lanes), max(inputs, refill, lanes))),
             self.scratchpad("weight", pads.weight, (*where, "weight"), (weights, max(weights, refill))),
-            self.scratchpad("accumulator", pads.accumulator, (*where, "accumulator"), (sums, sums)),
+            self.scratchpad("accumulator", pads.accumulator, (*where, "accumulator"), (sums, max(sums, refill))),
         )
         vector = self.vector(node.vector, (*path, "vector"))
         issue = self.part((*path, "dma", "issue"), lambda: node.dma.issue.cycles(self.clock_mhz))

@@ -5,7 +5,7 @@ To the traffic of `mappers.traffic` it adds
 * the time of the array from its first issue to its last operand: the fold rule of docs/architecture.md §3 summed
   over all ragged tiles in closed form;
 * the ends: first weight and input tile, drain, last vector command, last store;
-* the latency: the greatest of six times, none of which the event model can undercut (`LayerCost.latency`);
+* the latency: the greatest of eight times, none of which the event model can undercut (`LayerCost.latency`);
 * the energy of all counted accesses.
 """
 
@@ -26,6 +26,8 @@ from mappers.problem import TileProblem
 from mappers.traffic import PIXEL_DIMS, FloatArray, LayerTraffic, TensorCost
 
 COST_MODEL = "tile roofline 1"
+BUS_CHARGE_DIVISOR = 4
+"""The search charges this part of the time of a beat, whatever else hides it."""
 BUS_UNITS_LIMIT = 4096
 """Finest part of a cycle in which bus time is counted; a finer beat time is rounded down, which keeps the bound."""
 
@@ -105,17 +107,27 @@ class LayerCost(LayerTraffic):
     # --- objectives -------------------------------------------------------------------------------------------------
 
     def charge_cycles(self, ix: Index) -> IntArray:
-        """Return the sequencing charge of the search, in cycles: four issues per compute command.
+        """Return the charge of the search for compute commands, in cycles: four issues (of one cycle or more) each.
 
         It is no part of the latency bound; it keeps the search from buying a few cycles at the ends with many commands.
         """
-        return 4 * self.issue * self.trips_of(ix, TILED_DIMS)
+        return 4 * max(1, self.issue) * self.trips_of(ix, TILED_DIMS)
+
+    def bus_charge(self, beats: IntArray | int) -> IntArray:
+        """Return the charge of the search for bus beats, in units of 1/`units` cycle: a quarter of their time.
+
+        It is no part of the latency bound either. The bus time of a layer is time in which its neighbours cannot
+        prefetch; without the charge, traffic that hides behind the layer's own array time would be free.
+        """
+        charge: IntArray = np.asarray(self.beat_units * beats // BUS_CHARGE_DIVISOR)
+        return charge
 
     def latency(self, array: IntArray, last_job: IntArray, i: TensorCost, w: TensorCost, o: TensorCost) -> IntArray:
         """Return the latency bound in units of 1/`units` cycle; the operands broadcast.
 
-        The greatest of: first tiles, array, last tile; first tiles, vector unit, last store; the bus; the loads, then
-        the last command and the last tile; what `outstanding` slots of the load and of the store engine allow.
+        The greatest of: first tiles, array, last tile; first tiles, vector unit, last store; the bus; the operand
+        loads, then the last command and the last tile; what `outstanding` slots of the load and of the store engine
+        allow; what two halves allow, since a tile holds one from its request until the array has used it.
         """
         dram, core, issue = self.accelerator.dram, self.accelerator.core, self.issue
         stored = self.problem.output_place == "dram"
@@ -131,7 +143,13 @@ class LayerCost(LayerTraffic):
         stores = beat * o.store_beats + u * (issue + 1 + dram.latency_cycles) * o.stores
         slots = core.dma.outstanding
         result = np.maximum(begin + u * array + finish, begin + head + u * o.vector_cycles + tail)
-        result = np.maximum(result, np.maximum(bus, u * first + beat * load_beats + u * last_job + finish))
+        operands = beat * (i.load_beats + w.load_beats)
+        result = np.maximum(result, np.maximum(bus, u * first + operands + u * last_job + finish))
+        used = u * (array - self.timing.load_cycles - issue)
+        ready = 1 if self.problem.weights_ready else 0
+        held_by_input = u * first * i.loads + beat * i.load_beats + used
+        held_by_weight = u * first * np.maximum(w.loads - ready, 0) + beat * (w.load_beats - ready * w.end_beats) + used
+        result = np.maximum(result, np.maximum(held_by_input, held_by_weight) // 2 + finish)
         latency: IntArray = np.maximum(result, np.maximum(loads, stores) // slots)
         return latency
 
@@ -152,7 +170,7 @@ class LayerCost(LayerTraffic):
             writes, reads = rows * columns * array.pes * trips, rows * columns * array.pes * (trips - 1)
         outputs = problem.output_elements(size)
         constant = float(array.mac_pj) * problem.macs
-        constant += float(core.vector.op_pj) * outputs * (problem.simple_passes + problem.special_passes)
+        constant += float(core.vector.op_pj) * outputs * problem.lane_operations
         constant += float(core.accumulator.read_pj_per_byte) * outputs * problem.sum_bytes
         energy: FloatArray = (
             constant

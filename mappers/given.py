@@ -71,7 +71,8 @@ def price(problem: TileProblem, accelerator: Accelerator, mapping: Mapping, obje
     units = int(cost.latency(cost.array_cycles(at), cost.last_job_cycles(at), *costs)[0])
     energy = float(cost.fixed_energy_pj(at)[0] + costs[0].energy_pj[0] + costs[1].energy_pj[0] + costs[2].energy_pj[0])
     moved = sum(int(part.bytes[0]) for part in costs)
-    cycles = (units + int(cost.charge_cycles(at)[0]) * cost.units) / cost.units
+    beats = sum(int(part.load_beats[0]) + int(part.store_beats[0]) for part in costs)
+    cycles = (units + int(cost.charge_cycles(at)[0]) * cost.units + int(cost.bus_charge(beats))) / cost.units
     value = {"latency": cycles, "energy": energy, "edp": cycles * energy}[objective]
     stated = mapping.certificate
     if stated is None or stated.objective != objective or stated.cost_model != COST_MODEL or stated.value != value:

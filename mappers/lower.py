@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import TYPE_CHECKING
 
 from hw_models.accelerator import Accelerator
@@ -34,7 +35,7 @@ def lower(
     lowering = _Lowering(network, accelerator, layout, residency, image)
     for index, entry in enumerate(groups):
         lowering.group(index, entry)
-    records = tuple(_record(entry) for entry in groups)
+    records = tuple(_record(network, entry) for entry in groups)
     program = Program(network.name, accelerator.name, records, lowering.draft.finish(), image.size_bytes)
     return program, addresses
 
@@ -86,12 +87,12 @@ class _Lowering:
         )
 
 
-def _record(entry: PlannedGroup) -> LayerRecord:
+def _record(network: Network, entry: PlannedGroup) -> LayerRecord:
     group = entry.group
     lead = group.lead
     if isinstance(lead, MacLayer):
         dims = tuple(lead.dims.as_dict().items())
     else:
-        dims = (("outputs", lead.operations),) if lead.operations else ()
+        dims = (("outputs", sum(prod(network.tensor(name).shape) for name in lead.outputs)),)
     macs = sum(part.layer.macs for part in entry.parts)
     return LayerRecord(lead.name, lead.op, group.names, dims, macs, group.kind)

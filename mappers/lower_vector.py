@@ -217,11 +217,13 @@ class VectorLowering:
         """Emit one output box; the operands in `reserved` are loaded only where their box changes."""
         loads: list[Load] = []
         kept: dict[int, tuple[Box, Load]] = {}
+        seen: set[tuple[str, Box]] = set()  # an operand that stands twice is loaded once
         for index, source in enumerate(spec.sources):
             needed = source.box(box)
             transfers = self._transfers(source.view, needed)
-            if not transfers:
+            if not transfers or (source.tensor, needed) in seen:
                 continue
+            seen.add((source.tensor, needed))
             if index in reserved:
                 kept[index] = (needed, (source.tensor, source.view, transfers))
             else:
@@ -277,7 +279,7 @@ class VectorLowering:
             row_elements=row,
             simple_passes=simple,
             special_passes=special,
-            operations=elements * (simple + special),
+            operations=elements * (simple + special + (len(self.group.fused) if target is not None else 0)),
             read_bytes=tuple(tile.slot.size_bytes for _, tile in tiles),
             write_bytes=(out_bytes,) if out is not None else (),
             tensors_read=tuple(name for name, _ in tiles),

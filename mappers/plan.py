@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field, replace
+from math import prod
 from typing import Literal
 
 from hw_models.accelerator import Accelerator
@@ -19,7 +20,7 @@ from mappers.mapping import Mapping
 from mappers.problem import TileProblem, layer_sizes
 from mappers.residency import Residency, given_residency, plan_residency
 from mappers.search import Found, search
-from workloads.data_layers import Gather
+from workloads.data_layers import Gather, Pad
 from workloads.errors import Infeasible, InfeasibleError, InputError
 from workloads.formats import Int
 from workloads.mac_layers import MacLayer
@@ -105,7 +106,8 @@ def make_plan(
     for index, group in enumerate(groups):
         if isinstance(group.lead, MacLayer):
             base[index] = tuple(
-                (layer, phase, make_problem(layout, group, layer, accelerator)) for layer, phase in _layers(group.lead)
+                (layer, phase, make_problem(layout, group, layer, accelerator, prefetched=index > 0))
+                for layer, phase in _layers(group.lead)
             )
 
     def evaluate(index: int, changes: MappingABC[str, object]) -> float | None:
@@ -162,8 +164,17 @@ def check_network(network: Network, accelerator: Accelerator) -> None:
                 raise InfeasibleError(replace(lacking, subject=f"layer '{layer.name}' on '{accelerator.name}'"))
 
 
-def make_problem(layout: Layout, group: Group, layer: MacLayer, accelerator: Accelerator) -> TileProblem:
-    """Return the tiling problem of `layer` in `group` with every tensor in DRAM."""
+def make_problem(
+    layout: Layout, group: Group, layer: MacLayer, accelerator: Accelerator, prefetched: bool = False
+) -> TileProblem:
+    """Return the tiling problem of `layer` in `group` with every tensor in DRAM.
+
+    `prefetched`: weights may load while the group before computes, as in every group but the first. That is counted on
+    only where they fit one half whole: a larger first tile waits for the group before to give its half back.
+    """
+    sizes_of = dict(layer_sizes(layer))
+    weights = sizes_of["G"] * sizes_of["K"] * sizes_of["C"] * prod(w.taps for w in layer.windows)
+    prefetched = prefetched and not layer.weight_is_activation and weights <= accelerator.core.weight.half_bytes
     core = accelerator.core
     window, whole = (1, 1), False
     if group.pool is not None:
@@ -191,6 +202,8 @@ def make_problem(layout: Layout, group: Group, layer: MacLayer, accelerator: Acc
         simple_passes=group.simple_passes,
         special_passes=group.special_passes,
         channel_terms=not layer.weight_is_activation,
+        weights_ready=prefetched,
+        chained_functions=len(group.fused),
     )
 
 
@@ -207,6 +220,10 @@ def _layers(lead: MacLayer) -> tuple[tuple[MacLayer, Phase | None], ...]:
     if lead.transposed:
         return tuple((phase.layer, phase) for phase in phase_plan(lead))
     return ((lead, None),)
+
+
+def _has_tapless_outputs(layer: MacLayer) -> bool:
+    return layer.transposed and any(w.stride > w.taps for w in layer.windows)
 
 
 def _check_formats(network: Network, accelerator: Accelerator) -> None:
@@ -247,6 +264,17 @@ def _notes(network: Network, accelerator: Accelerator) -> tuple[str, ...]:
     if any(isinstance(layer, MacLayer) and layer.transposed for layer in network.layers):
         notes.append(
             "transposed convolutions run as ordinary ones, one per output residue; cropped products never arise"
+        )
+    if any(isinstance(layer, MacLayer) and _has_tapless_outputs(layer) for layer in network.layers):
+        notes.append("outputs of a transposed convolution that no tap reaches hold the bias already; not written")
+    if any(isinstance(layer, Pad) for layer in network.layers):
+        notes.append("borders of an explicit pad hold their value before the run; they are read, not written")
+    narrow = [t.format for t in network.tensors.values() if isinstance(t.format, Int) and t.format.bits % 8]
+    if narrow or accelerator.core.array.weight_format.bits % 8:
+        notes.append("operands narrower than a byte are stored one to a byte; packing them is not modelled")
+    if any(layer.dims.G > 1 for layer in network.mac_layers):
+        notes.append(
+            "a fold holds channels of one group only: block-diagonal packing of groups is outside the map space"
         )
     if any(isinstance(layer, Gather) for layer in network.layers):
         notes.append("gathered rows are spread evenly over their table: which ones is known at run time only")

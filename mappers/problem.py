@@ -48,6 +48,8 @@ class TileProblem:
         A fused global pooling needs all outputs of a channel in one tile.
     simple_passes, special_passes : int
         Vector work per output element.
+    chained_functions : int
+        Functions fused into those passes; each costs a lane operation's energy and no time.
     channel_terms : bool
         Weight tiles carry bias and scale of their output channels.
     weights_ready : bool
@@ -75,6 +77,12 @@ class TileProblem:
     special_passes: int
     channel_terms: bool = True
     weights_ready: bool = False
+    chained_functions: int = 0
+
+    @property
+    def lane_operations(self) -> int:
+        """Value of the lane operations per element, for energy."""
+        return self.simple_passes + self.special_passes + self.chained_functions
 
     def __post_init__(self) -> None:
         if any(w.transposed for w in self.windows):

@@ -66,7 +66,7 @@ def _output_bytes(problem: TileProblem, mapping: Mapping) -> int:
     visits, sums = _passes(problem, mapping, "O"), problem.output_elements(problem.size)
     moved = 2 * (visits - 1) * sums * problem.sum_bytes
     if problem.residual == "dram":
-        moved += visits * sums * problem.output_bytes
+        moved += sums * problem.output_bytes
     if problem.output_place == "dram":
         moved += problem.stored_elements(problem.size) * problem.output_bytes
     return moved

@@ -27,7 +27,6 @@ from mappers.search_space import Best, Space
 from workloads.errors import Infeasible, InputError, InternalError
 
 MAP_SPACE = "minimal ceil tiles, all loop orders, all cuts, all dataflows"
-THINNED_SPACE = "minimal ceil tiles thinned to bound the search, all loop orders, all cuts, all dataflows"
 OBJECTIVES = ("latency", "energy", "edp")
 FIRST_BATCH, LARGEST_BATCH = 256, 8192
 
@@ -107,6 +106,14 @@ def _search(problem: TileProblem, accelerator: Accelerator, objective: str) -> F
     return _found(problem, spaces, best, objective)
 
 
+def _space_name(spaces: list[Space], thin: bool) -> str:
+    """Return the name of the map space that was covered."""
+    fixed = sorted({dim for space in spaces for dim in space.outermost})
+    orders = f"all loop orders with {', '.join(fixed)} outermost" if fixed else "all loop orders"
+    tiles = "minimal ceil tiles thinned to bound the search" if thin else "minimal ceil tiles"
+    return f"{tiles}, {orders}, all cuts, all dataflows"
+
+
 def _found(problem: TileProblem, spaces: list[Space], best: Best, objective: str) -> Found:
     """Return `best` with single-iteration loops left out, and its certificate."""
     size, tiles = problem.size, dict(zip(TILED_DIMS, best.tiles, strict=True))
@@ -118,7 +125,7 @@ def _found(problem: TileProblem, spaces: list[Space], best: Best, objective: str
     plans = sum(space.count * space.orders.mappings for space in owners)
     certificate = Certificate(
         cost_model=COST_MODEL,
-        map_space=THINNED_SPACE if thin else MAP_SPACE,
+        map_space=_space_name(owners, thin),
         objective=objective,
         value=best.key[0],
         bound=min(space.compulsory() for space in spaces) if thin else best.key[0],

@@ -66,6 +66,7 @@ class Space:
         self.problem, self.objective, self.rank = problem, objective, rank
         self.roles: tuple[RoleCost, ...] = (self.cost.input_cost, self.cost.weight_cost, self.cost.output_cost)
         self.thinned = self._thin()
+        self.outermost: tuple[str, ...] = ()
         grid = self._feasible()
         self.shape, self.flat = grid.shape, np.flatnonzero(grid)
         self.count = len(self.flat)
@@ -97,8 +98,8 @@ class Space:
             present = grid.any(axis=tuple(other for other in range(grid.ndim) if other != axis))
             if int(self.cost.axes[dim].trips[present].max()) > 1:
                 free.append(dim)
-        lead = tuple(free[: max(0, len(free) - MAX_FREE_LOOPS)])
-        return orders_of(tuple(free[len(lead) :]), lead)
+        self.outermost = tuple(free[: max(0, len(free) - MAX_FREE_LOOPS)])
+        return orders_of(tuple(free[len(self.outermost) :]), self.outermost)
 
     def _feasible(self) -> BoolArray:
         """Return which combinations have tiles that fit, one axis per dimension."""
@@ -137,7 +138,7 @@ class Space:
         beats, moved_pj = self._least_traffic(whole)
         ix: Index = dict(zip(TILED_DIMS, np.ix_(*(np.arange(length) for length in self.shape)), strict=True))
         latency = np.maximum(cost.array_cycles(ix) * cost.units, beats * cost.beat_units)
-        latency = latency + cost.charge_cycles(ix) * cost.units
+        latency = latency + cost.charge_cycles(ix) * cost.units + cost.bus_charge(beats)
         if self.objective == "latency":
             floor = self.value(latency, np.zeros(1))
         else:
@@ -185,7 +186,7 @@ class Space:
         charge = cost.charge_cycles(ix) * cost.units
         group = _Batch(ix, cost.array_cycles(ix), cost.last_job_cycles(ix), charge, cost.fixed_energy_pj(ix), tables)
         least = [_least(table) for table in tables]
-        latency = cost.latency(group.array, group.last_job, *least) + charge
+        latency = cost.latency(group.array, group.last_job, *least) + charge + cost.bus_charge(_beats(*least))
         bound = self.value(latency, group.fixed_pj + least[0].energy_pj + least[1].energy_pj + least[2].energy_pj)
         alive = np.all([cost.fits for cost in least], axis=0)
         if best is not None:
@@ -251,7 +252,8 @@ class Space:
             return best
         latency = self.cost.latency(group.array[part], group.last_job[part], i, w, o)
         energy = group.fixed_pj[part] + i.energy_pj + w.energy_pj + o.energy_pj
-        value = np.where(fits, self.value(latency + group.charge[part], energy), np.inf)
+        charged = latency + group.charge[part] + self.cost.bus_charge(_beats(i, w, o))
+        value = np.where(fits, self.value(charged, energy), np.inf)
         at = np.nonzero(value == value.min())
         moved = (i.bytes + w.bytes + o.bytes)[at]
         chosen = part[at[1]]
@@ -273,6 +275,11 @@ class Space:
         order, cuts = self.orders.witness[triple]
         cycles = -(-cycles // self.cost.units)
         return Best(key, self.cost.dataflow, order, cuts, sizes, cycles, joules, int(moved[pick]))
+
+
+def _beats(i: TensorCost, w: TensorCost, o: TensorCost) -> IntArray:
+    """Return all beats of three tensors, both directions."""
+    return i.load_beats + w.load_beats + o.load_beats + o.store_beats
 
 
 def _least(table: TensorCost) -> TensorCost:

@@ -220,7 +220,7 @@ class LayerTraffic:
     def output_cost(self, ix: Index, times: IntArray) -> TensorCost:
         """Return the cost of the output with tiles `ix`, each visited `times` times: all visits but the last spill.
 
-        Spilled sums are stored and loaded as one dense stream per pass; the residual comes with every visit.
+        Spilled sums are stored and loaded as one dense stream per pass; the residual comes with the last visit.
         """
         problem, core, dram, zero = self.problem, self.accelerator.core, self.accelerator.dram, np.zeros_like(times)
         sums = problem.output_elements(self.size)
@@ -238,8 +238,8 @@ class LayerTraffic:
         moved, end, buffered = 2 * spill, zero, zero
         if problem.residual == "dram":
             fits = fits & (held * plane * problem.output_bytes <= problem.operand_slot_bytes)
-            added = times * (sums * problem.output_bytes)
-            load_beats, loads = load_beats + self.residual.beats(ix, split, pixel_beats) * times, loads + tiles * times
+            added = sums * problem.output_bytes
+            load_beats, loads = load_beats + self.residual.beats(ix, split, pixel_beats), loads + tiles
             moved, buffered = moved + added, buffered + added
         kept = problem.stored_elements(self.size) * problem.output_bytes
         if problem.output_place == "dram":

@@ -39,7 +39,8 @@ OBJECTIVES = ("latency", "energy", "edp")
 FIDELITIES = ("event", "analytic")
 
 NOT_MODELLED = (
-    "bank conflicts of the scratchpads: layouts are chosen conflict-free (docs/architecture.md section 2)",
+    "bank and port conflicts of the scratchpads: layouts are taken as conflict-free, without their row padding "
+    "(docs/architecture.md section 2)",
     "DRAM rows, banks and refresh: the channel has a fixed latency and bandwidth",
     "alignment of channel slices inside a scratchpad word",
     "leakage, clock tree, control and wires in the energy",

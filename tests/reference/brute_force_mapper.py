@@ -176,14 +176,14 @@ class Walker:
             if done[key]:
                 loads += 1
             done[key] += 1
+            if done[key] < times:
+                stores, spilled = stores + 1, spilled + sums * p.sum_bytes
+                continue
             if p.residual == "dram":
                 residual_room = max(residual_room, sums * p.output_bytes)
                 planes = (box["OD"], box["OY"], box["OX"])
                 beats_in += self.image_beats(box, planes, (s["OD"], s["OY"], s["OX"]), "K", p.output_bytes)
                 total, loads, buffered = total + sums * p.output_bytes, loads + 1, buffered + sums * p.output_bytes
-            if done[key] < times:
-                stores, spilled = stores + 1, spilled + sums * p.sum_bytes
-                continue
             steps = sum(ceil(n["G"] * n["K"], core.vector.lanes) for _ in range(n["N"] * n["OD"] * n["OY"] * n["OX"]))
             work = p.simple_passes * core.vector.simple_cycles + p.special_passes * core.vector.special_cycles
             last_vector = self.issue + steps * work + core.vector.latency_cycles
@@ -269,13 +269,13 @@ class Walker:
             total += core.accumulator.read_pj_per_byte * moved.accumulator_reads * p.sum_bytes
             total += core.accumulator.write_pj_per_byte * moved.accumulator_writes * p.sum_bytes
         outputs = p.output_elements(p.size)
-        total += core.vector.op_pj * outputs * (p.simple_passes + p.special_passes)
+        total += core.vector.op_pj * outputs * (p.simple_passes + p.special_passes + p.chained_functions)
         return total + core.accumulator.read_pj_per_byte * outputs * p.sum_bytes
 
     # --- whole ------------------------------------------------------------------------------------------------------
 
     def latency(self, flow: str, array: tuple[int, int], i: Traffic, w: Traffic, o: Traffic) -> Fraction:
-        """Return the greatest of the five bounds that the cost model documents."""
+        """Return the greatest of the bounds that the cost model documents."""
         dram, core = self.acc.dram, self.acc.core
         timing = timing_of(core.array, flow, 1 << 20)
         beat = dram.beats_cycles(1)
@@ -290,14 +290,28 @@ class Walker:
         def slots(total: Fraction) -> Fraction:  # divided among the slots, in whole units of bus time
             return Fraction(total * beat.denominator // core.dma.outstanding, beat.denominator)
 
+        def halves(
+            of: Traffic, ready: int
+        ) -> Fraction:  # each tile holds one of two halves from its request to its end
+            held = request * max(0, of.loads - ready) + beat * (of.load_beats - ready * of.first_load_beats)
+            held += array[0] - timing.load_cycles - self.issue
+            return Fraction(held * beat.denominator // 2, beat.denominator)
+
         return max(
             begin + array[0] + finish,
             begin + first_result + o.vector_cycles + tail,
             request + beat * (reads + o.store_beats) + (dram.latency_cycles if stored else 0),
-            request + beat * reads + array[1] + finish,
+            request + beat * (i.load_beats + w.load_beats) + array[1] + finish,
+            halves(i, 0) + finish,
+            halves(w, 1 if self.p.weights_ready else 0) + finish,
             slots(request * (i.loads + w.loads + o.loads) + beat * reads),
             slots((self.issue + 1 + dram.latency_cycles) * o.stores + beat * o.store_beats),
         )
+
+    def bus_charge(self, beats: int) -> Fraction:
+        """Return a quarter of the time of `beats`, in whole units of bus time."""
+        beat = self.acc.dram.beats_cycles(1)
+        return Fraction(beat.numerator * beats // 4, beat.denominator)
 
 
 def allowed_tiles(problem: TileProblem, dim: str) -> list[int]:
@@ -365,7 +379,7 @@ def brute_force(
             array = walker.array_time(tiles, flow)
             fixed = walker.energy(tiles, flow)
             commands = prod(ceil(problem.size[d], tiles[d]) for d in DIMS)
-            charge = 4 * core.dma.issue_cycles * commands
+            issues = 4 * max(1, core.dma.issue_cycles) * commands
             free = [d for d in DIMS if tiles[d] < problem.size[d]]
             of_input = lru_cache(None)(lambda outside, t=tiles: walker.input(t, outside))
             of_weight = lru_cache(None)(lambda outside, t=tiles: walker.weight(t, outside))
@@ -376,6 +390,7 @@ def brute_force(
                     if not (i.fits and w.fits and o.fits):
                         continue
                     latency = walker.latency(flow, array, i, w, o)
+                    charge = issues + walker.bus_charge(i.load_beats + w.load_beats + o.load_beats + o.store_beats)
                     energy = fixed + i.energy_pj + w.energy_pj + o.energy_pj
                     value = {
                         "latency": latency + charge,

@@ -91,6 +91,7 @@ def problems(draw: st.DrawFn, most_loops: int = 3) -> TileProblem:
         special_passes=draw(st.integers(0, 1)),
         channel_terms=draw(st.booleans()),
         weights_ready=draw(st.booleans()),
+        chained_functions=draw(st.integers(0, 2)),
         **fused,
         **dict.fromkeys(rooms, 1 << 20),
     )
