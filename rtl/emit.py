@@ -7,7 +7,9 @@ from pathlib import Path
 
 from hw_models.dot import DotParams
 from hw_models.systolic import SystolicParams
+from hw_models.zero_skip import SkipParams
 from rtl.dot_top import dot_sources
+from rtl.skip_top import skip_sources
 from rtl.systolic_top import systolic_sources
 from workloads.errors import InputError
 from workloads.whole_file import write_whole
@@ -38,6 +40,11 @@ def _(params: SystolicParams) -> dict[str, str]:
 @emit.register
 def _(params: DotParams) -> dict[str, str]:
     return with_file_list(params.name, dot_sources(params))
+
+
+@emit.register
+def _(params: SkipParams) -> dict[str, str]:
+    return with_file_list(params.name, skip_sources(params))
 
 
 def with_file_list(name: str, sources: dict[str, str]) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""SystemVerilog of the zero-skipping row."""
