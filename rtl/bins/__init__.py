@@ -1,0 +1,1 @@
+"""SystemVerilog of the bin-accumulate core."""
