@@ -6,10 +6,12 @@ from functools import singledispatch
 from pathlib import Path
 
 from hw_models.bins import BinsParams
+from hw_models.dequantise import DequantParams
 from hw_models.dot import DotParams
 from hw_models.systolic import SystolicParams
 from hw_models.zero_skip import SkipParams
 from rtl.bins_top import bins_sources
+from rtl.dequant_top import dequant_sources
 from rtl.dot_top import dot_sources
 from rtl.skip_top import skip_sources
 from rtl.systolic_top import systolic_sources
@@ -52,6 +54,11 @@ def _(params: SkipParams) -> dict[str, str]:
 @emit.register
 def _(params: BinsParams) -> dict[str, str]:
     return with_file_list(params.name, bins_sources(params))
+
+
+@emit.register
+def _(params: DequantParams) -> dict[str, str]:
+    return with_file_list(params.name, dequant_sources(params))
 
 
 def with_file_list(name: str, sources: dict[str, str]) -> dict[str, str]:

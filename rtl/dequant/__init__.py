@@ -1,0 +1,1 @@
+"""SystemVerilog of the dequantise-on-read unit."""
