@@ -408,7 +408,9 @@ def sweep(spec: str | Path, folder: str | Path, jobs: int = 1) -> SweepOutcome:
         return run_sweep(parsed, store, LocalExecutor(jobs))
 
 
-def verify(core: str, rows: int = 4, cols: int = 4, seed: int = 0, simulator: str = "icarus") -> VerifyReport:
+def verify(
+    core: str, rows: int | None = None, cols: int | None = None, seed: int = 0, simulator: str = "icarus"
+) -> VerifyReport:
     """Run the generated RTL of `core` and compare values with the golden model, cycles with the event model."""
     from tilewright.verification import verify_core
 

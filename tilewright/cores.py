@@ -1,10 +1,11 @@
-"""The cores that can be generated and verified, by name."""
+"""The cores that can be generated and verified, by name, and those of a machine."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from workloads.errors import InputError
 from workloads.nearest import nearest
@@ -15,71 +16,76 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CoreRow:
-    """One line of ``tilewright list cores``."""
+    """One line of ``tilewright list cores``.
+
+    Parameters
+    ----------
+    params : object
+        Parameter object of the core at its default size.
+    """
 
     name: str
     summary: str
     source: str
-    dataflow: Literal["ws", "os"]
+    params: object
+
+    @property
+    def sized(self) -> bool:
+        """Value telling whether ``--rows`` and ``--cols`` set the core's size."""
+        from hw_models.systolic import SystolicParams
+
+        return isinstance(self.params, SystolicParams)
 
 
-CORES = (
-    CoreRow(
-        "systolic_ws_int8",
-        "weight-stationary systolic array, int8 x int8 -> int32, shadow weights, accumulator memory",
-        "own design; fold rule in docs/architecture.md section 3",
-        "ws",
-    ),
-    CoreRow(
-        "systolic_os_int8",
-        "output-stationary systolic array, int8 x int8 -> int32, results drained behind the next fold",
-        "own design; fold rule in docs/architecture.md section 3",
-        "os",
-    ),
-)
-
-
+@lru_cache(maxsize=1)
 def list_cores() -> tuple[CoreRow, ...]:
     """Return the cores in a fixed order."""
-    return CORES
+    from tilewright.catalogue import catalogue
+
+    return tuple(CoreRow(str(getattr(p, "name")), summary, source, p) for p, summary, source in catalogue())  # noqa: B009
 
 
 def core_row(name: str) -> CoreRow:
     """Return the core called `name`; name the nearest one when there is none."""
-    for row in CORES:
+    for row in list_cores():
         if row.name == name:
             return row
-    hint = nearest(name, [row.name for row in CORES])
+    hint = nearest(name, [row.name for row in list_cores()])
     raise InputError(f"core '{name}' is unknown{hint or '; run: tilewright list cores'}")
 
 
-def core_params(name: str, rows: int, cols: int, accumulator_depth: int) -> SystolicParams:
+def core_params(name: str, rows: int | None = None, cols: int | None = None, depth: int | None = None) -> object:
     """Return the parameter object of core `name`.
 
     Parameters
     ----------
-    rows, cols : int
-        Size of the array, in PEs.
-    accumulator_depth : int
-        Result vectors that the accumulator memory holds.
-    """
-    from hw_models.systolic import SystolicParams
-    from workloads.formats import Int
+    rows, cols : int, optional
+        Size of a systolic array, in PEs; 4 x 4 by default.
+    depth : int, optional
+        Result vectors that its accumulator memory holds.
 
-    return SystolicParams(
-        dataflow=core_row(name).dataflow,
-        rows=rows,
-        cols=cols,
-        input_format=Int(8),
-        weight_format=Int(8),
-        accumulator_format=Int(32),
-        accumulator_depth=accumulator_depth,
-    )
+    Raises
+    ------
+    InputError
+        If the core is unknown, or a size is given for one that has none.
+    """
+    from dataclasses import replace
+
+    from hw_models.systolic import SystolicParams
+
+    params = core_row(name).params
+    given = {"rows": rows, "cols": cols, "accumulator_depth": depth}
+    changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    if isinstance(params, SystolicParams):
+        return replace(params, **changes)
+    if changes:
+        raise InputError(f"core '{name}': {', '.join(changes)} size systolic arrays only; leave them out")
+    return params
 
 
 def is_core(name: str) -> bool:
     """Tell whether `name` is a core of the list."""
-    return any(row.name == name for row in CORES)
+    return any(row.name == name for row in list_cores())
 
 
 def cores_of_machine(arch: str, overrides: Sequence[str] = ()) -> tuple[SystolicParams, ...]:
@@ -96,7 +102,7 @@ def cores_of_machine(arch: str, overrides: Sequence[str] = ()) -> tuple[Systolic
 
     presets = [row.name for row in list_accelerators()]
     if not arch.endswith((".yaml", ".yml")) and arch not in presets:
-        hint = nearest(arch, [*presets, *(row.name for row in CORES)])
+        hint = nearest(arch, [*presets, *(row.name for row in list_cores())])
         raise InputError(f"'{arch}' is neither a core nor a machine{hint or '; run: tilewright list cores'}")
     machine = load_accelerator(arch, overrides)
     array = machine.core.array

@@ -36,9 +36,9 @@ def command(
     folder = output if output is not None else Path(Path(core).stem)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"output '{folder}': is a file, a directory is needed; name another with -o")
+    written: list[tuple[object, Path]]
     if is_core(core):
-        size = [default if value is None else value for value, default in ((rows, 4), (cols, 4), (depth, 256))]
-        written = [(core_params(core, *size), folder)]
+        written = [(core_params(core, rows, cols, depth), folder)]
     else:
         if (rows, cols, depth) != (None, None, None):
             raise InputError(f"machine '{core}': its size is its own; leave out --rows, --cols and --depth")

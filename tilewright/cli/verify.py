@@ -6,46 +6,56 @@ from pathlib import Path
 
 import click
 
-from tilewright.cli.options import common, emit_json, save_json, say
+from tilewright.cli.options import common, emit_json, note, save_json, say
+
+JOBS = {"quick": 12, "nightly": 400}
 
 
 @click.command("verify")
-@click.argument("core")
+@click.argument("core", required=False)
+@click.option("--all", "every", is_flag=True, help="Verify every core of `tilewright list cores`.")
+@click.option("--quick", "depth", flag_value="quick", default="quick", help="12 random jobs per core (default).")
+@click.option("--nightly", "depth", flag_value="nightly", help="400 random jobs per core.")
 @click.option("--rows", type=int, default=None, help="PEs per column (default: 4, of a machine its own).")
 @click.option("--cols", type=int, default=None, help="PEs per row (default: 4, of a machine its own).")
-@click.option(
-    "--jobs", type=click.IntRange(4, 2000), default=12, show_default=True, help="Random jobs beside the layer."
-)
+@click.option("--jobs", type=click.IntRange(4, 2000), default=None, help="Random jobs per core, instead of a profile.")
 @click.option("--simulator", default="icarus", show_default=True, help="icarus or verilator.")
 @common
 def command(
-    core: str,
+    core: str | None,
+    every: bool,
+    depth: str,
     rows: int | None,
     cols: int | None,
-    jobs: int,
+    jobs: int | None,
     simulator: str,
     as_json: bool,
     output: Path | None,
     seed: int,
     debug: bool,
 ) -> int:
-    """Run the generated RTL of CORE under cocotb: values against the golden model, cycles against the event model.
+    """Run the generated RTL of CORE under cocotb: values against the golden model, cycles against the models of time.
 
     CORE may be a machine (preset or description): its cores are verified at their own size (32 x 32 takes a minute).
 
     Exit code 0 when both agree exactly, 4 on any difference. The RTL is built from the sources as they are now.
     """
     from tilewright.cores import cores_of_machine, is_core
-    from tilewright.verification import VerifyReport, verify_core, verify_params
+    from tilewright.verification import VerifyReport, verify_all, verify_core, verify_params
     from workloads.errors import InputError
 
-    if is_core(core):
-        height, width = (4 if value is None else value for value in (rows, cols))
-        report = verify_core(core, height, width, seed, simulator, jobs)
+    count = jobs if jobs is not None else JOBS[depth]
+    if every == (core is not None):
+        raise InputError("verify: name one core or machine, or give --all")
+    if core is not None and is_core(core):
+        report = verify_core(core, rows, cols, seed, simulator, count)
     else:
         if (rows, cols) != (None, None):
-            raise InputError(f"machine '{core}': its size is its own; leave out --rows and --cols")
-        parts = [verify_params(params, seed, simulator, jobs) for params in cores_of_machine(core)]
+            raise InputError("verify: a machine has its own size, and --all the list's; leave out --rows and --cols")
+        parts = [] if core is None else [verify_params(p, seed, simulator, count) for p in cores_of_machine(core)]
+        for part in verify_all(seed, simulator, count) if core is None else ():
+            note(f"{part.rows[0].core}: {'agrees' if part.ok else 'MISMATCH'}")
+            parts.append(part)
         report = VerifyReport(tuple(row for part in parts for row in part.rows))
     save_json(output, "verify.json", report.to_json())
     if as_json:
@@ -56,10 +66,9 @@ def command(
     numbers = ("vectors", "value errors", "predicted cycles", "RTL cycles", "difference")
     table = PlainTable(("core", "size", "run", *(f">{name}" for name in numbers)))
     for row in report.rows:
-        table.row(
-            row.core, row.params, row.run, f"{row.vectors:,}", f"{row.value_errors:,}", f"{row.predicted_cycles:,}",
-            f"{row.rtl_cycles:,}", f"{row.cycle_difference:+,}" if row.cycle_difference else "0",
-        )  # fmt: skip
+        timed = (row.predicted_cycles, row.rtl_cycles, row.cycle_difference)
+        cells = ("" if value is None else f"{value:,}" for value in timed)
+        table.row(row.core, row.params, row.run, f"{row.vectors:,}", f"{row.value_errors:,}", *cells)
     table.print()
     say("values and cycles agree exactly" if report.ok else "MISMATCH: the RTL and the models disagree")
     return 0 if report.ok else 4
