@@ -10,6 +10,7 @@ import numpy as np
 
 from hw_models.dot import DotParams
 from hw_models.products import IntArray, NMProduct
+from hw_models.topk import TopKParams
 from workloads.errors import InputError
 
 Corner = Literal["random", "extreme", "sparse", "single"]
@@ -90,3 +91,19 @@ def _(params: DotParams) -> tuple[IntArray, IntArray] | None:
         return None
     a, w = (grid.reshape(-1, 1) for grid in np.meshgrid(left, right, indexing="ij"))
     return a, w
+
+
+@draw.register
+def _(params: TopKParams, rng: np.random.Generator, corner: Corner) -> tuple[IntArray]:
+    shape = (1, 1) if corner == "single" else (int(rng.integers(1, 5)), int(rng.integers(1, 4 * params.elements + 2)))
+    form = params.slots.weight_format
+    few = form.bits <= 16  # of a wide format, a sample with both ends and zero
+    alphabet = params.alphabet if few else np.unique([form.min, 0, form.max, *rng.integers(form.min, form.max, 4096)])
+    return (codes(alphabet, shape, rng, corner),)
+
+
+@exhaustive.register
+def _(params: TopKParams) -> tuple[IntArray] | None:
+    if 1 << (params.value_format.bits * params.m) > EXHAUSTIVE_LIMIT:
+        return None
+    return (np.array(list(product(params.alphabet, repeat=params.m))).reshape(1, -1),)  # one row of every group
