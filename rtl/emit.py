@@ -8,12 +8,14 @@ from pathlib import Path
 from hw_models.bins import BinsParams
 from hw_models.dequantise import DequantParams
 from hw_models.dot import DotParams
+from hw_models.fp16 import FP16Params
 from hw_models.systolic import SystolicParams
 from hw_models.topk import TopKParams
 from hw_models.zero_skip import SkipParams
 from rtl.bins_top import bins_sources
 from rtl.dequant_top import dequant_sources
 from rtl.dot_top import dot_sources
+from rtl.fp16_top import fp16_sources
 from rtl.skip_top import skip_sources
 from rtl.systolic_top import systolic_sources
 from rtl.topk_top import topk_sources
@@ -66,6 +68,11 @@ def _(params: DequantParams) -> dict[str, str]:
 @emit.register
 def _(params: TopKParams) -> dict[str, str]:
     return with_file_list(params.name, topk_sources(params))
+
+
+@emit.register
+def _(params: FP16Params) -> dict[str, str]:
+    return with_file_list(params.name, fp16_sources(params))
 
 
 def with_file_list(name: str, sources: dict[str, str]) -> dict[str, str]:
