@@ -77,7 +77,7 @@ module fp_add #(
       .q  ({nan_2, inf_2, sign_2, scale_2, sum_2})
   );
 
-  wire [WIDE_W-1:0] exponent = WIDE_W'(scale_2) + 1'b1;  // of the carry bit
+  wire signed [WIDE_W-1:0] exponent = $signed(WIDE_W'(scale_2)) + WIDE_W'(1);  // of the carry bit
   wire [WORD_W-1:0] word;
 
   fp_round #(
@@ -89,7 +89,7 @@ module fp_add #(
       .is_nan     (nan_2),
       .is_inf     (inf_2),
       .sign       (sign_2),
-      .exponent   ($signed(exponent)),
+      .exponent   (exponent),
       .significand(sum_2),
       .word       (word)
   );

@@ -44,7 +44,7 @@ module fp_mul #(
       WIDE_W'(a_normal ? ea : EXP_W'(1)) + WIDE_W'(b_normal ? eb : EXP_W'(1)) + WIDE_W'(OFFSET);
 
   wire nan_q, inf_q, sign_q;
-  wire [WIDE_W-1:0] exponent_q;
+  wire signed [WIDE_W-1:0] exponent_q;
   wire [FULL_W-1:0] full_q;
   wire [SIG_W-1:0] significand = SIG_W'(full_q) << (SIG_W - FULL_W);
   wire [OUT_EXP_W+OUT_MAN_W:0] word;
@@ -69,7 +69,7 @@ module fp_mul #(
       .is_nan     (nan_q),
       .is_inf     (inf_q),
       .sign       (sign_q),
-      .exponent   ($signed(exponent_q)),
+      .exponent   (exponent_q),
       .significand(significand),
       .word       (word)
   );

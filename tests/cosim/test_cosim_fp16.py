@@ -110,8 +110,19 @@ def operands(form: FloatFormat, count: int, seed: int) -> tuple[IntArray, IntArr
     half = np.clip((top >> 1) - exponent + rng.integers(-form.mantissa_bits - 2, 3, part), 0, top)
     for row, field in enumerate((exponent, half)):
         middle[row] = middle[row] & ~(top << form.mantissa_bits) | field << form.mantissa_bits
-    a, b = np.concatenate([corners, uniform, close, middle], axis=1)
+    a, b = np.concatenate([corners, uniform, close, middle, beside_half(form, rng)], axis=1)
     return a, b
+
+
+def beside_half(form: FloatFormat, rng: np.random.Generator) -> IntArray:
+    """Return pairs whose product is closest above or below half the least subnormal: its last bits decide."""
+    mantissa = form.mantissa_bits
+    left = rng.integers((1 << mantissa) + 1, 2 << mantissa, 200)
+    right = (2 << 2 * mantissa) // left + rng.integers(0, 2, 200)
+    total = (1 << (form.exponent_bits - 1)) - 2 - mantissa
+    exponent = rng.integers(1, total, 200)
+    hidden = 1 << mantissa
+    return np.array([left - hidden + (exponent << mantissa), right - hidden + (total - exponent << mantissa)])
 
 
 @pytest.mark.parametrize(
