@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from string import Template
 
-from hw_models.fp16 import FP16Params
+import numpy as np
+
+from hw_models.fp16 import FP16Params, float_codes
 from hw_models.products import IntArray
+from rtl.stimulus import Corner, draw
 from rtl.stream_core import Beats, StreamWork, constants, stream_work
 from rtl.top_text import connections, header, localparams, modules
 from workloads.formats import Float16
@@ -93,3 +96,23 @@ def _(params: FP16Params, a: IntArray, w: IntArray) -> StreamWork:
         outputs={"m_axis_o": Beats.of_packets([int(code)] for code in sums)},
         cycles=cycles,
     )
+
+
+FP16_FINITE = tuple(sign | bits for bits in (0, 1, 0x3FF, 0x400, 0x3C00, 0x3C01, 0x7BFF) for sign in (0, 0x8000))
+"""FP16 codes at the ends of their kinds: zeros, subnormals, least normal, one, one and an ulp, greatest."""
+FP16_CORNERS = (*FP16_FINITE, 0x7C00, 0xFC00, 0x7E00, 0xFE00, 0x7C01, 0xFFFF)
+"""Those, infinities, and quiet and signalling not-a-numbers."""
+
+
+@draw.register
+def _(params: FP16Params, rng: np.random.Generator, corner: Corner) -> tuple[IntArray, IntArray]:
+    rotations, length = (1, 1) if corner == "single" else (int(rng.integers(1, 4)), int(rng.integers(1, 12)))
+    shape = (2, rotations * params.interleave, length)
+    if corner == "extreme":
+        a, w = rng.choice(FP16_CORNERS if rng.random() < 0.5 else FP16_FINITE, shape)
+    else:  # few enough that most sums stay finite, with signs that cancel and magnitudes that fall into subnormals
+        values = rng.normal(size=shape) * 2.0 ** rng.integers(-14, 8, shape)
+        a, w = float_codes(values.astype(np.float16), Float16())
+    if corner == "sparse":
+        a = np.where(rng.random(a.shape) < 0.8, a & 0x8000, a)  # zeros of either sign
+    return a, w

@@ -9,11 +9,8 @@ from typing import Any, Literal
 import numpy as np
 
 from hw_models.dot import DotParams
-from hw_models.fp16 import FP16Params, float_codes
 from hw_models.products import IntArray, NMProduct
-from hw_models.topk import TopKParams
 from workloads.errors import InputError
-from workloads.formats import Float16
 
 Corner = Literal["random", "extreme", "sparse", "single"]
 CORNERS: tuple[Corner, ...] = ("random", "extreme", "sparse", "single")
@@ -92,40 +89,4 @@ def _(params: DotParams) -> tuple[IntArray, IntArray] | None:
     if len(left) * len(right) > EXHAUSTIVE_LIMIT:
         return None
     a, w = (grid.reshape(-1, 1) for grid in np.meshgrid(left, right, indexing="ij"))
-    return a, w
-
-
-@draw.register
-def _(params: TopKParams, rng: np.random.Generator, corner: Corner) -> tuple[IntArray]:
-    shape = (1, 1) if corner == "single" else (int(rng.integers(1, 5)), int(rng.integers(1, 4 * params.elements + 2)))
-    form = params.slots.weight_format
-    few = form.bits <= 16  # of a wide format, a sample with both ends and zero
-    alphabet = params.alphabet if few else np.unique([form.min, 0, form.max, *rng.integers(form.min, form.max, 4096)])
-    return (codes(alphabet, shape, rng, corner),)
-
-
-@exhaustive.register
-def _(params: TopKParams) -> tuple[IntArray] | None:
-    if 1 << (params.value_format.bits * params.m) > EXHAUSTIVE_LIMIT:
-        return None
-    return (np.array(list(product(params.alphabet, repeat=params.m))).reshape(1, -1),)  # one row of every group
-
-
-FP16_FINITE = tuple(sign | bits for bits in (0, 1, 0x3FF, 0x400, 0x3C00, 0x3C01, 0x7BFF) for sign in (0, 0x8000))
-"""FP16 codes at the ends of their kinds: zeros, subnormals, least normal, one, one and an ulp, greatest."""
-FP16_CORNERS = (*FP16_FINITE, 0x7C00, 0xFC00, 0x7E00, 0xFE00, 0x7C01, 0xFFFF)
-"""Those, infinities, and quiet and signalling not-a-numbers."""
-
-
-@draw.register
-def _(params: FP16Params, rng: np.random.Generator, corner: Corner) -> tuple[IntArray, IntArray]:
-    rotations, length = (1, 1) if corner == "single" else (int(rng.integers(1, 4)), int(rng.integers(1, 12)))
-    shape = (2, rotations * params.interleave, length)
-    if corner == "extreme":
-        a, w = rng.choice(FP16_CORNERS if rng.random() < 0.5 else FP16_FINITE, shape)
-    else:  # few enough that most sums stay finite, with signs that cancel and magnitudes that fall into subnormals
-        values = rng.normal(size=shape) * 2.0 ** rng.integers(-14, 8, shape)
-        a, w = float_codes(values.astype(np.float16), Float16())
-    if corner == "sparse":
-        a = np.where(rng.random(a.shape) < 0.8, a & 0x8000, a)  # zeros of either sign
     return a, w

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import product
 from string import Template
 
 import numpy as np
 
 from hw_models.products import IntArray, packed
 from hw_models.topk import TopKParams
+from rtl.stimulus import EXHAUSTIVE_LIMIT, Corner, codes, draw, exhaustive
 from rtl.stream_core import Beats, StreamWork, constants, stream_work
 from rtl.top_text import connections, header, localparams, modules
 from workloads.formats import Int
@@ -75,12 +77,12 @@ def topk_sources(params: TopKParams) -> dict[str, str]:
 
 
 @stream_work.register
-def _(params: TopKParams, codes: IntArray) -> StreamWork:
+def _(params: TopKParams, rows: IntArray) -> StreamWork:
     width, slot = params.value_format.bits, params.slots.weight_bits
-    pad = ((0, 0), (0, -codes.shape[1] % params.elements))
-    shape = (codes.shape[0], -1, params.lanes, params.m)
-    values = np.pad(codes, pad).reshape(shape)
-    pruned = np.pad(params.golden(codes), pad).reshape(shape)
+    pad = ((0, 0), (0, -rows.shape[1] % params.elements))
+    shape = (rows.shape[0], -1, params.lanes, params.m)
+    values = np.pad(rows, pad).reshape(shape)
+    pruned = np.pad(params.golden(rows), pad).reshape(shape)
     kept = np.ones(shape[2:], dtype=bool)
     return StreamWork(
         inputs={
@@ -93,10 +95,26 @@ def _(params: TopKParams, codes: IntArray) -> StreamWork:
                 [packed_words(params.slots.weight_words(group, kept), slot) for group in row] for row in pruned
             )
         },
-        cycles=params.cycles([codes.shape[1]] * codes.shape[0]),
+        cycles=params.cycles([rows.shape[1]] * rows.shape[0]),
     )
 
 
 def packed_words(words: list[int], width: int) -> int:
     """Return words side by side, the first lowest."""
     return sum(word << (place * width) for place, word in enumerate(words))
+
+
+@draw.register
+def _(params: TopKParams, rng: np.random.Generator, corner: Corner) -> tuple[IntArray]:
+    shape = (1, 1) if corner == "single" else (int(rng.integers(1, 5)), int(rng.integers(1, 4 * params.elements + 2)))
+    form = params.slots.weight_format
+    few = form.bits <= 16  # of a wide format, a sample with both ends and zero
+    alphabet = params.alphabet if few else np.unique([form.min, 0, form.max, *rng.integers(form.min, form.max, 4096)])
+    return (codes(alphabet, shape, rng, corner),)
+
+
+@exhaustive.register
+def _(params: TopKParams) -> tuple[IntArray] | None:
+    if 1 << (params.value_format.bits * params.m) > EXHAUSTIVE_LIMIT:
+        return None
+    return (np.array(list(product(params.alphabet, repeat=params.m))).reshape(1, -1),)  # one row of every group

@@ -12,7 +12,7 @@ import pytest
 from hw_models.fp16 import FP16Params, float_codes, float_values
 from hw_models.products import IntArray
 from rtl.emit import write
-from rtl.stimulus import FP16_CORNERS
+from rtl.fp16_top import FP16_CORNERS
 from tests.cosim import test_cosim_stream_cores as stream_tests
 from tests.cosim import test_rtl_lint as lint_tests
 from tests.cosim.fp16_cases import CORES, INTERLEAVED, LATENCIES, NAIVE

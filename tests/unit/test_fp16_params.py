@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from hw_models.fp16 import FP16Params, float_codes, float_values
 from rtl.emit import emit
-from rtl.stimulus import CORNERS, FP16_CORNERS, draw
+from rtl.fp16_top import FP16_CORNERS
+from rtl.stimulus import CORNERS, draw
 from rtl.stream_core import stream_work
 from tests.cosim.fp16_cases import CORES, LATENCIES
 from tests.reference.profile import examples
