@@ -78,7 +78,6 @@ def _sparse_and_stored() -> Iterator[Entry]:
     sat = "SAT, arXiv 2309.13015"
     yield TopKParams(2, 4, Int(8), 4), "N:M online reduction: 2 greatest of 4", sat
     yield TopKParams(2, 8, Float16(), 2), "N:M online reduction: 2 greatest of 8, binary16", sat
-    yield FP16Params(1, 4, Float16()), "binary16 multiply-add, one sum: waits for the adder", sat
     yield FP16Params(4, 4, Float16()), "binary16 multiply-add, sums interleaved", sat
     yield FP16Params(4, 4, Float32()), "binary16 products, binary32 sums interleaved", sat
     awq = "AWQ, arXiv 2306.00978; storage order of mit-han-lab/llm-awq"

@@ -1,0 +1,76 @@
+"""The list of cores: names that are unique and valid, sources that lint, and the one command that verifies them all."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from rtl.emit import emit
+from tilewright import verification
+from tilewright.cli import run
+from tilewright.cores import CoreRow, list_cores
+
+pytestmark = pytest.mark.cosim
+
+
+def test_names_are_unique_and_are_module_names() -> None:
+    names = [row.name for row in list_cores()]
+    assert len(set(names)) == len(names) >= 40
+    assert all(re.fullmatch(r"[a-z][a-z0-9_]*", name) for name in names)
+    assert {"systolic_ws_int8", "systolic_os_int8"} <= set(names)
+
+
+@pytest.mark.parametrize("row", list_cores(), ids=lambda row: row.name)
+def test_every_core_is_emitted_alike_each_time(row: CoreRow) -> None:
+    sources = emit(row.params)
+    assert sources == emit(row.params)
+    top = sources[f"{row.name}.sv"]
+    assert f"module {row.name} " in top
+    assert "parameters sha256" in top
+    assert list(sources)[-1] == f"{row.name}.f"
+    assert sources[f"{row.name}.f"].split() == list(sources)[:-1]
+
+
+def test_a_stream_core_is_verified_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["verify", "dot_nm2of4_int8", "--json", "--jobs", "4"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["ok"] is True
+    assert {row["run"] for row in report["cores"]} == {"alone", "after a reset", "back to back", "disturbed"}
+    for row in report["cores"]:
+        assert set(row) == {
+            "core", "params", "run", "vectors", "value_errors", "predicted_cycles", "rtl_cycles", "cycle_difference",
+        }  # fmt: skip
+
+
+def test_a_wrong_product_and_a_late_sum_end_in_exit_code_4(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(old: str, new: str) -> None:
+        def wrong(params: object) -> dict[str, str]:
+            sources = emit(params)
+            assert any(old in text for text in sources.values())
+            return {name: text.replace(old, new) for name, text in sources.items()}
+
+        monkeypatch.setattr("rtl.emit.emit", wrong)
+
+    broken("total - P_W'(1) : total + P_W'(1)", "total + P_W'(1) : total + P_W'(1)")
+    assert run(["verify", "dot_ternary16", "--jobs", "4"]) == 4
+    assert "MISMATCH" in capsys.readouterr().out
+    broken(
+        "localparam integer LEVELS = LANES > 1 ? $clog2(LANES) : 0;", "localparam integer LEVELS = $clog2(LANES) + 1;"
+    )
+    assert run(["verify", "dot_ternary16", "--jobs", "4"]) == 4
+
+
+def test_all_and_a_name_exclude_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["verify"]) == 2
+    assert run(["verify", "dot_int8", "--all"]) == 2
+    assert run(["verify", "dot_int8", "--rows", "4"]) == 2
+    assert "size systolic arrays only" in capsys.readouterr().err
+
+
+@pytest.mark.nightly
+def test_all_cores_agree_on_many_works() -> None:
+    assert all(report.ok for report in verification.verify_all(seed=1, jobs=400))
