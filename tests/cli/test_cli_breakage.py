@@ -204,7 +204,8 @@ def test_a_full_disk_leaves_nothing_and_keeps_what_was(tmp_path: Path) -> None:
     keep = tmp_path / "m.json"
     keep.write_text("precious")
     script = f"ulimit -f 1; exec {sys.executable} -m tilewright map lenet -o {keep}"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    # Python's own cache files would be cut off too, and stay so.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "cannot be written" in done.stderr
