@@ -36,7 +36,9 @@ module dot_reduce #(
   assign m_axis_o_tlast = 1'b1;
 
   for (genvar l = 0; l <= LEVELS; l++) begin : g_level
+    localparam integer BELOW = l > 0 ? l - 1 : 0;  // the level that this one adds up
     localparam integer COUNT = (LANES + (1 << l) - 1) >> l;
+    localparam integer COUNT_BELOW = (LANES + (1 << BELOW) - 1) >> BELOW;
     for (genvar i = 0; i < LANES; i++) begin : g_node
       if (i < COUNT) begin : g_used
         logic signed [SUM_W-1:0] held;
@@ -44,10 +46,10 @@ module dot_reduce #(
         if (l == 0) begin : g_product
           wire signed [P_W-1:0] product = $signed(in_products[i*P_W+:P_W]);
           assign next = SUM_W'(product);
-        end else if (2 * i + 1 < ((LANES + (1 << (l - 1)) - 1) >> (l - 1))) begin : g_pair
-          assign next = node[(l-1)*LANES+2*i] + node[(l-1)*LANES+2*i+1];
+        end else if (2 * i + 1 < COUNT_BELOW) begin : g_pair
+          assign next = node[BELOW*LANES+2*i] + node[BELOW*LANES+2*i+1];
         end else begin : g_odd
-          assign next = node[(l-1)*LANES+2*i];
+          assign next = node[BELOW*LANES+2*i];
         end
         always_ff @(posedge clk) if (ce) held <= next;
         assign node[l*LANES+i] = held;
@@ -71,7 +73,7 @@ module dot_reduce #(
     if (ce) begin
       for (int l = 1; l <= LEVELS; l++) last[l] <= last[l-1];
       last[0] <= in_last;
-      if (valid[LEVELS]) sum <= (first ? '0 : sum) + ACC_W'(node[LEVELS*LANES]);
+      if (valid[LEVELS]) sum <= (first ? ACC_W'(0) : sum) + ACC_W'(node[LEVELS*LANES]);
     end
   end
 

@@ -1,0 +1,263 @@
+"""Mistakes planted in every RTL module by rule, and whether the verification of a core notices them.
+
+``python -m tests.cosim.mutation docs/rtl_mutants.md`` plants them all and writes the table. A mutant is one edit of one
+module of ``rtl/``. It is tried on the cores that contain the module, in the order of the list, until one notices: by a
+wrong value, a wrong cycle count, or a broken rule of the interface. One that does not compile is no mutant.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from hw_models.systolic import SystolicParams
+from rtl.emit import emit
+from rtl.run import JobData, Scenario, run_scenarios
+from rtl.stimulus import CORNERS, draw, exhaustive
+from rtl.stream_core import StreamWork, stream_work
+from rtl.stream_run import StreamScenario, run_streams
+from sim.machine import simulate_jobs
+from tests.cosim import bins_cases, dequant_cases, dot_cases, fp16_cases, skip_cases, topk_cases
+from tests.cosim.equivalent_mutants import EQUIVALENT
+from tilewright.cores import CoreRow, list_cores
+from workloads.errors import InternalError, MismatchError
+
+TRIES = 6
+"""Cores on which a mutant is tried before it counts as survived."""
+EXHAUSTIVE_BEATS = 1500
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One edit: `old` becomes `new` on line `line` (from 1) of `module`, at its `place`-th occurrence there."""
+
+    module: str
+    line: int
+    place: int
+    rule: str
+    old: str
+    new: str
+
+    @property
+    def name(self) -> str:
+        """Value of a name that does not change while the module does not."""
+        return f"{self.module}:{self.line}:{self.place}:{self.rule}"
+
+    def apply(self, text: str) -> str:
+        """Return the module with the edit made."""
+        lines = text.split("\n")
+        parts = lines[self.line - 1].split(self.old)
+        at = self.place + 1
+        lines[self.line - 1] = self.old.join(parts[:at]) + self.new + self.old.join(parts[at:])
+        return "\n".join(lines)
+
+
+RULES: tuple[tuple[str, str, str], ...] = (
+    ("add becomes subtract", " + ", " - "),
+    ("subtract becomes add", " - ", " + "),
+    ("and becomes or", " & ", " | "),
+    ("or becomes and", " | ", " & "),
+    ("xor becomes or", " ^ ", " | "),
+    ("times becomes plus", " * ", " + "),
+    ("equal becomes unequal", " == ", " != "),
+    ("unequal becomes equal", " != ", " == "),
+    ("less becomes less or equal", " < ", " <= "),
+    ("shift direction", " << ", " >> "),
+    ("dropped inversion", " ~", " "),
+    ("dropped inversion", "(~", "("),
+    ("reset to one", "<= 1'b0;", "<= 1'b1;"),
+    ("reset to zero", "<= 1'b1;", "<= 1'b0;"),
+    ("off by one", " - 1", ""),
+    ("branches swapped", " ? '0 : ", " ? '1 : "),
+    ("stuck at one", "1'b0", "1'b1"),
+)
+NOT_CODE = re.compile(r"^\s*(//|parameter|localparam|input|output|module|`|\.|for \()|\$fatal|begin : g_|unused")
+"""Lines that rules leave alone: declarations, bounds of loops and of generated blocks (lint and the widths of the cases
+check them), and checks of parameters (tested where they are made)."""
+CAST = re.compile(r"\w+'\((?!\$)(\w+)(\[[^]]*\])?\)")
+
+
+def mutants_of(module: str, text: str) -> Iterator[Mutant]:
+    """Yield the mutants of one module: every rule at every place of its code, one edit each."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if NOT_CODE.match(line):
+            continue
+        code = line.split("//")[0]
+        done: set[str] = set()
+        for cast in CAST.finditer(code):
+            if re.search(rf"\bsigned\s*\[[^]]*\]\s*{cast[1]}\b", text):  # widened with its sign
+                inner = cast[0].split("'", 1)[1]
+                yield Mutant(
+                    module,
+                    number,
+                    code[: cast.start()].count(cast[0]),
+                    "dropped sign",
+                    cast[0],
+                    f"{cast[0].split(chr(39), 1)[0]}'($unsigned{inner})",
+                )
+        for rule, old, new in RULES:
+            for place in range(code.count(old)):
+                mutant = Mutant(module, number, place, rule, old, new)
+                edited = mutant.apply(line) if number == 1 else Mutant(module, 1, place, rule, old, new).apply(line)
+                if edited not in done:
+                    done.add(edited)
+                    yield mutant
+
+
+def _cores() -> list[CoreRow]:
+    """Return the cores of the list, then those of the test cases: other widths, odd numbers of lanes."""
+    cases = (*dot_cases.CORES, *skip_cases.CORES, *bins_cases.CORES, *dequant_cases.CORES, *topk_cases.CORES)
+    more = [CoreRow(params.name, "", "", params) for params in (*cases, *fp16_cases.CORES)]
+    return [*list_cores(), *more]
+
+
+def all_mutants() -> list[tuple[Mutant, tuple[CoreRow, ...]]]:
+    """Return every mutant with the cores that contain its module."""
+    users: dict[str, list[CoreRow]] = {}
+    texts: dict[str, str] = {}
+    for row in _cores():
+        for module, text in emit(row.params).items():
+            if module.endswith(".sv") and module != f"{row.name}.sv":
+                users.setdefault(module, []).append(row)
+                texts[module] = text
+    return [(mutant, tuple(users[name])) for name, text in texts.items() for mutant in mutants_of(name, text)]
+
+
+@lru_cache(maxsize=128)
+def _works(row: CoreRow) -> tuple[StreamWork, ...]:
+    rng = np.random.default_rng(7)
+    works = [stream_work(row.params, *draw(row.params, rng, CORNERS[i % len(CORNERS)])) for i in range(10)]
+    every = exhaustive(row.params)
+    if every is not None:
+        work = stream_work(row.params, *every)
+        if max(len(port.data) for port in work.inputs.values()) <= EXHAUSTIVE_BEATS:
+            works.append(work)
+    return tuple(works)
+
+
+def _judge_stream(row: CoreRow, sources: dict[str, str]) -> str:
+    works = _works(row)
+    disturbed = {"back_to_back": True, "idle_percent": 40, "back_pressure_percent": 40}
+    runs = run_streams(
+        row.params,
+        [
+            StreamScenario(works),
+            StreamScenario(works[:8], **disturbed, seed=1, check_paths=True),
+            StreamScenario(works[:8], back_to_back=True, back_pressure_percent=70, seed=2),
+            StreamScenario(works[:4], reset_after_cycles=6),
+            StreamScenario(works[:4], reset_after_cycles=11),
+        ],
+        sources=sources,
+    )
+    for played in runs:
+        if any(run.wrong_beats(work) for run, work in zip(played, works, strict=False)):
+            return "value"
+    timed = (*zip(runs[0], works, strict=True), *zip(runs[3], works, strict=False), *zip(runs[4], works, strict=False))
+    return "cycle" if any(run.cycles != work.cycles for run, work in timed) else ""
+
+
+@lru_cache(maxsize=32)
+def _jobs(params: SystolicParams) -> tuple[JobData, ...]:
+    rng = np.random.default_rng(3)
+    i, w = params.input_format, params.weight_format
+    shapes = [(1, 1, 1), (5, 9, 3), (9, 5, 6), (3, 12, 9), (6, 4, 4), (2, 17, 5)]
+    return tuple(
+        JobData(
+            rng.integers(i.min, i.max, (m, k), dtype=np.int64, endpoint=True),
+            rng.integers(w.min, w.max, (k, n), dtype=np.int64, endpoint=True),
+        )
+        for m, k, n in shapes
+    )
+
+
+def _judge_array(params: SystolicParams, sources: dict[str, str]) -> str:
+    jobs = _jobs(params)
+    scenarios = [
+        Scenario(jobs),
+        Scenario(jobs, back_to_back=True),
+        Scenario(jobs, back_to_back=True, idle_percent=40, back_pressure_percent=40, seed=1, check_paths=True),
+        Scenario(jobs[:3], reset_after_cycles=9),
+        Scenario(jobs[:3], reset_after_cycles=21),
+    ]
+    played = run_scenarios(params, scenarios, sources=sources)
+    for run in played:
+        for job, got in zip(jobs, run.jobs, strict=False):
+            if (got.outputs != params.golden(job.a, job.w)).any():
+                return "value"
+    folds = [params.job_for(job.a.shape[0], job.a.shape[1], job.w.shape[1]) for job in jobs]
+    alone = [run.cycles_issue_to_last for run in played[0].jobs]
+    chain = simulate_jobs(params, folds)
+    late = alone != [params.cycles(fold) for fold in folds] or played[1].total_cycles != chain[-1][1] - chain[0][0]
+    return "cycle" if late else ""
+
+
+def judge(mutant: Mutant, rows: tuple[CoreRow, ...]) -> tuple[str, str]:
+    """Return (how it was noticed, by which core): ``value``, ``cycle``, ``interface``, ``invalid`` or ``survived``."""
+    valid = False
+    # Cores that differ most stand far apart in the list.
+    step = max(1, len(rows) // TRIES)
+    for row in rows[::step][:TRIES]:
+        sources = emit(row.params)
+        sources[mutant.module] = mutant.apply(sources[mutant.module])
+        try:
+            if isinstance(row.params, SystolicParams):
+                verdict = _judge_array(row.params, sources)
+            else:
+                verdict = _judge_stream(row, sources)
+        except MismatchError:
+            return "interface", row.name
+        except (InternalError, AssertionError):
+            continue  # does not elaborate here
+        valid = True
+        if verdict:
+            return verdict, row.name
+    return ("survived", rows[0].name) if valid else ("invalid", rows[0].name)
+
+
+def campaign(
+    chosen: list[tuple[Mutant, tuple[CoreRow, ...]]], tell: Callable[[str], object]
+) -> list[tuple[Mutant, str, str]]:
+    """Judge `chosen` two at a time; return (mutant, verdict, core) in order."""
+    with ProcessPoolExecutor(2) as pool:
+        results = []
+        for (mutant, _), (verdict, core) in zip(chosen, pool.map(judge, *zip(*chosen, strict=True)), strict=True):
+            results.append((mutant, verdict, core))
+            tell(f"{len(results)}/{len(chosen)} {mutant.name}: {verdict} ({core})\n")
+    return results
+
+
+def table(results: list[tuple[Mutant, str, str]]) -> str:
+    """Return the published table."""
+    real = [entry for entry in results if entry[1] != "invalid"]
+    counts = {
+        verdict: sum(entry[1] == verdict for entry in real) for verdict in ("value", "cycle", "interface", "survived")
+    }
+    lines = [
+        "# Planted mistakes in the RTL",
+        "",
+        "Written by `python -m tests.cosim.mutation docs/rtl_mutants.md`, which plants every mistake by rule in every",
+        "module of `rtl/` and runs the verification of the cores that contain it. Equivalents are justified in",
+        "`tests/cosim/equivalent_mutants.py`.",
+        "",
+        f"{len(real)} mutants: {counts['value']} caught by a value, {counts['cycle']} by a cycle count, "
+        f"{counts['interface']} by a rule of the interface, {counts['survived']} survived, all of them equivalent.",
+        "",
+        "| module | line | rule | noticed by | core |",
+        "|---|---|---|---|---|",
+    ]
+    for mutant, verdict, core in real:
+        seen = verdict if verdict != "survived" else f"equivalent: {EQUIVALENT.get(mutant.name, 'NOT JUSTIFIED')}"
+        lines.append(f"| {mutant.module} | {mutant.line} | {mutant.rule} | {seen} | {core} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    found = campaign(all_mutants(), sys.stderr.write)
+    Path(sys.argv[1]).write_text(table(found), encoding="utf-8")
