@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,6 +78,7 @@ def verify_core(
     seed: int = 0,
     simulator: str = "icarus",
     jobs: int = 12,
+    repro: Path | None = None,
 ) -> VerifyReport:
     """Verify core `name`; a systolic array has `rows` x `cols` PEs, 4 x 4 unless told.
 
@@ -84,6 +86,8 @@ def verify_core(
     ----------
     jobs : int
         Random jobs (of an array, beside the layer) or works.
+    repro : Path, optional
+        Folder for the smallest work that a stream core gets wrong (`verify_streams.verify_stream`).
 
     Raises
     ------
@@ -95,13 +99,15 @@ def verify_core(
         return verify_params(params, seed, simulator, jobs)
     from tilewright.verify_streams import verify_stream
 
-    return verify_stream(params, seed, simulator, jobs)
+    return verify_stream(params, seed, simulator, jobs, repro)
 
 
-def verify_all(seed: int = 0, simulator: str = "icarus", jobs: int = 12) -> Iterator[VerifyReport]:
+def verify_all(
+    seed: int = 0, simulator: str = "icarus", jobs: int = 12, repro: Path | None = None
+) -> Iterator[VerifyReport]:
     """Yield the report of every core of the list, in its order."""
     for row in list_cores():
-        yield verify_core(row.name, seed=seed, simulator=simulator, jobs=jobs)
+        yield verify_core(row.name, seed=seed, simulator=simulator, jobs=jobs, repro=repro)
 
 
 def verify_params(params: SystolicParams, seed: int = 0, simulator: str = "icarus", jobs: int = 12) -> VerifyReport:

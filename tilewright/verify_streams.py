@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tilewright.verification import VerifyReport, VerifyRow
+from workloads.errors import MismatchError
+
+if TYPE_CHECKING:
+    from rtl.stream_core import StreamWork
 
 
-def verify_stream(params: object, seed: int = 0, simulator: str = "icarus", works: int = 12) -> VerifyReport:
+def verify_stream(
+    params: object, seed: int = 0, simulator: str = "icarus", works: int = 12, repro: Path | None = None
+) -> VerifyReport:
     """Run drawn works on the core `params` and compare.
 
     Parameters
@@ -17,6 +26,9 @@ def verify_stream(params: object, seed: int = 0, simulator: str = "icarus", work
     works : int
         Works that are drawn, corners in turn; each runs alone, and again among others under pauses, back-pressure and
         after a reset.
+    repro : Path, optional
+        Folder in which a work that goes wrong alone is left behind, shrunk, as ``mismatch_NAME``: sources, a test bench
+        that needs nothing but Icarus, waves and a view of them.
 
     Raises
     ------
@@ -28,10 +40,42 @@ def verify_stream(params: object, seed: int = 0, simulator: str = "icarus", work
     from rtl.emit import emit
     from rtl.stimulus import CORNERS, draw
     from rtl.stream_core import stream_work
-    from rtl.stream_run import StreamScenario, run_streams
 
     rng = np.random.default_rng(seed)
-    drawn = tuple(stream_work(params, *draw(params, rng, CORNERS[i % len(CORNERS)])) for i in range(works))
+    operands = [draw(params, rng, CORNERS[i % len(CORNERS)]) for i in range(works)]
+    drawn = tuple(stream_work(params, *each) for each in operands)
+    sources = emit(params)
+    try:
+        return _report(params, drawn, seed, simulator, sources, lambda at: _leave(params, operands[at], sources, repro))
+    except MismatchError as error:
+        left = next(filter(None, (_leave(params, each, sources, repro) for each in operands)), None)
+        raise MismatchError(f"{error}{f'; smallest case found: {left}' if left else ''}") from None
+
+
+def _leave(params: object, operands: tuple[Any, ...], sources: dict[str, str], repro: Path | None) -> Path | None:
+    """Shrink `operands` and write the folder, if they go wrong alone; return it."""
+    from rtl.repro import write_repro
+    from rtl.shrink import shrink
+
+    failure = None if repro is None else shrink(params, operands, sources)
+    if failure is None or repro is None:
+        return None
+    name = str(getattr(params, "name"))  # noqa: B009
+    write_repro(repro / f"mismatch_{name}", name, failure.work, sources)
+    return repro / f"mismatch_{name}"
+
+
+def _report(
+    params: object,
+    drawn: tuple[StreamWork, ...],
+    seed: int,
+    simulator: str,
+    sources: dict[str, str],
+    leave: Callable[[int], object],
+) -> VerifyReport:
+    """Run `drawn` alone and disturbed; `leave` is told the first work that goes wrong alone."""
+    from rtl.stream_run import StreamScenario, run_streams
+
     runs = run_streams(
         params,
         [
@@ -41,8 +85,12 @@ def verify_stream(params: object, seed: int = 0, simulator: str = "icarus", work
             StreamScenario(drawn, reset_after_cycles=7),
         ],
         simulator,
-        sources=emit(params),
+        sources=sources,
     )
+    alone = zip(runs[0], drawn, strict=True)
+    bad = [at for at, (run, work) in enumerate(alone) if run.wrong_beats(work) or run.cycles != work.cycles]
+    if bad:
+        leave(bad[0])
     name = str(getattr(params, "name"))  # noqa: B009
     size = ", ".join(
         f"{field.name} {value}"

@@ -87,7 +87,7 @@ CAST = re.compile(r"\w+'\((?!\$)(\w+)(\[[^]]*\])?\)")
 def mutants_of(module: str, text: str) -> Iterator[Mutant]:
     """Yield the mutants of one module: every rule at every place of its code, one edit each."""
     for number, line in enumerate(text.split("\n"), 1):
-        if NOT_CODE.match(line):
+        if NOT_CODE.search(line):
             continue
         code = line.split("//")[0]
         done: set[str] = set()

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rtl.emit import emit
+from rtl.repro import write_repro
+from rtl.stimulus import draw
+from rtl.stream_core import stream_work
 from tilewright import verification
 from tilewright.cli import run
 from tilewright.cores import CoreRow, list_cores
@@ -45,7 +51,7 @@ def test_a_stream_core_is_verified_by_name(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_a_wrong_product_and_a_late_sum_end_in_exit_code_4(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken(old: str, new: str) -> None:
         def wrong(params: object) -> dict[str, str]:
@@ -55,13 +61,29 @@ def test_a_wrong_product_and_a_late_sum_end_in_exit_code_4(
 
         monkeypatch.setattr("rtl.emit.emit", wrong)
 
+    monkeypatch.chdir(tmp_path)
     broken("total - P_W'(1) : total + P_W'(1)", "total + P_W'(1) : total + P_W'(1)")
     assert run(["verify", "dot_ternary16", "--jobs", "4"]) == 4
-    assert "MISMATCH" in capsys.readouterr().out
+    captured = capsys.readouterr()
+    assert "MISMATCH" in captured.out
+    assert "smallest case found: mismatch_dot_ternary16" in captured.err
+    left = tmp_path / "mismatch_dot_ternary16"
+    done = subprocess.run(["sh", "run.sh"], cwd=left, capture_output=True, text=True, check=True)
+    assert "FAIL: 1 wrong beats, 5 cycles, 5 predicted" in done.stdout
+    assert (left / "s_axis_a.hex").read_text() == "3\n"  # one product of -1 is enough
+    assert {"waves.fst", "waves.gtkw"} <= {path.name for path in left.iterdir()}
     broken(
         "localparam integer LEVELS = LANES > 1 ? $clog2(LANES) : 0;", "localparam integer LEVELS = $clog2(LANES) + 1;"
     )
     assert run(["verify", "dot_ternary16", "--jobs", "4"]) == 4
+
+
+@pytest.mark.parametrize("row", [row for row in list_cores() if not row.sized][::4], ids=lambda row: row.name)
+def test_the_bench_that_is_left_behind_passes_a_right_core(row: CoreRow, tmp_path: Path) -> None:
+    work = stream_work(row.params, *draw(row.params, np.random.default_rng(1), "random"))
+    write_repro(tmp_path, row.name, work, emit(row.params))
+    done = subprocess.run(["sh", "run.sh"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert f"PASS: {work.cycles} cycles" in done.stdout
 
 
 def test_all_and_a_name_exclude_each_other(capsys: pytest.CaptureFixture[str]) -> None:

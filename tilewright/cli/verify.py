@@ -38,26 +38,31 @@ def command(
 
     CORE may be a machine (preset or description): its cores are verified at their own size (32 x 32 takes a minute).
 
-    Exit code 0 when both agree exactly, 4 on any difference. The RTL is built from the sources as they are now.
+    Exit code 0 when both agree exactly, 4 on any difference. The RTL is built from the sources as they are now. The
+    smallest work found that a stream core gets wrong is left in mismatch_CORE (in -o DIR or here), to run with Icarus.
     """
     from tilewright.cores import cores_of_machine, is_core
     from tilewright.verification import VerifyReport, verify_all, verify_core, verify_params
     from workloads.errors import InputError
 
+    place = output if output is not None and output.is_dir() else Path()
     count = jobs if jobs is not None else JOBS[depth]
     if every == (core is not None):
         raise InputError("verify: name one core or machine, or give --all")
     if core is not None and is_core(core):
-        report = verify_core(core, rows, cols, seed, simulator, count)
+        report = verify_core(core, rows, cols, seed, simulator, count, place)
     else:
         if (rows, cols) != (None, None):
             raise InputError("verify: a machine has its own size, and --all the list's; leave out --rows and --cols")
         parts = [] if core is None else [verify_params(p, seed, simulator, count) for p in cores_of_machine(core)]
-        for part in verify_all(seed, simulator, count) if core is None else ():
+        for part in verify_all(seed, simulator, count, place) if core is None else ():
             note(f"{part.rows[0].core}: {'agrees' if part.ok else 'MISMATCH'}")
             parts.append(part)
         report = VerifyReport(tuple(row for part in parts for row in part.rows))
     save_json(output, "verify.json", report.to_json())
+    for core_name in dict.fromkeys(row.core for row in report.rows):
+        if (place / f"mismatch_{core_name}").exists() and not report.ok:
+            note(f"smallest case found: {place / f'mismatch_{core_name}'} (run: sh run.sh)")
     if as_json:
         emit_json(report.to_json())
         return 0 if report.ok else 4
