@@ -17,8 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
+from hw_models.fp16 import FP16Params
+from hw_models.products import IntArray
 from hw_models.systolic import SystolicParams
 from rtl.emit import emit
+from rtl.fp16_top import FP16_CORNERS
 from rtl.run import JobData, Scenario, run_scenarios
 from rtl.stimulus import CORNERS, draw, exhaustive
 from rtl.stream_core import StreamWork, stream_work
@@ -26,8 +29,10 @@ from rtl.stream_run import StreamScenario, run_streams
 from sim.machine import simulate_jobs
 from tests.cosim import bins_cases, dequant_cases, dot_cases, fp16_cases, skip_cases, topk_cases
 from tests.cosim.equivalent_mutants import EQUIVALENT
+from tests.cosim.test_cosim_fp16 import beside_half
 from tilewright.cores import CoreRow, list_cores
 from workloads.errors import InternalError, MismatchError
+from workloads.formats import Float16
 
 TRIES = 6
 """Cores on which a mutant is tried before it counts as survived."""
@@ -134,12 +139,23 @@ def all_mutants() -> list[tuple[Mutant, tuple[CoreRow, ...]]]:
 def _works(row: CoreRow) -> tuple[StreamWork, ...]:
     rng = np.random.default_rng(7)
     works = [stream_work(row.params, *draw(row.params, rng, CORNERS[i % len(CORNERS)])) for i in range(10)]
+    if isinstance(row.params, FP16Params):
+        works += [stream_work(row.params, *pairs) for pairs in _fp16_pairs(row.params, rng)]
     every = exhaustive(row.params)
     if every is not None:
         work = stream_work(row.params, *every)
         if max(len(port.data) for port in work.inputs.values()) <= EXHAUSTIVE_BEATS:
             works.append(work)
     return tuple(works)
+
+
+def _fp16_pairs(params: FP16Params, rng: np.random.Generator) -> Iterator[tuple[IntArray, IntArray]]:
+    """Yield single products: every pair of corners, and pairs whose product lies beside half the least subnormal."""
+    corners = np.array(np.meshgrid(FP16_CORNERS, FP16_CORNERS)).reshape(2, -1)
+    beside = beside_half(Float16(), rng)
+    for a, w in (corners, beside):
+        count = len(a) - len(a) % params.interleave
+        yield a[:count, None].astype(np.int64), w[:count, None].astype(np.int64)
 
 
 def _judge_stream(row: CoreRow, sources: dict[str, str]) -> str:
