@@ -122,7 +122,12 @@ def beside_half(form: FloatFormat, rng: np.random.Generator) -> IntArray:
     total = (1 << (form.exponent_bits - 1)) - 2 - mantissa
     exponent = rng.integers(1, total, 200)
     hidden = 1 << mantissa
-    return np.array([left - hidden + (exponent << mantissa), right - hidden + (total - exponent << mantissa)])
+    near = np.array([left - hidden + (exponent << mantissa), right - hidden + (total - exponent << mantissa)])
+    # Products of few bits about the least subnormals: exact, or exact ties, where a stray sticky bit shows.
+    powers = rng.integers(1, total, 200)
+    few = rng.integers(0, 4, (2, 200)) << (mantissa - 2)
+    other = np.clip(total + rng.integers(-1, 5, 200) - powers, 1, (1 << form.exponent_bits) - 2)
+    return np.concatenate([near, few + (np.array([powers, other]) << mantissa)], axis=1)
 
 
 @pytest.mark.parametrize(
