@@ -242,27 +242,30 @@ class Space:
 
     def _evaluate(self, group: _Batch, part: IntArray, best: Best | None) -> Best | None:
         """Evaluate combinations `part` of `group` under every order and cut."""
-        picked = [
-            TensorCost(*(getattr(table, f.name)[self.orders.triples[:, r][:, None], part] for f in fields(TensorCost)))
-            for r, table in enumerate(group.tables)
-        ]
-        i, w, o = picked
-        fits = i.fits & w.fits & o.fits
-        if not fits.any():
+        triples = self.orders.triples
+        fits = np.ones((len(triples), len(part)), dtype=bool)
+        for r, table in enumerate(group.tables):
+            fits &= table.fits[:, part][triples[:, r]]
+        which, column = np.nonzero(fits)  # the cells that are worth a look
+        if not len(which):
             return best
-        latency = self.cost.latency(group.array[part], group.last_job[part], i, w, o)
-        energy = group.fixed_pj[part] + i.energy_pj + w.energy_pj + o.energy_pj
-        charged = latency + group.charge[part] + self.cost.bus_charge(_beats(i, w, o))
-        value = np.where(fits, self.value(charged, energy), np.inf)
-        at = np.nonzero(value == value.min())
-        moved = (i.bytes + w.bytes + o.bytes)[at]
-        chosen = part[at[1]]
+        chosen = part[column]
+        i, w, o = (_picked(table, triples[which, r], chosen, _USED[r]) for r, table in enumerate(group.tables))
+        latency = self.cost.latency(group.array[chosen], group.last_job[chosen], i, w, o)
+        charged = latency + group.charge[chosen] + self.cost.bus_charge(_beats(i, w, o))
+        energy = np.zeros(1)
+        if self.objective != "latency":
+            energy = self._energy(group, which, chosen)
+        value = self.value(charged, energy)
+        at = np.nonzero(value == value.min())[0]
+        which, chosen, least = which[at], chosen[at], float(value.min())
+        energy, moved = self._energy(group, which, chosen), self._moved(group, which, chosen)
         tiles = [self.cost.axes[d].tile[group.ix[d][chosen]] for d in TILED_DIMS]
-        pick = int(np.lexsort((at[0], *reversed(tiles), group.charge[chosen], energy[at], moved))[0])
-        triple, sizes = int(at[0][pick]), tuple(int(t[pick]) for t in tiles)
-        joules, cycles = float(energy[at][pick]), int(latency[at][pick])
+        pick = int(np.lexsort((which, *reversed(tiles), group.charge[chosen], energy, moved))[0])
+        triple, sizes = int(which[pick]), tuple(int(t[pick]) for t in tiles)
+        joules, cycles = float(energy[pick]), int(latency[at][pick])
         key = (
-            float(value.min()),
+            least,
             float(moved[pick]),
             joules,
             float(group.charge[chosen[pick]]),
@@ -275,6 +278,34 @@ class Space:
         order, cuts = self.orders.witness[triple]
         cycles = -(-cycles // self.cost.units)
         return Best(key, self.cost.dataflow, order, cuts, sizes, cycles, joules, int(moved[pick]))
+
+    def _energy(self, group: _Batch, which: IntArray, chosen: IntArray) -> FloatArray:
+        """Return the energy of combinations `chosen` under triples `which`, in pJ."""
+        energy = group.fixed_pj[chosen]
+        for r, table in enumerate(group.tables):
+            energy = energy + table.energy_pj[self.orders.triples[which, r], chosen]
+        return energy
+
+    def _moved(self, group: _Batch, which: IntArray, chosen: IntArray) -> IntArray:
+        """Return the DRAM bytes of combinations `chosen` under triples `which`."""
+        moved = np.zeros(len(which), dtype=np.int64)
+        for r, table in enumerate(group.tables):
+            moved = moved + table.bytes[self.orders.triples[which, r], chosen]
+        return moved
+
+
+_OPERAND = frozenset(("fits", "load_beats", "loads", "end_beats"))
+_USED = (_OPERAND, _OPERAND, _OPERAND | {"store_beats", "stores", "vector_cycles", "last_vector_cycles"})
+"""What the latency of each tensor's cost depends on."""
+_NOTHING = np.zeros(1, dtype=np.int64)
+
+
+def _picked(table: TensorCost, classes: IntArray, chosen: IntArray, used: frozenset[str]) -> TensorCost:
+    """Return the fields `used` of `table` at (class, combination); the others are zero."""
+    parts: list[Any] = [
+        getattr(table, f.name)[classes, chosen] if f.name in used else _NOTHING for f in fields(TensorCost)
+    ]
+    return TensorCost(*parts)
 
 
 def _beats(i: TensorCost, w: TensorCost, o: TensorCost) -> IntArray:

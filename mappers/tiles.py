@@ -57,10 +57,28 @@ class Candidates:
         return [_sizes(self.extent, int(t)) for t in self.tile]
 
 
+_KNOWN: dict[tuple[object, ...], Candidates] = {}
+
+
 def candidates(
     problem: TileProblem, dim: str, array: PEArray, dataflow: Dataflow, beat_bytes: int, only: Sequence[int] = ()
 ) -> Candidates:
     """Return the minimal tiles of `dim` for `problem` on `array`, or those of `only` and the whole dimension."""
+    if only:
+        return _candidates(problem, dim, array, dataflow, beat_bytes, only)
+    # All that the tiles depend on: many problems of a network share it.
+    key = (
+        dim, problem.size[dim], problem.taps, problem.pool, problem.whole_plane,
+        array.rows, array.cols, array.reduction_unroll, dataflow, beat_bytes,
+    )  # fmt: skip
+    if key not in _KNOWN:
+        _KNOWN[key] = _candidates(problem, dim, array, dataflow, beat_bytes, ())
+    return _KNOWN[key]
+
+
+def _candidates(
+    problem: TileProblem, dim: str, array: PEArray, dataflow: Dataflow, beat_bytes: int, only: Sequence[int]
+) -> Candidates:
     extent = problem.size[dim]
     sizes = np.array(sorted({*only, extent}), dtype=np.int64) if only else _allowed(problem, dim)
     trips = -(-extent // sizes)

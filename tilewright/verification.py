@@ -117,7 +117,7 @@ def verify_params(params: SystolicParams, seed: int = 0, simulator: str = "icaru
         if not 1 <= value <= MAX_SIDE:
             raise InputError(f"verify: {key} is {value}, bound is 1..{MAX_SIDE}; choose a size in it")
     drawn = _random_jobs(params, seed, jobs)
-    layer = _LayerReplay(params, seed)
+    layer = layer_replay(params, seed)
     from rtl.run import Scenario, run_scenarios
 
     scenarios = [
@@ -184,7 +184,12 @@ def _wrong(params: SystolicParams, jobs: Sequence[JobData], run: ScenarioRun) ->
     )
 
 
-class _LayerReplay:
+def layer_replay(params: SystolicParams, seed: int) -> LayerReplay:
+    """Return LeNet's second convolution, mapped onto a machine with this array, as jobs for its core."""
+    return LayerReplay(params, seed)
+
+
+class LayerReplay:
     """LeNet's second convolution on this array: jobs, when they are offered, and what must come out."""
 
     def __init__(self, params: SystolicParams, seed: int) -> None:
@@ -207,7 +212,7 @@ class _LayerReplay:
             weight=params.weight_format,
         )
         network = builder.build(builder.conv(builder.input("image", (1, 6, 14, 14)), 16, 5, name="c3"))
-        plan = make_plan(network, load_accelerator("edge_int8", overrides))
+        self.plan = plan = make_plan(network, load_accelerator("edge_int8", overrides))
         layer = plan.groups[0].group.lead
         assert isinstance(layer, MacLayer)
         draw = np.random.default_rng(seed)
