@@ -8,6 +8,7 @@ wrong value, a wrong cycle count, or a broken rule of the interface. One that do
 from __future__ import annotations
 
 import re
+import resource
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -237,11 +238,16 @@ def judge(mutant: Mutant, rows: tuple[CoreRow, ...]) -> tuple[str, str]:
     return ("survived", rows[0].name) if valid else ("invalid", rows[0].name)
 
 
+def _bounded() -> None:
+    """Bound the memory of a worker and its simulators: an edited width can make a compiler ask for all there is."""
+    resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
+
+
 def campaign(
     chosen: list[tuple[Mutant, tuple[CoreRow, ...]]], tell: Callable[[str], object]
 ) -> list[tuple[Mutant, str, str]]:
     """Judge `chosen` two at a time; return (mutant, verdict, core) in order."""
-    with ProcessPoolExecutor(2) as pool:
+    with ProcessPoolExecutor(2, initializer=_bounded) as pool:
         results = []
         for (mutant, _), (verdict, core) in zip(chosen, pool.map(judge, *zip(*chosen, strict=True)), strict=True):
             results.append((mutant, verdict, core))
