@@ -12,10 +12,46 @@ from typing import ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
+from hw_models.products import signed_bits
 from workloads.errors import InputError
 from workloads.formats import Int
 
 IntArray = npt.NDArray[np.int64]
+
+
+def derived_accumulator(input_format: Int, weight_format: Int, k: int) -> Int:
+    """Return the least format whose sums of `k` products never wrap: unsigned where no product is negative.
+
+    A sum of `k` products lies between `k` times the least and `k` times the greatest product, and both ends are
+    reached; a product is bilinear, so its extremes are among the four corners of the operand ranges.
+
+    Raises
+    ------
+    InputError
+        If `k` is below 1, or the format is wider than the accumulators of `SystolicParams`.
+
+    Examples
+    --------
+    >>> str(derived_accumulator(Int(8), Int(8), 512)), str(derived_accumulator(Int(8, False), Int(4, False), 1))
+    ('int25', 'uint12')
+    """
+    if k < 1:
+        raise InputError(f"accumulator: reduction length k is {k}, bound is >= 1; give a positive integer")
+    least, greatest = _sum_range(input_format, weight_format, k)
+    bits = signed_bits(least, greatest) if least < 0 else max(greatest.bit_length(), 1)
+    bound = 64 if least < 0 else 63
+    if bits > bound:
+        raise InputError(
+            f"accumulator: sums of {k} products of {input_format} and {weight_format} need {bits} bits, bound is "
+            f"{bound}; split the reduction or narrow the operands"
+        )
+    return Int(bits, signed=least < 0)
+
+
+def _sum_range(input_format: Int, weight_format: Int, k: int) -> tuple[int, int]:
+    """Return the least and the greatest sum of `k` products."""
+    corners = [x * y for x in (input_format.min, input_format.max) for y in (weight_format.min, weight_format.max)]
+    return k * min(corners), k * max(corners)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,8 +285,7 @@ class SystolicParams:
     def required_accumulator_bits(self, k: int) -> int:
         """Return the least width of the accumulator that never wraps on a reduction of length `k`.
 
-        A sum of `k` products lies between `k` times the least and `k` times the greatest product, and both ends are
-        reached; a product is bilinear, so its extremes are among the four corners of the operand ranges.
+        `derived_accumulator` chooses the signedness too, and says why this is enough.
 
         Raises
         ------
@@ -259,17 +294,15 @@ class SystolicParams:
         """
         if k < 1:
             raise InputError(f"core '{self.name}': reduction length k is {k}, bound is >= 1; give a positive integer")
-        i, w = self.input_format, self.weight_format
-        corners = [x * y for x in (i.min, i.max) for y in (w.min, w.max)]
-        least, greatest = k * min(corners), k * max(corners)
-        if not self.accumulator_format.signed:
-            if least < 0:
-                raise InputError(
-                    f"systolic core: accumulator {self.accumulator_format} is unsigned, products of {i} and {w} reach "
-                    f"{min(corners)}; use a signed accumulator"
-                )
-            return max(greatest.bit_length(), 1)
-        return 1 + max(greatest.bit_length(), (-1 - least).bit_length() if least < 0 else 0)
+        least, greatest = _sum_range(self.input_format, self.weight_format, k)
+        if self.accumulator_format.signed:
+            return signed_bits(least, greatest)
+        if least < 0:
+            raise InputError(
+                f"systolic core: accumulator {self.accumulator_format} is unsigned, products of {self.input_format} "
+                f"and {self.weight_format} reach {least // k}; use a signed accumulator"
+            )
+        return max(greatest.bit_length(), 1)
 
     def _codes(self, subject: str, values: npt.ArrayLike, form: Int) -> IntArray:
         """Return `values` as a checked matrix of codes of `form`."""
