@@ -11,6 +11,7 @@ from hw_models.dot import DotParams
 from hw_models.fp16 import FP16Params
 from hw_models.systolic import SystolicParams
 from hw_models.topk import TopKParams
+from hw_models.zero_point import ZeroPointParams
 from hw_models.zero_skip import SkipParams
 from rtl.bins_top import bins_sources
 from rtl.dequant_top import dequant_sources
@@ -19,6 +20,7 @@ from rtl.fp16_top import fp16_sources
 from rtl.skip_top import skip_sources
 from rtl.systolic_top import systolic_sources
 from rtl.topk_top import topk_sources
+from rtl.zero_point_top import zero_point_sources
 from workloads.errors import InputError
 from workloads.whole_file import write_whole
 
@@ -73,6 +75,11 @@ def _(params: TopKParams) -> dict[str, str]:
 @emit.register
 def _(params: FP16Params) -> dict[str, str]:
     return with_file_list(params.name, fp16_sources(params))
+
+
+@emit.register
+def _(params: ZeroPointParams) -> dict[str, str]:
+    return with_file_list(params.name, zero_point_sources(params))
 
 
 def with_file_list(name: str, sources: dict[str, str]) -> dict[str, str]:
