@@ -1,4 +1,4 @@
-"""Systolic array cores, weight- and output-stationary: one parameter object for values, cycles and RTL.
+"""Systolic array cores, weight-, output- and input-stationary: one parameter object for values, cycles and RTL.
 
 The SystemVerilog in ``rtl/systolic`` is generated from the same `SystolicParams`; ``tests/cosim`` holds the simulator
 to `SystolicParams.golden` bit for bit and to `SystolicParams.cycles` cycle for cycle (docs/architecture.md §3).
@@ -61,11 +61,11 @@ class FoldJob:
     Parameters
     ----------
     stream : int
-        WS: activation vectors per fold (M). OS: operand pairs per fold (K).
+        WS: activation vectors per fold (M). OS: operand pairs per fold (K). IS: weight vectors per fold (N).
     row_folds : int
-        WS: ``ceil(K / rows)``. OS: ``ceil(M / rows)``.
+        WS and IS: ``ceil(K / rows)``. OS: ``ceil(M / rows)``.
     col_folds : int
-        ``ceil(N / cols)``.
+        WS and OS: ``ceil(N / cols)``. IS: ``ceil(M / cols)``.
     """
 
     stream: int
@@ -89,9 +89,9 @@ class SystolicParams:
 
     Parameters
     ----------
-    dataflow : {"ws", "os"}
+    dataflow : {"ws", "os", "is"}
         ``ws``: weights stay, rows hold the reduction, columns the output channels. ``os``: sums stay, rows hold output
-        rows, columns output channels.
+        rows, columns output channels. ``is``: activations stay, rows hold the reduction, columns the output rows.
     rows, cols : int
         Processing elements per column and per row.
     input_format, weight_format : Int
@@ -99,16 +99,21 @@ class SystolicParams:
     accumulator_format : Int
         Partial sums; they wrap modulo ``2**bits``.
     accumulator_depth : int
-        WS: result vectors of `cols` words that the core's accumulator memory holds while the row folds of a job add
-        up. OS cores keep their sums in the array; the depth then describes the memory behind the core only.
+        WS and IS: result vectors of `cols` words that the core's accumulator memory holds while the row folds of a
+        job add up. OS cores keep their sums in the array; the depth then describes the memory behind the core only.
 
     Notes
     -----
     Time of an event is the clock edge that ends its cycle. A job *issues* at the edge of its ``cfg`` handshake and is
     *done* at the edge that hands over its last result.
+
+    The IS core is the WS hardware with the roles of the operands exchanged: the activations of a fold, ``A[m, k]`` for
+    `cols` rows `m` and `rows` places `k`, load behind a shadow while weight vectors ``W[:, n]`` stream. What is said of
+    WS below holds for it with M and N exchanged. Results come out transposed: per column fold, one beat per weight
+    column `n` in order, word `c` for output row ``fold * cols + c``. `golden` is in the usual order all the same.
     """
 
-    dataflow: Literal["ws", "os"]
+    dataflow: Literal["ws", "os", "is"]
     rows: int
     cols: int
     input_format: Int
@@ -132,8 +137,8 @@ class SystolicParams:
     MAX_DEPTH: ClassVar[int] = 1 << 24
 
     def __post_init__(self) -> None:
-        if self.dataflow not in ("ws", "os"):
-            raise InputError(f"systolic core: dataflow is '{self.dataflow}', bound is 'ws' or 'os'; choose one")
+        if self.dataflow not in ("ws", "os", "is"):
+            raise InputError(f"systolic core: dataflow is '{self.dataflow}', bound is 'ws', 'os' or 'is'; choose one")
         for key, value in (("rows", self.rows), ("cols", self.cols), ("accumulator_depth", self.accumulator_depth)):
             bound = self.MAX_DEPTH if key == "accumulator_depth" else self.MAX_SIDE
             if not 1 <= value <= bound:
@@ -157,9 +162,14 @@ class SystolicParams:
         return f"systolic_{self.dataflow}_{operands}"
 
     @property
+    def operand_stays(self) -> bool:
+        """Value telling whether the PEs hold an operand behind a shadow, WS and IS, and not their sums."""
+        return self.dataflow != "os"
+
+    @property
     def load_cycles(self) -> int:
-        """Value of the first weight load of a job, issue to first vector, in cycles: WS `rows`, OS 0."""
-        return self.rows if self.dataflow == "ws" else 0
+        """Value of the first operand load of a job, issue to first vector, in cycles: WS and IS `rows`, OS 0."""
+        return self.rows if self.operand_stays else 0
 
     @property
     def drain_latency_cycles(self) -> int:
@@ -169,12 +179,14 @@ class SystolicParams:
         WS adds the two accumulator stages; OS shifts the other ``rows - 1`` result rows out behind the first.
         """
         wavefront = self.rows - 1 + self.cols - 1 + self.OPERAND_REGISTER_CYCLES + self.MAC_REGISTER_CYCLES
-        if self.dataflow == "ws":
+        if self.operand_stays:
             return wavefront + self.ACCUMULATOR_READ_CYCLES + self.ACCUMULATOR_ADD_CYCLES
         return wavefront + self.rows - 1
 
     def job_for(self, m: int, k: int, n: int) -> FoldJob:
         """Return the folds of a GEMM of ``m x k`` by ``k x n``."""
+        if self.dataflow == "is":
+            return FoldJob(stream=n, row_folds=-(-k // self.rows), col_folds=-(-m // self.cols))
         if self.dataflow == "ws":
             return FoldJob(stream=m, row_folds=-(-k // self.rows), col_folds=-(-n // self.cols))
         return FoldJob(stream=k, row_folds=-(-m // self.rows), col_folds=-(-n // self.cols))
@@ -185,10 +197,11 @@ class SystolicParams:
         for key, value in (("stream", job.stream), ("row_folds", job.row_folds), ("col_folds", job.col_folds)):
             if value > bound:
                 raise InputError(f"core '{self.name}': {key} is {value}, bound is {bound}; split the job")
-        if self.dataflow == "ws" and job.row_folds > 1 and job.stream > self.accumulator_depth:
+        if self.operand_stays and job.row_folds > 1 and job.stream > self.accumulator_depth:
             raise InputError(
                 f"core '{self.name}': a job of {job.row_folds} row folds streams {job.stream} vectors, its "
-                f"accumulator_depth is {self.accumulator_depth}; split the job along M or raise accumulator_depth"
+                f"accumulator_depth is {self.accumulator_depth}; split the job along "
+                f"{'N' if self.dataflow == 'is' else 'M'} or raise accumulator_depth"
             )
 
     def interval_cycles(self, job: FoldJob) -> int:
@@ -215,7 +228,7 @@ class SystolicParams:
         of a fold enters `rows` cycles or more after the last pair of the fold before, because the result rows share
         one drain chain; this also holds between jobs.
         """
-        if self.dataflow == "ws":
+        if self.operand_stays:
             start = issue_cycle + self.load_cycles
             first_end = (start if previous_end_cycle is None else max(start, previous_end_cycle)) + job.stream
         else:

@@ -6,7 +6,7 @@ A beat is a number whose bits ``i * width`` upwards hold word `i`, as on the cor
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -61,10 +61,15 @@ def unpack_beats(beats: Sequence[int], lanes: int, form: Int) -> IntArray:
 def job_beats(params: SystolicParams, a: IntArray, w: IntArray) -> JobBeats:
     """Return the streams of the job ``a @ w``; matrices are padded with zeros to whole folds.
 
+    IS: what a WS core takes for ``w.T @ a.T``, on the other port each.
+
     Parameters
     ----------
     a, w : ndarray of int, shapes (M, K) and (K, N)
     """
+    if params.dataflow == "is":
+        exchanged = job_beats(_exchanged(params), w.T, a.T)
+        return JobBeats(exchanged.job, weights=exchanged.inputs, inputs=exchanged.weights, results=exchanged.results)
     rows, cols = params.rows, params.cols
     job = params.job_for(a.shape[0], a.shape[1], w.shape[1])
     folds = [(row, col) for col in range(job.col_folds) for row in range(job.row_folds)]
@@ -90,6 +95,8 @@ def job_beats(params: SystolicParams, a: IntArray, w: IntArray) -> JobBeats:
 
 def result_matrix(params: SystolicParams, beats: Sequence[int], m: int, n: int) -> IntArray:
     """Return the (M, N) result of a job from its result beats, padding removed."""
+    if params.dataflow == "is":
+        return result_matrix(_exchanged(params), beats, n, m).T
     vectors = unpack_beats(beats, params.cols, params.accumulator_format)
     if params.dataflow == "ws":
         columns = vectors.reshape(-1, m, params.cols)
@@ -99,6 +106,11 @@ def result_matrix(params: SystolicParams, beats: Sequence[int], m: int, n: int) 
         row_folds = -(-m // params.rows)
         columns = per_fold.reshape(-1, row_folds * params.rows, params.cols)
     return np.concatenate(list(columns), axis=1)[:m, :n]
+
+
+def _exchanged(params: SystolicParams) -> SystolicParams:
+    """Return the WS core that an IS core is, with the formats of the operands exchanged."""
+    return replace(params, dataflow="ws", input_format=params.weight_format, weight_format=params.input_format)
 
 
 def _padded(matrix: IntArray, axis: int, multiple: int) -> IntArray:

@@ -19,14 +19,15 @@ from workloads.formats import Int
 
 WS = SystolicParams("ws", 3, 5, Int(8), Int(8), Int(24), 48)
 OS = dataclasses.replace(WS, dataflow="os")
+IS = SystolicParams("is", 3, 5, Int(8, signed=False), Int(4), Int(24), 48)
 
 
-@pytest.mark.parametrize("params", [WS, OS], ids=lambda params: params.name)
+@pytest.mark.parametrize("params", [WS, OS, IS], ids=lambda params: params.name)
 def test_same_parameters_give_same_text(params: SystolicParams) -> None:
     assert emit(params) == emit(dataclasses.replace(params))
 
 
-@pytest.mark.parametrize("params", [WS, OS], ids=lambda params: params.name)
+@pytest.mark.parametrize("params", [WS, OS, IS], ids=lambda params: params.name)
 def test_header_hash_is_that_of_the_parameters_beside_it(params: SystolicParams) -> None:
     text = emit(params)[f"{params.name}.sv"]
     canonical = re.search(r"//   parameters        (.*)", text)
@@ -57,7 +58,7 @@ def test_every_parameter_reaches_the_rtl(change: dict[str, object]) -> None:
     assert emit(other)[f"{other.name}.sv"] != emit(WS)[f"{WS.name}.sv"]
 
 
-@pytest.mark.parametrize("params", [WS, OS], ids=lambda params: params.name)
+@pytest.mark.parametrize("params", [WS, OS, IS], ids=lambda params: params.name)
 def test_sources_are_complete_and_each_file_holds_its_module(params: SystolicParams) -> None:
     sources = emit(params)
     defined = set()

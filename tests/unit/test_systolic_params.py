@@ -30,7 +30,7 @@ def os_core(rows: int = 4, cols: int = 4, **changes: object) -> SystolicParams:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"dataflow": "is"}, r"^systolic core: dataflow is 'is', bound is 'ws' or 'os'; choose one$"),
+        ({"dataflow": "rs"}, r"^systolic core: dataflow is 'rs', bound is 'ws', 'os' or 'is'; choose one$"),
         ({"rows": 0}, r"^systolic core: rows is 0, bound is 1\.\.1024; choose a size in it$"),
         ({"cols": -1}, r"^systolic core: cols is -1, bound is 1\.\.1024; choose a size in it$"),
         (
