@@ -16,6 +16,7 @@ from hw_models.products_power import PowerProduct
 from hw_models.products_table import CodebookProduct, OddProduct, ShiftProduct, SplitProduct
 from hw_models.systolic import SystolicParams
 from hw_models.topk import TopKParams
+from hw_models.zero_point import ZeroPointParams
 from hw_models.zero_skip import SkipParams
 from workloads.formats import Float16, Float32, Int
 
@@ -38,12 +39,14 @@ def _systolic() -> Iterator[Entry]:
     whats = {
         "ws": "weight-stationary systolic array, shadow weights, accumulator memory",
         "os": "output-stationary systolic array, results drained behind the next fold",
+        "is": "input-stationary systolic array, shadow activations, accumulator memory",
     }
     formats = {
         "ws": ((Int(8), Int(8)), (Int(4), Int(4)), (Int(8), Int(4)), (Int(8, signed=False), Int(8)), (Int(8), Int(2))),
         "os": ((Int(8), Int(8)), (Int(4), Int(4)), (Int(8), Int(4)), (Int(2), Int(2))),
+        "is": ((Int(8), Int(8)), (Int(8), Int(4))),
     }
-    for flow in ("ws", "os"):
+    for flow in ("ws", "os", "is"):
         for a, w in formats[flow]:
             params = SystolicParams(flow, 4, 4, a, w, Int(32), ACCUMULATOR_DEPTH)
             yield params, f"{whats[flow]}, {a} x {w} -> int32", fold_rule
@@ -75,6 +78,8 @@ def _sparse_and_stored() -> Iterator[Entry]:
     yield SkipParams(Int(8), Int(8), pes=4, block=8, form="bitmap"), "zero-skipping row, bitmaps", OWN
     yield SkipParams(Int(8), Int(8), pes=4, block=8, form="coordinate"), "zero-skipping row, coordinates", OWN
     yield BinsParams(Int(8), (0, 3, -7, 100)), "codebook by bins: add per index, then multiply", "arXiv 2112.15139"
+    zero = ZeroPointParams(Int(8, signed=False), Int(8), Int(32), LANES, 64)
+    yield zero, "zero-point correction of raw sums, exact", "four-term expansion; EQ-Net, ICCV 2023"
     sat = "SAT, arXiv 2309.13015"
     yield TopKParams(2, 4, Int(8), 4), "N:M online reduction: 2 greatest of 4", sat
     yield TopKParams(2, 8, Float16(), 2), "N:M online reduction: 2 greatest of 8, binary16", sat
