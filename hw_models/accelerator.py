@@ -200,6 +200,8 @@ class VectorUnit:
         Capacity of one half of the operand and of the output staging buffer.
     op_pj : Fraction
         Energy of one lane operation.
+    writes_input : bool
+        Whether results can go to the input scratchpad, so that activations may stay on chip.
     """
 
     lanes: int
@@ -211,6 +213,7 @@ class VectorUnit:
     op_pj: Fraction
     buffer_pj_per_byte: Fraction
     energy_source: str
+    writes_input: bool = True
 
     def __post_init__(self) -> None:
         _positive(

@@ -166,6 +166,7 @@ class _Builder:
                 special_cycles=special,
                 operand_half_bytes=node.operand_half,
                 output_half_bytes=node.output_half,
+                writes_input=node.writes_input,
                 op_pj=operation,
                 buffer_pj_per_byte=buffer,
                 energy_source=self.sources_at(where),

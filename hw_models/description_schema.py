@@ -190,6 +190,7 @@ class VectorNode(_Node):
     special: Delay = _key("time of a step of exp, divide, square root, tanh")
     operand_half: Bytes = _key("capacity of one half of the operand staging buffer")
     output_half: Bytes = _key("capacity of one half of the output staging buffer")
+    writes_input: bool = _key("results can go to the input scratchpad: activations may stay on chip", default=True)
     energy: VectorEnergyNode | None = None
 
 

@@ -13,11 +13,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import gcd
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from hw_models.accelerator import Dataflow
 from hw_models.systolic import FoldJob
 from workloads.errors import InternalError
+
+if TYPE_CHECKING:
+    from mappers.walks import ArrayWalk, VectorWalk, WeightPart
 
 Engine = Literal["load", "array", "vector", "store"]
 ENGINES: tuple[Engine, ...] = ("load", "array", "vector", "store")
@@ -107,11 +110,12 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class LoadCommand(Command):
-    """Move a tile of `tensor` from DRAM into the one written slot."""
+    """Move a tile of `tensor` from DRAM into the one written slot; `part` says what of the weights it is, if packed."""
 
     tensor: str
     transfers: tuple[Transfer, ...]
     engine: Engine = "load"
+    part: WeightPart | None = None
 
     @property
     def bytes(self) -> int:
@@ -138,7 +142,7 @@ class ComputeCommand(Command):
     """Run a fold job on the array from an input and a weight slot into an accumulator slot.
 
     `accumulate` adds to the sums already in the slot. `macs` are useful MACs, ragged edges excluded.
-    `input_tensor` and `weight_tensor` name the operands for the traffic table.
+    `input_tensor` and `weight_tensor` name the operands for the traffic table. `walk` says what is computed.
     """
 
     dataflow: Dataflow
@@ -149,6 +153,7 @@ class ComputeCommand(Command):
     weight_tensor: str
     output_tensor: str
     engine: Engine = "array"
+    walk: ArrayWalk | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +161,8 @@ class VectorCommand(Command):
     """Process `rows` rows of `row_elements` elements: `simple_passes` chained and `special_passes` special passes.
 
     `operations` counts lane operations for energy. `read_bytes` and `write_bytes` give the bytes moved per slot of
-    `reads` and `writes`, and `tensors_read`/`tensors_written` their tensors, in the same order.
+    `reads` and `writes`, and `tensors_read`/`tensors_written` their tensors, in the same order. `walk` says what is
+    computed, where the command follows the array.
     """
 
     op: str
@@ -170,6 +176,7 @@ class VectorCommand(Command):
     tensors_read: tuple[str, ...]
     tensors_written: tuple[str, ...]
     engine: Engine = "vector"
+    walk: VectorWalk | None = None
 
 
 AnyCommand = LoadCommand | StoreCommand | ComputeCommand | VectorCommand

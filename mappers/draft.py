@@ -66,6 +66,7 @@ class ProgramDraft:
         self._drafts: list[Draft] = []
         self._counts: dict[Engine, int] = dict.fromkeys(ENGINES, 0)
         self._tags = 0
+        self._channels = 0
         self._turn: dict[Memory, int] = {}
         self._free: dict[tuple[Memory, int], list[_Region]] = {}
         self._stored: dict[str, list[tuple[int, int, int]]] = {}
@@ -76,6 +77,12 @@ class ProgramDraft:
         draft = Draft(make, layer, engine, dict(waits), self._counts[engine], fields)
         self._drafts.append(draft)
         return draft
+
+    def channels(self, count: int) -> int:
+        """Return the first of `count` new entries of the program's table of channel terms."""
+        first = self._channels
+        self._channels += count
+        return first
 
     # --- scratchpads ------------------------------------------------------------------------------------------------
 

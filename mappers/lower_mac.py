@@ -25,6 +25,7 @@ from mappers.mapping import RELEVANT, TILED_DIMS, Mapping
 from mappers.problem import TileProblem
 from mappers.resident import Resident
 from mappers.views import Range
+from mappers.walks import WeightPart, array_walk, channel_terms, vector_walk
 from workloads.errors import InternalError
 
 SPATIAL = ("OD", "OY", "OX")
@@ -65,6 +66,7 @@ class _Held:
     """Tiles of one tensor now in a scratchpad (several where a resident tensor was written in parts)."""
 
     key: Key | None = None
+    ranges: dict[str, Range] = field(default_factory=dict)
     tiles: list[Tile] = field(default_factory=list)
 
 
@@ -106,7 +108,7 @@ class MacLowering:
         inside = prod(loop.trips for loop in mapping.loops[self.cuts["O"] :])
         outside = prod(loop.trips for loop in mapping.loops[: self.cuts["O"]] if loop.dim == "C")
         self.steps_needed = inside * outside
-        self.addresses: dict[str, int] = {}
+        self.coefficient = draft.channels(channel_terms(problem))
 
     # --- walk -------------------------------------------------------------------------------------------------------
 
@@ -152,8 +154,10 @@ class MacLowering:
 
     # --- operands ---------------------------------------------------------------------------------------------------
 
-    def _load(self, tile: Tile, waits: Waits, tensor: str, transfers: tuple[Transfer, ...]) -> None:
-        draft = self.draft.add("load", self.layer, LoadCommand, waits, tensor=tensor, transfers=transfers)
+    def _load(
+        self, tile: Tile, waits: Waits, tensor: str, transfers: tuple[Transfer, ...], part: WeightPart | None = None
+    ) -> None:
+        draft = self.draft.add("load", self.layer, LoadCommand, waits, tensor=tensor, transfers=transfers, part=part)
         self.draft.write(tile, draft)
 
     def _address(self, view: LoopView | WeightView) -> int:
@@ -163,24 +167,29 @@ class MacLowering:
         self._close(self.weight)
         size = self.problem.weight_tile_bytes(_lengths(held))
         tile, waits = self.draft.open("weight", size)
-        weight = self.at.weight
+        weight, part = self.at.weight, None
         if weight is None:
             name = "/".join(str(held[dim][0]) for dim in ("G", "K", "C"))
             transfers: tuple[Transfer, ...] = (Transfer(self.image.block(f"{self.block}/w/{name}", size), size),)
+            part = WeightPart(held["G"], held["K"], held["C"], self._coefficient(held))
         else:
             transfers = weight.transfers(self._address(weight), held["G"], held["K"], held["C"])
             merge(waits, self.draft.stored(weight.view.storage, transfers))
-        self._load(tile, waits, self.at.names[1], transfers)
-        self.weight = _Held(key, [tile])
+        self._load(tile, waits, self.at.names[1], transfers, part)
+        self.weight = _Held(key, held, [tile])
+
+    def _coefficient(self, held: dict[str, Range]) -> int:
+        """Return the entry of the first output channel of `held` in the program's table of channel terms."""
+        return self.coefficient + held["G"][0] * self.size["K"] + held["K"][0]
 
     def _hold_input(self, key: Key, held: dict[str, Range]) -> None:
         view, resident = self.at.input, self.at.resident_input
         spans = [self.problem.window(dim).span(held[dim][0], held[dim][1] - held[dim][0]) for dim in SPATIAL]
         if resident is not None:
-            self.input = _Held(key, resident.touching(view.box(held["N"], held["G"], held["C"], spans)))
+            self.input = _Held(key, held, resident.touching(view.box(held["N"], held["G"], held["C"], spans)))
             return
         self._close(self.input)
-        self.input = _Held(key)
+        self.input = _Held(key, held)
         transfers = view.transfers(self._address(view), held["N"], held["G"], held["C"], spans)
         if not transfers:
             return  # the tile sees only padding
@@ -222,6 +231,7 @@ class MacLowering:
             input_tensor=self.at.names[0],
             weight_tensor=self.at.names[1],
             output_tensor=self.at.names[2],
+            walk=array_walk(self.problem, ranges, self.input.ranges, self.weight.ranges, sums.ranges),
         )
         for tile in (*self.input.tiles, *self.weight.tiles):
             self.draft.read(tile, draft)
@@ -271,6 +281,7 @@ class MacLowering:
             write_bytes=(stored_bytes,),
             tensors_read=(f"{self.at.names[2]} (sums)", *(self.at.names[3] for _ in seconds)),
             tensors_written=(self.at.names[2],),
+            walk=vector_walk(problem, self.group, sums.ranges, self.coefficient),
         )
         for tile in (sums.tile, *seconds):
             self.draft.read(tile, draft)

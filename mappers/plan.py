@@ -64,6 +64,10 @@ class Plan:
         Where every activation lies, for the result.
     notes : tuple of str
         What was assumed, for the result's list of what is not modelled.
+    layout : Layout
+        How every tensor lies in its block of DRAM.
+    addresses : mapping of str to int
+        DRAM address of every block of `layout`.
     """
 
     network: Network
@@ -72,6 +76,8 @@ class Plan:
     groups: tuple[PlannedGroup, ...]
     program: Program
     placement: dict[str, object]
+    layout: Layout
+    addresses: MappingABC[str, int]
     notes: tuple[str, ...] = field(default=())
 
 
@@ -122,7 +128,7 @@ def make_plan(
     residency = Residency(groups, accelerator.core.input.half_bytes)
     if given is not None:
         residency = given_residency(network, layout, groups, accelerator.core.input.half_bytes, given.resident)
-    elif keep_on_chip:
+    elif keep_on_chip and accelerator.core.vector.writes_input:
         residency = plan_residency(network, layout, groups, accelerator.core.input.half_bytes, evaluate)
     planned = []
     for index, group in enumerate(groups):
@@ -138,7 +144,8 @@ def make_plan(
         planned.append(PlannedGroup(group, tuple(parts)))
     program, addresses = lower(network, accelerator, layout, tuple(planned), residency)
     placement = _placement(layout, residency, addresses)
-    return Plan(network, accelerator, objective, tuple(planned), program, placement, _notes(network, accelerator))
+    notes = _notes(network, accelerator)
+    return Plan(network, accelerator, objective, tuple(planned), program, placement, layout, addresses, notes)
 
 
 def check_network(network: Network, accelerator: Accelerator) -> None:

@@ -17,6 +17,7 @@ module systolic_control_ws #(
     input  wire [COUNT_W-1:0] job_stream,
     input  wire [COUNT_W-1:0] job_row_folds,
     input  wire [COUNT_W-1:0] job_col_folds,
+    output wire               stream_start,  // the streamer picks up the job that waits for it
     input  wire               w_valid,
     output wire               w_ready,
     output wire               w_enter,       // a weight row enters the array
@@ -39,7 +40,7 @@ module systolic_control_ws #(
 
   wire load_free = ~load_active | (w_enter & load_job_last);
   wire stream_free = ~stream_active | (a_enter & a_job_last);
-  wire stream_start = next_valid & stream_free;
+  assign stream_start = next_valid & stream_free;
   wire next_free = ~next_valid | stream_free;
   wire job_start = job_valid & job_ready;
 

@@ -1,0 +1,38 @@
+"""What the runner hands to the bench of the layer engine and gets back, as JSON."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+
+class EngineRunRequest(TypedDict):
+    """One command list: words per command of load, array, vector and store; a memory file, or "" to keep the content."""
+
+    commands: list[list[list[int]]]
+    image: str
+    disturb: bool
+    error_from: int
+    reset_after_cycles: int
+    timeout_cycles: int
+
+
+class EngineRequest(TypedDict):
+    """Runs played one after another."""
+
+    runs: list[EngineRunRequest]
+
+
+class EngineRunReport(TypedDict):
+    """Cycle counter (-1: not ended), status and error register, and the file that holds the memory after the run."""
+
+    cycles: int
+    status: int
+    error: int
+    memory: str
+
+
+class EngineReport(TypedDict):
+    """Runs played, and what went wrong, if anything."""
+
+    runs: list[EngineRunReport]
+    error: str | None

@@ -1,0 +1,1 @@
+"""SystemVerilog of the layer engine, one module per file."""

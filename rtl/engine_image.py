@@ -1,0 +1,82 @@
+"""The DRAM of a command list: activations where their views lie, weights packed tile by tile as the commands load them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from hw_models.layer_engine import EngineParams, LayerConstants
+from mappers.commands import LoadCommand, Program
+from mappers.views import Axis, View
+from workloads.errors import InputError
+
+IntArray = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
+
+
+def element_addresses(view: View, address: int) -> IntArray:
+    """Return the byte address of every element of `view`, in its logical shape; `address` is that of its block."""
+    offsets = np.zeros((), dtype=np.int64)
+    for axis in view.axes:
+        offsets = offsets[..., None] + _along(axis)
+    return offsets.reshape(view.shape) + address + view.offset_bytes
+
+
+def _along(axis: Axis) -> IntArray:
+    offsets = np.zeros(1, dtype=np.int64)
+    for size, stride in axis:
+        offsets = (offsets[:, None] + np.arange(size, dtype=np.int64) * stride).ravel()
+    return offsets
+
+
+def make_image(
+    program: Program,
+    views: Mapping[str, View],
+    addresses: Mapping[str, int],
+    constants: Mapping[str, LayerConstants],
+    inputs: Mapping[str, IntArray],
+    params: EngineParams,
+) -> Bytes:
+    """Return the DRAM content before the run: weights of every tile, and the network's inputs.
+
+    Bytes that nobody writes are 0xA5, so that a command that reads them shows.
+    """
+    size = -(-program.dram_bytes // params.beat_bytes) * params.beat_bytes
+    image = np.full(size, 0xA5, dtype=np.uint8)
+    for name, values in inputs.items():
+        view = views[name]
+        if values.shape != view.shape:
+            raise InputError(f"input '{name}': shape is {values.shape}, the network has {view.shape}; reshape it")
+        image[element_addresses(view, addresses[view.storage])] = (values & 0xFF).astype(np.uint8)
+    for command in program.commands:
+        if not isinstance(command, LoadCommand) or command.part is None:
+            continue
+        layer = constants[program.layers[command.layer].name]
+        part = command.part
+        packed = pack_weights(layer, part.outputs, part.channels)
+        (transfer,) = command.transfers
+        if packed.size != transfer.bytes:
+            raise InputError(
+                f"layer '{program.layers[command.layer].name}': constants give {packed.size} bytes for a tile, the "
+                f"commands load {transfer.bytes}; give weights of shape (K, C, FY, FX) of the layer"
+            )
+        image[transfer.address : transfer.address + packed.size] = packed
+    return image
+
+
+def pack_weights(layer: LayerConstants, outputs: tuple[int, int], channels: tuple[int, int]) -> Bytes:
+    """Return the bytes of a weight tile: 8 per output channel (bias, multiplier, shift), then [tap][channel][output]."""
+    k = slice(*outputs)
+    terms = np.zeros((outputs[1] - outputs[0], 2), dtype="<u4")
+    terms[:, 0] = layer.bias[k] & 0xFFFFFFFF
+    terms[:, 1] = layer.multiplier[k] | layer.shift[k] << 24
+    codes = layer.weights[k, slice(*channels)].transpose(2, 3, 1, 0)
+    return np.concatenate([np.frombuffer(terms.tobytes(), dtype=np.uint8), (codes & 0xFF).astype(np.uint8).ravel()])
+
+
+def read_tensor(image: Bytes, view: View, addresses: Mapping[str, int]) -> IntArray:
+    """Return the int8 codes of a tensor in DRAM, in its logical shape."""
+    codes = image[element_addresses(view, addresses[view.storage])]
+    return codes.astype(np.uint8).view(np.int8).astype(np.int64)

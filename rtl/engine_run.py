@@ -1,0 +1,130 @@
+"""Run command lists on the RTL of the layer engine: cycles of its counter and the memory it leaves."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from hw_models.layer_engine import EngineParams
+from rtl.bench.engine_protocol import EngineReport, EngineRequest
+from rtl.engine_top import bench_sources
+from rtl.engine_words import Words
+from rtl.run import simulate_bench
+from rtl.simulator import find_simulator
+from workloads.errors import InputError
+
+Bytes = npt.NDArray[np.uint8]
+NO_ERROR = 0xFFFFFFFF
+
+
+@dataclass(frozen=True)
+class EngineRun:
+    """One command list and how it is played.
+
+    Parameters
+    ----------
+    words : dict
+        Of `rtl.engine_words.encode`.
+    image : ndarray of uint8, optional
+        DRAM before the run; None keeps what the run before left.
+    expected_cycles : int
+        For the bound after which the run counts as hung.
+    disturb : bool
+        Let the memory hold back at random; values stay, cycles do not.
+    error_from : int
+        Addresses from here on answer with an error.
+    reset_after_cycles : int
+        Start, reset after so many cycles, load and start again; 0 does not.
+    """
+
+    words: Words
+    image: Bytes | None
+    expected_cycles: int
+    disturb: bool = False
+    error_from: int = NO_ERROR
+    reset_after_cycles: int = 0
+
+
+@dataclass(frozen=True)
+class EngineOutcome:
+    """Cycle counter, error register (bit 0 read, bit 1 write) and DRAM after a run."""
+
+    cycles: int
+    error: int
+    memory: Bytes
+
+
+def run_engine(
+    params: EngineParams,
+    runs: Sequence[EngineRun],
+    simulator: str = "icarus",
+    sources: Mapping[str, str] | None = None,
+    memory_bytes: int | None = None,
+) -> list[EngineOutcome]:
+    """Play `runs` one after another, without a reset between them, in one simulation.
+
+    Parameters
+    ----------
+    sources : mapping, optional
+        Other sources than those of `params`, as for a planted mistake.
+
+    Raises
+    ------
+    InputError
+        If the simulator is not installed.
+    MismatchError
+        If a run does not end.
+    """
+    found = find_simulator(simulator)
+    largest = memory_bytes or max((run.image.size for run in runs if run.image is not None), default=0)
+    if not runs or runs[0].image is None or largest % params.beat_bytes:
+        raise InputError("layer engine run: the first run needs a DRAM image of whole beats; give one")
+    beats = largest // params.beat_bytes
+    texts = dict(bench_sources(params, beats) if sources is None else sources)
+    request: EngineRequest = {"runs": []}
+    for place, run in enumerate(runs):
+        name = ""
+        if run.image is not None:
+            name = f"image_{place}.hex"
+            texts[name] = _hex(run.image, beats, params.beat_bytes)
+        request["runs"].append(
+            {
+                "commands": [run.words[engine] for engine in ("load", "array", "vector", "store")],
+                "image": name,
+                "disturb": run.disturb,
+                "error_from": run.error_from,
+                "reset_after_cycles": run.reset_after_cycles,
+                "timeout_cycles": 1000 + 20 * run.expected_cycles,
+            }
+        )
+    with tempfile.TemporaryDirectory(prefix="tilewright_rtl_") as name:
+        folder = Path(name)
+        report: EngineReport = simulate_bench(
+            f"{params.name}_bench", texts, request, found, folder, "rtl.bench.engine_bench"
+        )
+        return [
+            EngineOutcome(made["cycles"], made["error"], _bytes(folder / made["memory"], params.beat_bytes))
+            for made in report["runs"]
+        ]
+
+
+def _hex(image: Bytes, beats: int, beat_bytes: int) -> str:
+    """Return a $readmemh file: a beat per line, byte 0 in the lowest bits."""
+    full = np.zeros(beats * beat_bytes, dtype=np.uint8)
+    full[: image.size] = image
+    return "\n".join(row[::-1].tobytes().hex() for row in full.reshape(beats, beat_bytes)) + "\n"
+
+
+def _bytes(path: Path, beat_bytes: int) -> Bytes:
+    """Read a $writememh file; a byte with an unknown bit is an error."""
+    lines = [line for line in path.read_text(encoding="ascii").split() if not line.startswith(("//", "@", "0x"))]
+    words = [line for line in lines if len(line) == 2 * beat_bytes]
+    unknown = next((word for word in words if set(word.lower()) - set("0123456789abcdef")), None)
+    if unknown is not None:
+        raise InputError(f"layer engine run: memory holds '{unknown}' after the run, an unknown value was stored")
+    return np.frombuffer(b"".join(bytes.fromhex(word)[::-1] for word in words), dtype=np.uint8).copy()

@@ -1,0 +1,310 @@
+"""Words of the layer engine's command memory: one list of 32-bit words per command, of each engine in order.
+
+The layout of the words is the one that the headers of ``rtl/engine/engine_*.sv`` state. A command that the engine cannot
+run is refused by name, so a list that encodes runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hw_models.layer_engine import EngineParams, LayerConstants
+from mappers.commands import (
+    ENGINES,
+    AnyCommand,
+    ComputeCommand,
+    Engine,
+    LoadCommand,
+    Program,
+    Slot,
+    StoreCommand,
+    Transfer,
+    VectorCommand,
+)
+from workloads.errors import InputError
+
+Words = dict[Engine, list[list[int]]]
+
+_WAIT_ORDER: tuple[Engine, ...] = ("load", "array", "vector", "store")
+_MEMORY_CODE = {"input": 0, "weight": 1, "operand": 2}
+_MAXIMUM = {"max_pool"}
+_MEAN = {"avg_pool"}
+_NOTHING = {"quantize", "batch_norm", "identity"}
+
+
+@dataclass(frozen=True, slots=True)
+class VectorFunctions:
+    """What a fused chain asks of the vector unit."""
+
+    relu: bool = False
+    second: bool = False
+    maximum: bool = False
+    mean: bool = False
+
+
+def vector_functions(functions: Sequence[str], subject: str) -> VectorFunctions:
+    """Return what the chain `functions` needs: an addition, then ReLU, then a pooling, each at most once.
+
+    Raises
+    ------
+    InputError
+        If the vector unit of the engine has not one of them, or not in this order.
+    """
+    relu = second = False
+    pooled = ""
+    for op in functions:
+        if op in _NOTHING and not pooled:
+            continue
+        if op == "add" and not (second or relu or pooled):
+            second = True
+        elif op == "relu" and not (relu or pooled):
+            relu = True
+        elif op in _MAXIMUM | _MEAN and not pooled:
+            pooled = op
+        else:
+            raise InputError(
+                f"{subject}: '{op}' in the chain {list(functions)}, the layer engine has an addition, then ReLU, then a "
+                f"pooling; run it on the event model alone"
+            )
+    return VectorFunctions(relu, second, pooled in _MAXIMUM, pooled in _MEAN)
+
+
+def encode(program: Program, params: EngineParams, constants: Mapping[str, LayerConstants]) -> Words:
+    """Return the words of every command of `program`.
+
+    Parameters
+    ----------
+    constants : mapping
+        Integers of each layer by the name of its leading layer, for the multipliers that stand in commands.
+
+    Raises
+    ------
+    InputError
+        If the engine is not built for some command, or has no room for it.
+    """
+    return _Encoder(program, params, constants).run()
+
+
+class _Encoder:
+    def __init__(self, program: Program, params: EngineParams, constants: Mapping[str, LayerConstants]) -> None:
+        self.program, self.params, self.constants = program, params, constants
+
+    def run(self) -> Words:
+        words: Words = {engine: [] for engine in ENGINES}
+        for index, command in enumerate(self.program.commands):
+            self.subject = f"program '{self.program.workload}': command {index} ({command.engine})"
+            words[command.engine].append([*self._waits(command), *self._body(command)])
+        for engine, made in words.items():
+            if len(made) > self.params.commands:
+                raise InputError(
+                    f"program '{self.program.workload}': {len(made)} {engine} commands, the layer engine holds "
+                    f"{self.params.commands}; run fewer layers at once"
+                )
+        return words
+
+    def _refuse(self, what: str, value: object, bound: object, remedy: str = "choose another mapping") -> InputError:
+        return InputError(f"{self.subject}: {what} is {value}, the layer engine takes {bound}; {remedy}")
+
+    def _waits(self, command: AnyCommand) -> tuple[int, int]:
+        counts = dict(command.waits)
+        load, array, vector, store = (counts.get(engine, 0) for engine in _WAIT_ORDER)
+        return (_pair(array, load), _pair(store, vector))
+
+    def _body(self, command: AnyCommand) -> list[int]:
+        if isinstance(command, LoadCommand):
+            return self._load(command)
+        if isinstance(command, StoreCommand):
+            return [*self._descriptor(command.transfers), self._byte(self._one(command.reads, "output"))]
+        if isinstance(command, ComputeCommand):
+            return self._array(command)
+        return self._vector(command)
+
+    # --- transfers --------------------------------------------------------------------------------------------------
+
+    def _descriptor(self, transfers: Sequence[Transfer]) -> list[int]:
+        if len(transfers) != 1 or len(transfers[0].counts) > 3:
+            raise self._refuse("the transfer", f"{len(transfers)} descriptors", "one of at most three loops")
+        (transfer,) = transfers
+        loops = list(zip(reversed(transfer.counts), reversed(transfer.pitches_bytes), strict=True))
+        loops += [(1, 0)] * (3 - len(loops))
+        return [transfer.address, transfer.run_bytes, *(_word(value) for loop in loops for value in loop)]
+
+    def _one(self, slots: Sequence[Slot], memory: str) -> Slot:
+        found = [slot for slot in slots if slot.memory == memory]
+        if len(found) != 1:
+            others = sorted({slot.memory for slot in slots})
+            raise self._refuse("the tile", f"in {others}", f"one in '{memory}'", "partial sums must stay on chip")
+        return found[0]
+
+    def _byte(self, slot: Slot) -> int:
+        """Return the byte address of `slot` in its memory."""
+        sizes = {
+            "input": self.params.input_bytes,
+            "weight": self.params.weight_bytes,
+            "operand": self.params.operand_bytes,
+            "output": self.params.output_bytes,
+        }
+        return slot.half * (sizes[slot.memory] // 2) + slot.offset_bytes
+
+    def _load(self, command: LoadCommand) -> list[int]:
+        slot = command.writes[0]
+        if slot.memory not in _MEMORY_CODE:
+            raise self._refuse("the target", f"'{slot.memory}'", "input, weight or operand", "keep sums on chip")
+        target = _MEMORY_CODE[slot.memory] << 28 | self._byte(slot)
+        terms = coefficient = 0
+        if slot.memory == "weight":
+            part = command.part
+            if part is None:
+                raise self._refuse("the weight tile", "made at run time", "packed weights", "use constant weights")
+            if part.groups[1] - part.groups[0] != 1:
+                raise self._refuse("channel groups of a tile", part.groups[1] - part.groups[0], 1)
+            outputs = part.outputs[1] - part.outputs[0]
+            if part.coefficient + outputs > self.params.coefficient_channels:
+                raise self._refuse(
+                    "channel terms",
+                    part.coefficient + outputs,
+                    f"{self.params.coefficient_channels} per command list",
+                    "run fewer layers at once",
+                )
+            terms, coefficient = outputs * self.params.TERM_BYTES, part.coefficient * self.params.TERM_BYTES
+        return [*self._descriptor(command.transfers), target, terms, coefficient]
+
+    # --- array ------------------------------------------------------------------------------------------------------
+
+    def _array(self, command: ComputeCommand) -> list[int]:
+        walk, p = command.walk, self.params
+        if walk is None or walk.groups != 1 or walk.depth != 1:
+            raise self._refuse("the nest", "grouped or three-dimensional", "one group and one plane", "use the model")
+        sums = self._one(command.writes, "accumulator")
+        weights = self._byte(self._one(command.reads, "weight"))
+        inputs = [slot for slot in command.reads if slot.memory == "input"]
+        if len(inputs) > 1:
+            raise self._refuse("input tiles", len(inputs), 1)
+        base = self._byte(inputs[0]) if inputs else 0
+        y, x, channels = walk.tile[1:]
+        if not inputs:
+            y = x = 0  # the tile sees only padding
+        first_n, first_y, first_x, first_c = walk.first
+        base += ((first_n * y + first_y) * x + first_x) * channels + first_c
+        held_c, held_k = walk.weight_tile
+        weights += walk.weight_first[0] * held_k + walk.weight_first[1]
+        held = walk.sums_tile
+        pixels = held[0] * held[1] * held[2]
+        if walk.sums_first[3] % p.cols:
+            raise self._refuse("the first output channel within the held sums", walk.sums_first[3],
+                               f"a multiple of {p.cols}")  # fmt: skip
+        self._check_depth(pixels, held[3])
+        at = walk.sums_first[3] // p.cols * pixels
+        at += (walk.sums_first[0] * held[1] + walk.sums_first[1]) * held[2] + walk.sums_first[2]
+        job = command.job
+        expected = (walk.taps[0] * walk.taps[1] * -(-walk.channels // p.rows), -(-walk.outputs // p.cols))
+        if (job.row_folds, job.col_folds) != expected or job.stream != walk.pixels[0] * walk.pixels[1] * walk.pixels[2]:
+            raise self._refuse("the fold job", f"{job}", f"{expected} folds of its walk")
+        taps_y, taps_x = walk.taps
+        return [
+            job.stream,
+            job.row_folds,
+            job.col_folds,
+            self._vectors(sums) + at,
+            pixels,
+            held[2],
+            held[1] * held[2],
+            weights,
+            held_k,
+            held_c * held_k,
+            walk.outputs,
+            walk.channels,
+            _word(base),
+            _pair(walk.pixels[1], walk.pixels[2]),
+            walk.pixels[0],
+            walk.stride[1] * channels,
+            walk.stride[0] * x * channels,
+            y * x * channels,
+            int(command.accumulate),
+            _pair(taps_y, taps_x),
+            walk.dilation[1] * channels,
+            walk.dilation[0] * x * channels,
+            _pair(y, x),
+            _pair(first_y, first_x),
+            _pair(*walk.stride),
+            _pair(*walk.dilation),
+        ]
+
+    def _vectors(self, slot: Slot) -> int:
+        """Return the vector address of a slot of the accumulator, {half, vector}."""
+        size = self.params.cols * -(-self.params.accumulator_bits // 8)
+        return (slot.half << (self.params.accumulator_depth - 1).bit_length()) + slot.offset_bytes // size
+
+    def _check_depth(self, pixels: int, outputs: int) -> None:
+        vectors = pixels * -(-outputs // self.params.cols)
+        if vectors > self.params.accumulator_depth:
+            raise self._refuse(
+                "the tile of sums",
+                f"{vectors} vectors ({pixels} pixels x {outputs} channels)",
+                f"{self.params.accumulator_depth} vectors of {self.params.cols}",
+            )
+
+    # --- vector -----------------------------------------------------------------------------------------------------
+
+    def _vector(self, command: VectorCommand) -> list[int]:
+        walk, p = command.walk, self.params
+        if walk is None:
+            raise self._refuse("operation", f"'{command.op}' without the array", "work behind the array", "fuse it")
+        if walk.groups != 1 or walk.depth != 1 or (command.simple_passes, command.special_passes) != (1, 0):
+            raise self._refuse(
+                "the work", "grouped, three-dimensional or of several passes", "one pass", "use the model"
+            )
+        functions = vector_functions(walk.functions, self.subject)
+        n, y, x = walk.pixels
+        if command.rows != n * y * x or command.row_elements != walk.outputs:
+            raise self._refuse("the work", f"{command.rows} x {command.row_elements}", "that of its walk")
+        sums = self._one(command.reads, "accumulator")
+        seconds = [slot for slot in command.reads if slot.memory != "accumulator"]
+        if len(seconds) != int(functions.second) or any(slot.memory != "operand" for slot in seconds):
+            raise self._refuse("second operands", len(seconds), "one in the operand memory, of an addition")
+        out = self._one(command.writes, "output")
+        self._check_depth(n * y * x, walk.outputs)
+        pool_y, pool_x = walk.pool
+        windows = x // pool_x * -(-walk.outputs // p.cols)
+        if (functions.maximum or functions.mean) and windows > p.pool_depth:
+            raise self._refuse("a row of pooling windows", f"{windows} vectors", f"{p.pool_depth}")
+        name = self.program.layers[command.layer].name
+        if name not in self.constants:
+            raise InputError(f"{self.subject}: layer '{name}' has no constants; give its weights and scales")
+        constants = self.constants[name]
+        flags = (
+            functions.relu | (functions.maximum or functions.mean) << 1 | functions.mean << 2 | functions.second << 3
+        )
+        return [
+            _pair(y, x),
+            n,
+            walk.outputs,
+            self._vectors(sums),
+            n * y * x,
+            0,
+            0,
+            0,
+            walk.coefficient * p.TERM_BYTES,
+            self._byte(seconds[0]) if seconds else 0,
+            self._byte(out),
+            _pair(pool_y, pool_x),
+            constants.mean_multiplier,
+            constants.mean_shift,
+            flags,
+            walk.outputs,
+            constants.second_multiplier if functions.second else 0,
+            x // pool_x * walk.outputs,
+        ]
+
+
+def _word(value: int) -> int:
+    return value & 0xFFFFFFFF
+
+
+def _pair(high: int, low: int) -> int:
+    """Return two 16-bit fields; negative ones in two's complement."""
+    for value in (high, low):
+        if not -(1 << 15) <= value < 1 << 16:
+            raise InputError(f"layer engine: a field of a command is {value}, bound is 16 bits; use smaller tiles")
+    return (high & 0xFFFF) << 16 | (low & 0xFFFF)
