@@ -51,12 +51,16 @@ class StreamWork:
         Predicted time from the first input beat's handshake to the last output beat's, streams never stalling.
     settings : dict of str to int
         Values of the core's setting ports during the work.
+    sources : dict of str to int
+        Per output that several inputs contribute to, the lowest bit of the source's number in a word: the order of
+        packets of different sources then holds only for works that run alone from sources that never pause.
     """
 
     inputs: dict[str, Beats]
     outputs: dict[str, Beats]
     cycles: int
     settings: dict[str, int] = field(default_factory=dict)
+    sources: dict[str, int] = field(default_factory=dict)
 
 
 @singledispatch

@@ -7,8 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rtl.bench.stream_protocol import PortBeats, StreamReport, StreamRequest, StreamScenarioRequest
+from rtl.bench.stream_protocol import (
+    PortBeats,
+    StreamReport,
+    StreamRequest,
+    StreamScenarioReport,
+    StreamScenarioRequest,
+)
 from rtl.emit import emit
+from rtl.interleave import by_source
 from rtl.run import simulate_bench
 from rtl.simulator import find_simulator
 from rtl.stream_core import Beats, StreamWork, constants
@@ -113,13 +120,16 @@ def run_streams(
         if any(work_dir.iterdir()):
             raise InputError(f"rtl run: folder '{work_dir}' is not empty; name a new one")
         report = simulate_bench(name, texts, request, found, work_dir, bench)
-    return [
-        [
-            WorkRun(first, last, {port: _decoded(beats) for port, beats in outputs.items()})
-            for first, last, outputs in zip(played["first_cycles"], played["last_cycles"], played["beats"], strict=True)
-        ]
-        for played in report["scenarios"]
-    ]
+    return [_runs(scenario, played) for scenario, played in zip(scenarios, report["scenarios"], strict=True)]
+
+
+def _runs(scenario: StreamScenario, played: StreamScenarioReport) -> list[WorkRun]:
+    beats = [{port: _decoded(beats) for port, beats in outputs.items()} for outputs in played["beats"]]
+    if scenario.back_to_back or scenario.idle_percent:
+        for port, low in scenario.works[0].sources.items():
+            ordered = by_source([work.outputs[port] for work in scenario.works], [own[port] for own in beats], low)
+            beats = [{**own, port: one} for own, one in zip(beats, ordered, strict=True)]
+    return [WorkRun(*run) for run in zip(played["first_cycles"], played["last_cycles"], beats, strict=True)]
 
 
 def _request(params: object, scenarios: Sequence[StreamScenario]) -> StreamRequest:

@@ -8,6 +8,7 @@ from fractions import Fraction
 from hw_models.bins import BinsParams
 from hw_models.dequantise import DequantParams
 from hw_models.dot import DotParams
+from hw_models.fabric import ArbiterParams, FifoParams, SkidParams
 from hw_models.fp16 import FP16Params
 from hw_models.nibbles import AWQ_ORDER
 from hw_models.products import IntProduct, NMProduct, Product
@@ -32,6 +33,7 @@ def catalogue() -> Iterator[Entry]:
     for product, summary, source in _products():
         yield DotParams(product, LANES, 40), f"dot product, {LANES} lanes: {summary}", source
     yield from _sparse_and_stored()
+    yield from _fabric()
 
 
 def _systolic() -> Iterator[Entry]:
@@ -88,3 +90,9 @@ def _sparse_and_stored() -> Iterator[Entry]:
     awq = "AWQ, arXiv 2306.00978; storage order of mit-han-lab/llm-awq"
     yield DequantParams(4, 16, Int(8), AWQ_ORDER), "dequantise on read, integer scales", awq
     yield DequantParams(4, 128, Float16(), AWQ_ORDER), "dequantise on read, binary16 scales", awq
+
+
+def _fabric() -> Iterator[Entry]:
+    yield FifoParams(6, 8), "FIFO of 6 beats, registered outputs", OWN
+    yield SkidParams(8), "register slice: skid buffer and output register", OWN
+    yield ArbiterParams(4, 8), "round-robin arbiter of 4 streams of packets", OWN

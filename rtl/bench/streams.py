@@ -71,7 +71,8 @@ class Sink:
             self._driving = wanted
         beat: tuple[int, bool] | None = None
         if bool(self._valid.value):
-            beat = self._data.value.to_unsigned(), bool(self._last.value)
+            data = self._data.value  # a port of one bit gives a Logic, which has no to_unsigned
+            beat = data.to_unsigned() if hasattr(data, "to_unsigned") else int(data), bool(self._last.value)
         if self._waiting is not None and beat != self._waiting:
             raise ProtocolError("a result changed or vanished while it waited to be taken")
         self._waiting = None if wanted else beat

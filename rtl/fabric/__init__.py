@@ -1,0 +1,1 @@
+"""SystemVerilog of the fabric around the arrays: FIFO, register slice, arbiter, scratchpads."""
