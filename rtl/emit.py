@@ -10,6 +10,7 @@ from hw_models.dequantise import DequantParams
 from hw_models.dot import DotParams
 from hw_models.fabric import ArbiterParams, FifoParams, SkidParams
 from hw_models.fp16 import FP16Params
+from hw_models.scratchpad import BankedParams, ShiftReadParams
 from hw_models.systolic import SystolicParams
 from hw_models.topk import TopKParams
 from hw_models.zero_point import ZeroPointParams
@@ -19,6 +20,7 @@ from rtl.dequant_top import dequant_sources
 from rtl.dot_top import dot_sources
 from rtl.fabric_top import arbiter_sources, fifo_sources, skid_sources
 from rtl.fp16_top import fp16_sources
+from rtl.scratchpad_top import banked_sources, shift_read_sources
 from rtl.skip_top import skip_sources
 from rtl.systolic_top import systolic_sources
 from rtl.topk_top import topk_sources
@@ -97,6 +99,16 @@ def _(params: SkidParams) -> dict[str, str]:
 @emit.register
 def _(params: ArbiterParams) -> dict[str, str]:
     return with_file_list(params.name, arbiter_sources(params))
+
+
+@emit.register
+def _(params: BankedParams) -> dict[str, str]:
+    return with_file_list(params.name, banked_sources(params))
+
+
+@emit.register
+def _(params: ShiftReadParams) -> dict[str, str]:
+    return with_file_list(params.name, shift_read_sources(params))
 
 
 def with_file_list(name: str, sources: dict[str, str]) -> dict[str, str]:

@@ -15,6 +15,7 @@ from hw_models.products import IntProduct, NMProduct, Product
 from hw_models.products_narrow import SelectProduct, TernaryProduct, XnorProduct
 from hw_models.products_power import PowerProduct
 from hw_models.products_table import CodebookProduct, OddProduct, ShiftProduct, SplitProduct
+from hw_models.scratchpad import BankedParams, ShiftReadParams
 from hw_models.systolic import SystolicParams
 from hw_models.topk import TopKParams
 from hw_models.zero_point import ZeroPointParams
@@ -96,3 +97,5 @@ def _fabric() -> Iterator[Entry]:
     yield FifoParams(6, 8), "FIFO of 6 beats, registered outputs", OWN
     yield SkidParams(8), "register slice: skid buffer and output register", OWN
     yield ArbiterParams(4, 8), "round-robin arbiter of 4 streams of packets", OWN
+    yield BankedParams(4, 16, 8, 2, 1), "scratchpad of 4 banks, 2 read ports and 1 write port", OWN
+    yield ShiftReadParams(64, 8), "feature map read shifted by address, borders not read", "FE-Net, CVPR 2019"

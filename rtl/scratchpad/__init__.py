@@ -1,0 +1,1 @@
+"""SystemVerilog of scratchpads: banks with ports that share them, and shifted reads of a feature map."""
