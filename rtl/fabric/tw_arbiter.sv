@@ -24,7 +24,7 @@ module tw_arbiter #(
     output logic [      PORT_W-1:0] out_port   // where the word came from
 );
 
-  wire [PORTS-1:0] asks, word_last;
+  wire [PORTS-1:0] asks, word_last, grant;
   wire  [DATA_W-1:0] word      [0:PORTS-1];
   logic [PORT_W-1:0] search;  // where the next search starts
   logic [PORT_W-1:0] owner;  // port whose packet is under way
@@ -35,6 +35,7 @@ module tw_arbiter #(
   wire take = free & asks[chosen];
 
   for (genvar i = 0; i < PORTS; i++) begin : g_port
+    assign grant[i] = free & chosen == PORT_W'(i);
     tw_skid #(
         .DATA_W(DATA_W + 1)
     ) u_skid (
@@ -44,7 +45,7 @@ module tw_arbiter #(
         .in_ready (in_ready[i]),
         .in_data  ({in_last[i], in_data[i*DATA_W+:DATA_W]}),
         .out_valid(asks[i]),
-        .out_ready(free & chosen == PORT_W'(i)),
+        .out_ready(grant[i]),
         .out_data ({word_last[i], word[i]})
     );
   end

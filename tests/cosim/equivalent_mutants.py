@@ -17,5 +17,5 @@ EQUIVALENT: dict[str, str] = {
     "fp_add.sv:29:0:less becomes less or equal": "operands of one magnitude give the same sum in either order",
     "fp_mac.sv:146:0:add becomes subtract": "test_cosim_fp16.py::test_stall_counter reads the counter",
     "tw_fifo.sv:44:0:reset to one": "test_formal.py proves when it is ready; here it is one cycle late after a reset",
-    "tw_arbiter.sv:68:0:and becomes or": "test_cosim_fabric.py::test_ports_that_always_ask_take_turns sees the order",
+    "tw_arbiter.sv:69:0:and becomes or": "test_cosim_fabric.py::test_ports_that_always_ask_take_turns sees the order",
 }

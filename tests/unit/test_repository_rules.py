@@ -18,7 +18,7 @@ LONGEST_FILE = 420
 """The budget is 300 lines; a file may exceed it where splitting would part what belongs together, but not by half."""
 FORBIDDEN_IMPORTS = {"pickle", "marshal", "shelve", "dill", "ortools"}
 FORBIDDEN_CALLS = {"eval", "exec", "yaml.load", "yaml.full_load", "yaml.unsafe_load", "os.system"}
-TEXT_SUFFIXES = {".py", ".sv", ".md", ".toml", ".yaml", ".yml", ".json", ".sh", ".txt", ""}
+TEXT_SUFFIXES = {".py", ".sv", ".svh", ".md", ".toml", ".yaml", ".yml", ".json", ".sh", ".txt", ""}
 
 
 def _tracked() -> list[Path]:
