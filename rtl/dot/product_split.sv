@@ -33,6 +33,7 @@ module product_split #(
 
   wire signed [CODE_W:0] offset = $signed({1'b0, w[CODE_W-1:0]}) - $signed({1'b0, zero});
   wire signed [VALUE_W-1:0] value = VALUE_W'(offset) * VALUE_W'($signed({1'b0, scale}));
+  wire [VALUE_W-1:0] weight = $unsigned(value);  // a cast at the port itself stops Yosys 0.70
 
   product_int #(
       .INPUT_W      (INPUT_W),
@@ -42,7 +43,7 @@ module product_split #(
       .P_W          (P_W)
   ) u_product (
       .a(a),
-      .w($unsigned(value)),
+      .w(weight),
       .p(p)
   );
 

