@@ -182,7 +182,7 @@ def _(params: ShiftReadParams, feature_map: IntArray, passes: IntArray) -> Strea
 @draw.register
 def _(params: BankedParams, rng: np.random.Generator, corner: Corner) -> tuple[IntArray, IntArray, IntArray]:
     """Return writes, then reads of written words among writes; under ``extreme`` all in one bank."""
-    beats = 1 if corner == "single" else int(rng.integers(4, 24))
+    beats = 1 if corner == "single" else int(rng.integers(4, 17))
     shape = (beats, params.writes)
     step = params.banks if corner == "extreme" else 1
     few = rng.choice(params.words // step, min(params.words // step, 12), replace=False) * step
@@ -214,9 +214,9 @@ def _(params: BankedParams) -> tuple[IntArray, IntArray, IntArray] | None:
 @draw.register
 def _(params: ShiftReadParams, rng: np.random.Generator, corner: Corner) -> tuple[IntArray, IntArray]:
     """Return a map and passes with borders on all sides; under ``extreme`` the 3 x 3 taps of one convolution."""
-    depth = 1 if corner == "single" else int(rng.integers(1, min(4, params.words) + 1))
+    depth = 1 if corner == "single" else int(rng.integers(1, min(3, params.words) + 1))
     side = (
-        1 if corner == "single" else min(7, int((params.words // depth) ** 0.5), (1 << params.coordinate_bits - 2) - 1)
+        1 if corner == "single" else min(5, int((params.words // depth) ** 0.5), (1 << params.coordinate_bits - 2) - 1)
     )
     height, width = (int(rng.integers(1, max(side, 1) + 1)) for _ in "hw")
     zero = int(rng.integers(0, 1 << params.bits))
@@ -224,7 +224,7 @@ def _(params: ShiftReadParams, rng: np.random.Generator, corner: Corner) -> tupl
     if corner == "extreme":
         taps = [(height, width, dy, dx, 1, 0, depth, zero) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
     else:
-        for _ in range(1 if corner == "single" else int(rng.integers(1, 6))):
+        for _ in range(1 if corner == "single" else int(rng.integers(1, 5))):
             first = int(rng.integers(depth))
             stride = int(rng.integers(1, 3))
             sides = (-(-(one + int(rng.integers(2))) // stride) for one in (height, width))

@@ -8,10 +8,10 @@ BANKED = tuple(
     BankedParams(*size)
     for size in (
         (2, 2, 8, 2, 1), (1, 3, 8, 1, 1), (1, 1, 4, 2, 2), (4, 16, 8, 2, 1), (4, 5, 8, 4, 2), (8, 4, 70, 3, 1),
-        (2, 7, 1, 1, 3), (16, 2, 16, 8, 1),
+        (2, 7, 1, 1, 3), (16, 2, 4, 5, 1),
     )
 )  # fmt: skip
 SHIFTS = tuple(
-    ShiftReadParams(*size) for size in ((64, 8), (37, 8), (1, 4), (18, 1, 4), (200, 32, 10), (128, 8, 16), (2, 8, 3))
+    ShiftReadParams(*size) for size in ((64, 8), (37, 8), (1, 4), (18, 1, 4), (100, 32, 10), (128, 8, 16), (2, 8, 3))
 )
 CORES = (*BANKED, *SHIFTS)
