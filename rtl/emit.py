@@ -10,7 +10,8 @@ from hw_models.dequantise import DequantParams
 from hw_models.dot import DotParams
 from hw_models.fabric import ArbiterParams, FifoParams, SkidParams
 from hw_models.fp16 import FP16Params
-from hw_models.scratchpad import BankedParams, ShiftReadParams
+from hw_models.scratchpad import BankedParams
+from hw_models.shift_read import ShiftReadParams
 from hw_models.systolic import SystolicParams
 from hw_models.topk import TopKParams
 from hw_models.zero_point import ZeroPointParams

@@ -8,7 +8,8 @@ from string import Template
 import numpy as np
 
 from hw_models.products import IntArray
-from hw_models.scratchpad import NO_ACCESS, BankedParams, ShiftReadParams
+from hw_models.scratchpad import NO_ACCESS, BankedParams
+from hw_models.shift_read import ShiftReadParams
 from rtl.fabric_top import draw_words
 from rtl.stimulus import EXHAUSTIVE_LIMIT, Corner, draw, exhaustive
 from rtl.stream_core import Beats, StreamWork, constants, stream_work

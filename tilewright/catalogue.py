@@ -15,7 +15,8 @@ from hw_models.products import IntProduct, NMProduct, Product
 from hw_models.products_narrow import SelectProduct, TernaryProduct, XnorProduct
 from hw_models.products_power import PowerProduct
 from hw_models.products_table import CodebookProduct, OddProduct, ShiftProduct, SplitProduct
-from hw_models.scratchpad import BankedParams, ShiftReadParams
+from hw_models.scratchpad import BankedParams
+from hw_models.shift_read import ShiftReadParams
 from hw_models.systolic import SystolicParams
 from hw_models.topk import TopKParams
 from hw_models.zero_point import ZeroPointParams

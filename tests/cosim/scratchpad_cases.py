@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hw_models.scratchpad import BankedParams, ShiftReadParams
+from hw_models.scratchpad import BankedParams
+from hw_models.shift_read import ShiftReadParams
 
 BANKED = tuple(
     BankedParams(*size)

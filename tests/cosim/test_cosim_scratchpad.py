@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hw_models.scratchpad import NO_ACCESS, BankedParams, ShiftReadParams
+from hw_models.scratchpad import NO_ACCESS, BankedParams
+from hw_models.shift_read import ShiftReadParams
 from rtl.emit import emit, write
 from rtl.repro import write_repro
 from rtl.stimulus import exhaustive

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hw_models.scratchpad import NO_ACCESS, BankedParams, ShiftReadParams
+from hw_models.scratchpad import NO_ACCESS, BankedParams
+from hw_models.shift_read import ShiftReadParams
 from rtl.emit import emit
 from rtl.stimulus import CORNERS, draw
 from rtl.stream_core import stream_work
