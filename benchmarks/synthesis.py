@@ -68,7 +68,7 @@ def text(measured: list[Measured]) -> str:
         "module without contents, a combinational loop or an undriven net; the script ends if one does.",
         "",
         "A cell of the table is LUTs as logic / LUTs as memory or shift register / flip-flops / multiplier blocks /",
-        "block memories, in cells of the family. Carry cells are not shown.",
+        "block memories, in cells of the family. Carry cells are not shown; on ecp5 each takes the place of two LUTs.",
         "",
         f"MHz: nextpnr on an LFE5U-25F, speed grade 6, out of context, one seed ({SEED}), asked for {TARGET_MHZ} MHz.",
         "Paths between registers count, paths from and to ports do not. A single seed is a reading, not a guarantee.",
