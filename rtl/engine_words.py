@@ -64,8 +64,8 @@ def vector_functions(functions: Sequence[str], subject: str) -> VectorFunctions:
             pooled = op
         else:
             raise InputError(
-                f"{subject}: '{op}' in the chain {list(functions)}, the layer engine has an addition, then ReLU, then a "
-                f"pooling; run it on the event model alone"
+                f"{subject}: '{op}' in the chain {list(functions)}, the layer engine has an addition, then ReLU, then "
+                f"a pooling; run it on the event model alone"
             )
     return VectorFunctions(relu, second, pooled in _MAXIMUM, pooled in _MEAN)
 
