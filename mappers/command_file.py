@@ -76,7 +76,9 @@ def program_from(data: Any, subject: str) -> Program:
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"])
-            raise InputError(f"{subject}: command {index} ({engine}): {where}: {first['msg']}; lower it again") from None
+            raise InputError(
+                f"{subject}: command {index} ({engine}): {where}: {first['msg']}; lower it again"
+            ) from None
     try:
         layers = tuple(_adapter(LayerRecord).validate_json(json.dumps(x), strict=True) for x in data["layers"])
         return Program(data["workload"], data["accelerator"], layers, tuple(commands), data["dram_bytes"])

@@ -61,9 +61,7 @@ class EngineCase:
         from rtl.engine_words import encode
 
         words = encode(self.program, self.params, self.constants)
-        image = make_image(
-            self.program, self.layout.views, self.addresses, self.constants, self.inputs, self.params
-        )
+        image = make_image(self.program, self.layout.views, self.addresses, self.constants, self.inputs, self.params)
         return EngineRun(words, image, self.predicted_cycles, **how)  # type: ignore[arg-type]
 
     def golden(self) -> dict[str, IntArray]:

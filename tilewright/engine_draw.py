@@ -109,7 +109,9 @@ def draw_plan(draw: np.random.Generator, plan: Plan, tries: int = 40) -> Plan:
     array = plan.accelerator.core.array
     nests = {}
     for entry in plan.groups:
-        (part,) = entry.parts
+        if len(entry.parts) != 1:
+            continue  # the engine will refuse it
+        part = entry.parts[0]
         chosen = part.mapping(plan.accelerator.core.name)
         for _ in range(tries):
             trial = draw_mapping(draw, part.problem, part.layer.name)

@@ -67,7 +67,7 @@ module systolic_ws #(
   // Operands
   wire w_valid, w_ready, w_enter;
   wire [COLS*WEIGHT_W-1:0] w_data;
-  wire a_enter, a_swap, a_row_first, a_row_last, a_job_last, unused_stream_start;
+  wire a_enter, a_swap, a_row_first, a_row_last, a_job_last, unused_loading, unused_stream_start;
 
   tw_skid #(
       .DATA_W(COLS * WEIGHT_W)
@@ -94,6 +94,7 @@ module systolic_ws #(
       .job_stream   (job_stream),
       .job_row_folds(job_row_folds),
       .job_col_folds(job_col_folds),
+      .loading      (unused_loading),
       .stream_start (unused_stream_start),
       .w_valid      (w_valid),
       .w_ready      (w_ready),
