@@ -7,8 +7,10 @@ from fractions import Fraction
 
 from hw_models.bins import BinsParams
 from hw_models.dequantise import DequantParams
+from hw_models.description import load_accelerator
 from hw_models.dot import DotParams
 from hw_models.fp16 import FP16Params
+from hw_models.layer_engine import engine_params
 from hw_models.nibbles import AWQ_ORDER
 from hw_models.products import IntProduct, NMProduct, Product
 from hw_models.products_narrow import SelectProduct, TernaryProduct, XnorProduct
@@ -32,6 +34,8 @@ def catalogue() -> Iterator[Entry]:
     for product, summary, source in _products():
         yield DotParams(product, LANES, 40), f"dot product, {LANES} lanes: {summary}", source
     yield from _sparse_and_stored()
+    engine = engine_params(load_accelerator("engine_8x8"))
+    yield engine, "layer engine: DMA, scratchpads, array, vector unit, sequencer", "own design; docs/layer_engine.md"
 
 
 def _systolic() -> Iterator[Entry]:

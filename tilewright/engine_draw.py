@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hw_models.description import load_accelerator
+from hw_models.layer_engine import EngineParams
 from mappers.given import GivenPlan
 from mappers.legality import check_mapping
 from mappers.mapping import TILED_DIMS, Mapping, TileLoop
@@ -32,27 +33,58 @@ def draw_machine(draw: np.random.Generator) -> Accelerator:
     """Return a machine that the layer engine is built for: sizes, widths, latencies and weight format drawn."""
     rows, cols = (int(side) for side in draw.integers(1, 9, 2))
     beat = int(2 ** draw.integers(2, 6))
-    overrides = [
-        f"core.rows={rows}",
-        f"core.cols={cols}",
-        f"core.vector.lanes={cols}",
-        f"core.weight_format={FORMATS[draw.integers(len(FORMATS))]}",
-        f"core.vector.latency={draw.integers(7, 14)}cycles",
-        f"dram.beat={beat}B",
-        f"dram.bandwidth={beat}B/cycle",
-        f"dram.burst={beat * int(2 ** draw.integers(0, 5))}B",
-        f"dram.latency={draw.integers(1, 31)}cycles",
-        f"dma.outstanding={draw.integers(1, 6)}",
-        f"dma.issue={draw.integers(1, 4)}cycles",
-        "energy.allow_default=true",
-    ]
-    for memory, low, high in (
-        ("input", 9, 13), ("weight", 10, 13), ("vector.operand", 8, 12), ("vector.output", 8, 12)
-    ):  # fmt: skip
-        key = f"core.{memory}_half" if "." in memory else f"core.{memory}.half"
-        overrides.append(f"{key}={int(2 ** draw.integers(low, high))}B")
-    overrides.append(f"core.accumulator.half={cols * 4 * int(draw.integers(2, 200))}B")
-    return load_accelerator(MACHINE, overrides)
+    return machine_of(
+        EngineParams(
+            rows=rows,
+            cols=cols,
+            input_format=Int(8),
+            weight_format=FORMATS[draw.integers(len(FORMATS))],
+            accumulator_bits=32,
+            input_bytes=int(2 ** draw.integers(10, 14)),
+            weight_bytes=int(2 ** draw.integers(11, 14)),
+            operand_bytes=int(2 ** draw.integers(9, 13)),
+            output_bytes=int(2 ** draw.integers(9, 13)),
+            coefficient_channels=1024,
+            accumulator_depth=int(draw.integers(2, 200)),
+            pool_depth=256,
+            vector_latency_cycles=int(draw.integers(7, 14)),
+            issue_cycles=int(draw.integers(1, 4)),
+            memory_latency_cycles=int(draw.integers(1, 31)),
+            beat_bytes=beat,
+            burst_beats=int(2 ** draw.integers(0, 5)),
+            outstanding=int(draw.integers(1, 6)),
+            commands=512,
+        )
+    )
+
+
+def machine_of(params: EngineParams) -> Accelerator:
+    """Return the machine whose layer engine has `params`."""
+    p, beat = params, params.beat_bytes
+    return load_accelerator(
+        MACHINE,
+        [
+            f"core.rows={p.rows}",
+            f"core.cols={p.cols}",
+            f"core.vector.lanes={p.cols}",
+            f"core.input_format={p.input_format}",
+            f"core.weight_format={p.weight_format}",
+            f"core.accumulator_format=int{p.accumulator_bits}",
+            f"core.input.half={p.input_bytes // 2}B",
+            f"core.weight.half={p.weight_bytes // 2}B",
+            f"core.accumulator.half={p.accumulator_depth * p.cols * -(-p.accumulator_bits // 8)}B",
+            f"core.vector.operand_half={p.operand_bytes // 2}B",
+            f"core.vector.output_half={p.output_bytes // 2}B",
+            f"core.vector.latency={p.vector_latency_cycles}cycles",
+            f"dram.beat={beat}B",
+            f"dram.bandwidth={beat}B/cycle",
+            f"dram.burst={beat * p.burst_beats}B",
+            f"dram.latency={p.memory_latency_cycles}cycles",
+            f"dma.outstanding={p.outstanding}",
+            f"dma.issue={p.issue_cycles}cycles",
+            "energy.allow_default=true",
+        ],
+    )
 
 
 def draw_network(draw: np.random.Generator, weight: Int = Int(8)) -> Network:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hw_models.layer_engine import EngineParams
 from hw_models.systolic import FoldJob, IntArray, SystolicParams
 from tilewright.cores import core_params, list_cores
 from workloads.errors import InputError
@@ -94,9 +95,19 @@ def verify_core(
     InputError
         If the core or the simulator is not available.
     """
-    params = core_params(name, rows, cols)
+    return verify_core_of(core_params(name, rows, cols), seed, simulator, jobs, repro)
+
+
+def verify_core_of(
+    params: object, seed: int = 0, simulator: str = "icarus", jobs: int = 12, repro: Path | None = None
+) -> VerifyReport:
+    """Verify the core of `params`; see `verify_core`."""
     if isinstance(params, SystolicParams):
         return verify_params(params, seed, simulator, jobs)
+    if isinstance(params, EngineParams):
+        from tilewright.verify_engine import verify_engine
+
+        return verify_engine(params, seed, simulator, jobs)
     from tilewright.verify_streams import verify_stream
 
     return verify_stream(params, seed, simulator, jobs, repro)

@@ -6,7 +6,7 @@ from typing import TypedDict
 
 
 class EngineRunRequest(TypedDict):
-    """One command list: words per command of load, array, vector and store; a memory file, or "" to keep the content."""
+    """One command list: words per command of load, array, vector and store; a memory file, "" to keep the content."""
 
     commands: list[list[list[int]]]
     image: str
