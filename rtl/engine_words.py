@@ -1,7 +1,7 @@
 """Words of the layer engine's command memory: one list of 32-bit words per command, of each engine in order.
 
-The layout of the words is the one that the headers of ``rtl/engine/engine_*.sv`` state. A command that the engine cannot
-run is refused by name, so a list that encodes runs.
+The layout of the words is the one that the headers of ``rtl/engine/engine_*.sv`` state. A command that the engine
+cannot run is refused by name, so a list that encodes runs.
 """
 
 from __future__ import annotations

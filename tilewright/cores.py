@@ -115,7 +115,7 @@ def cores_of_machine(arch: str, overrides: Sequence[str] = ()) -> tuple[Systolic
     if array.kind != "systolic" or array.reduction_unroll != "window":
         raise InputError(
             f"accelerator '{arch}': no RTL is generated for its array ({array.kind}, {array.reduction_unroll} unroll); "
-            f"use a systolic array with window unroll, such as edge_int8, or what the layer engine is built for, such as engine_8x8"
+            f"use a systolic array with window unroll, such as edge_int8, or a machine like engine_8x8"
         )
     sums = Int(machine.core.accumulator_bytes * 8)
     depth = machine.core.accumulator.half_bytes // (array.cols * machine.core.accumulator_bytes)

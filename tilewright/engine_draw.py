@@ -87,7 +87,7 @@ def machine_of(params: EngineParams) -> Accelerator:
     )
 
 
-def draw_network(draw: np.random.Generator, weight: Int = Int(8)) -> Network:
+def draw_network(draw: np.random.Generator, weight: Int) -> Network:
     """Return one to three layers that the engine runs: convolutions with all their parameters, or matrix products."""
     b = NetworkBuilder("drawn", "drawn", weight=weight)
     layers = int(draw.integers(1, 4))

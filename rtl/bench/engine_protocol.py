@@ -23,7 +23,7 @@ class EngineRequest(TypedDict):
 
 
 class EngineRunReport(TypedDict):
-    """Cycle counter (-1: did not end, and was reset), status and error register, and the file that holds the memory after the run."""
+    """Cycle counter (-1: did not end, and was reset), status and error register, file with the memory after the run."""
 
     cycles: int
     status: int
