@@ -9,6 +9,7 @@ from hw_models.bins import BinsParams
 from hw_models.dequantise import DequantParams
 from hw_models.dot import DotParams
 from hw_models.fp16 import FP16Params
+from hw_models.requant import RequantParams
 from hw_models.systolic import SystolicParams
 from hw_models.topk import TopKParams
 from hw_models.zero_point import ZeroPointParams
@@ -17,6 +18,7 @@ from rtl.bins_top import bins_sources
 from rtl.dequant_top import dequant_sources
 from rtl.dot_top import dot_sources
 from rtl.fp16_top import fp16_sources
+from rtl.requant_top import requant_sources
 from rtl.skip_top import skip_sources
 from rtl.systolic_top import systolic_sources
 from rtl.topk_top import topk_sources
@@ -80,6 +82,11 @@ def _(params: FP16Params) -> dict[str, str]:
 @emit.register
 def _(params: ZeroPointParams) -> dict[str, str]:
     return with_file_list(params.name, zero_point_sources(params))
+
+
+@emit.register
+def _(params: RequantParams) -> dict[str, str]:
+    return with_file_list(params.name, requant_sources(params))
 
 
 def with_file_list(name: str, sources: dict[str, str]) -> dict[str, str]:

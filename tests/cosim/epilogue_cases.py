@@ -1,0 +1,23 @@
+"""Epilogue cores under test: narrow and wide formats, one lane and odd numbers of lanes, both roundings."""
+
+from __future__ import annotations
+
+from hw_models.requant import RequantParams
+from workloads.formats import Int
+
+I8, U8, I4, U4 = (Int(bits, signed) for bits in (8, 4) for signed in (True, False))
+REQUANT = (
+    RequantParams(4),
+    RequantParams(3, rounding="half_even"),
+    RequantParams(4, multiplier_bits=30, residual=I8),
+    RequantParams(1, U8, 32, 24, "half_even", U8),
+    RequantParams(2, U4, 20, 16),
+    RequantParams(5, Int(16), 24, 31, "half_even", I4),
+    RequantParams(2, Int(1), 2, 16, residual=Int(1)),
+    RequantParams(2, Int(16), 2, 16),
+    RequantParams(7, Int(1, signed=False), 9, 17, "half_even"),
+    RequantParams(4, I8, 8, 16),
+    RequantParams(4, I4, 8, 31, "half_even", U8),
+    RequantParams(3, U4, 10, 20, residual=I4),
+)
+CORES: tuple[object, ...] = REQUANT
