@@ -11,6 +11,7 @@ from hw_models.dot import DotParams
 from hw_models.fp16 import FP16Params
 from hw_models.requant import RequantParams
 from hw_models.systolic import SystolicParams
+from hw_models.thresholds import ThresholdParams
 from hw_models.topk import TopKParams
 from hw_models.zero_point import ZeroPointParams
 from hw_models.zero_skip import SkipParams
@@ -21,6 +22,7 @@ from rtl.fp16_top import fp16_sources
 from rtl.requant_top import requant_sources
 from rtl.skip_top import skip_sources
 from rtl.systolic_top import systolic_sources
+from rtl.thresholds_top import thresholds_sources
 from rtl.topk_top import topk_sources
 from rtl.zero_point_top import zero_point_sources
 from workloads.errors import InputError
@@ -87,6 +89,11 @@ def _(params: ZeroPointParams) -> dict[str, str]:
 @emit.register
 def _(params: RequantParams) -> dict[str, str]:
     return with_file_list(params.name, requant_sources(params))
+
+
+@emit.register
+def _(params: ThresholdParams) -> dict[str, str]:
+    return with_file_list(params.name, thresholds_sources(params))
 
 
 def with_file_list(name: str, sources: dict[str, str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hw_models.requant import RequantParams
+from hw_models.thresholds import ThresholdParams
 from workloads.formats import Int
 
 I8, U8, I4, U4 = (Int(bits, signed) for bits in (8, 4) for signed in (True, False))
@@ -20,4 +21,13 @@ REQUANT = (
     RequantParams(4, I4, 8, 31, "half_even", U8),
     RequantParams(3, U4, 10, 20, residual=I4),
 )
-CORES: tuple[object, ...] = REQUANT
+THRESHOLDS = (
+    ThresholdParams(4, U4),
+    ThresholdParams(3, I4, 16),
+    ThresholdParams(2, Int(1, signed=False), 24),
+    ThresholdParams(5, Int(1), 1),
+    ThresholdParams(2, Int(2), 8),
+    ThresholdParams(2, U8, 10),
+    ThresholdParams(3, Int(3, signed=False), 10),
+)
+CORES: tuple[object, ...] = (*REQUANT, *THRESHOLDS)
