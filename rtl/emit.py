@@ -9,6 +9,7 @@ from hw_models.bins import BinsParams
 from hw_models.dequantise import DequantParams
 from hw_models.dot import DotParams
 from hw_models.fp16 import FP16Params
+from hw_models.pool import PoolParams
 from hw_models.requant import RequantParams
 from hw_models.systolic import SystolicParams
 from hw_models.thresholds import ThresholdParams
@@ -19,6 +20,7 @@ from rtl.bins_top import bins_sources
 from rtl.dequant_top import dequant_sources
 from rtl.dot_top import dot_sources
 from rtl.fp16_top import fp16_sources
+from rtl.pool_top import pool_sources
 from rtl.requant_top import requant_sources
 from rtl.skip_top import skip_sources
 from rtl.systolic_top import systolic_sources
@@ -94,6 +96,11 @@ def _(params: RequantParams) -> dict[str, str]:
 @emit.register
 def _(params: ThresholdParams) -> dict[str, str]:
     return with_file_list(params.name, thresholds_sources(params))
+
+
+@emit.register
+def _(params: PoolParams) -> dict[str, str]:
+    return with_file_list(params.name, pool_sources(params))
 
 
 def with_file_list(name: str, sources: dict[str, str]) -> dict[str, str]:

@@ -155,8 +155,9 @@ def _(params: ThresholdParams, rng: np.random.Generator, corner: Corner) -> tupl
     """Draw thresholds, and accumulators on them or beside them; extreme: those always and never reached among them."""
     one = corner == "single"
     count, form = params.thresholds, params.accumulator_format
-    rows = 1 if one else int(rng.integers(1, 2 * min(count, 20) + 2))
-    channels = 1 if one else int(rng.integers(1, 3 * params.lanes + 2))
+    rows = 1 if one else int(rng.integers(1, 2 * min(count, 10) + 2))
+    tiles = 3 if count < 32 else 1  # many thresholds take long to go in
+    channels = 1 if one else int(rng.integers(1, tiles * params.lanes + 2))
     spread = rng.integers(0, params.accumulator_bits) if corner == "random" else 0
     bank = rng.integers(form.min >> spread, params.never >> spread, (channels, count), endpoint=True)
     if corner == "extreme":

@@ -34,6 +34,7 @@ module requant_lane #(
     output logic [  OUT_W-1:0] y
 );
 
+  localparam integer WIDE_W = SUM_W + 1;
   localparam integer PLACES = RESIDUAL != 0 ? 3 : 2;  // edges from the shift's arrival to its use
 
   logic signed [ACC_W:0] biased;
@@ -86,7 +87,7 @@ module requant_lane #(
   wire signed [SUM_W:0] shifted = $signed({total, 1'b0}) >>> places;
   wire round_up;
   if (HALF_EVEN != 0) begin : g_even
-    wire [SUM_W:0] cut = {$unsigned(total), 1'b0} & ~({(SUM_W + 1) {1'b1}} << places);
+    wire [SUM_W:0] cut = {$unsigned(total), 1'b0} & ~({WIDE_W{1'b1}} << places);
     assign round_up = shifted[0] & (shifted[1] | (|cut));
   end else begin : g_up
     assign round_up = shifted[0];

@@ -20,17 +20,19 @@ module threshold_lane #(
     output wire [ BITS-1:0] y
 );
 
+  localparam integer PLACE_W = BITS + 1;
+
   wire signed [ACC_W-1:0] sum[0:BITS];
-  wire [BITS:0] place[0:BITS];  // slot, then the bits of the code so far
+  wire [PLACE_W-1:0] place[0:BITS];  // slot, then the bits of the code so far
   wire unused_ok = &{1'b0, sum[BITS], place[BITS][BITS]};
 
   assign sum[0] = $signed(x);
-  assign place[0] = (BITS + 1)'(slot);
+  assign place[0] = PLACE_W'(slot);
 
   for (genvar k = 0; k < BITS; k++) begin : g_stage
     logic signed [ACC_W:0] bank[0:(2<<k)-1];
     logic signed [ACC_W-1:0] sum_held;
-    logic [BITS:0] place_held;
+    logic [PLACE_W-1:0] place_held;
     wire [k:0] read_at = place[k][k:0];
     wire [k:0] write_at;
     wire reached = (ACC_W + 1)'(sum[k]) >= bank[read_at];

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hw_models.pool import PoolParams
 from hw_models.requant import RequantParams
 from hw_models.thresholds import ThresholdParams
 from workloads.formats import Int
@@ -30,4 +31,24 @@ THRESHOLDS = (
     ThresholdParams(2, U8, 10),
     ThresholdParams(3, Int(3, signed=False), 10),
 )
-CORES: tuple[object, ...] = (*REQUANT, *THRESHOLDS)
+POOL = (
+    PoolParams("max", 4, 9, I8),
+    PoolParams("avg_padded", 4, 9, I8),
+    PoolParams("avg", 4, 9, I8),
+    PoolParams("avg_padded", 3, 4, U8),
+    PoolParams("avg", 3, 4, U8),
+    PoolParams("max", 5, 1, U4),
+    PoolParams("avg", 2, 1, I8),
+    PoolParams("avg_padded", 2, 1, I4),
+    PoolParams("max", 2, 2, U4),
+    PoolParams("max", 3, 2, I4),
+    PoolParams("avg", 2, 3, Int(3)),
+    PoolParams("avg_padded", 2, 3, Int(3)),
+    PoolParams("avg", 4, 7, Int(1)),
+    PoolParams("avg_padded", 4, 5, Int(2)),
+    PoolParams("max", 3, 8, Int(1, signed=False)),
+    PoolParams("avg", 2, 49, U4),
+    PoolParams("avg_padded", 1, 64, Int(16)),
+    PoolParams("avg", 2, 16, Int(16, signed=False)),
+)
+CORES: tuple[object, ...] = (*REQUANT, *THRESHOLDS, *POOL)
