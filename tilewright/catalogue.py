@@ -12,11 +12,14 @@ from hw_models.dot import DotParams
 from hw_models.fp16 import FP16Params
 from hw_models.layer_engine import engine_params
 from hw_models.nibbles import AWQ_ORDER
+from hw_models.pool import PoolParams
 from hw_models.products import IntProduct, NMProduct, Product
 from hw_models.products_narrow import SelectProduct, TernaryProduct, XnorProduct
 from hw_models.products_power import PowerProduct
 from hw_models.products_table import CodebookProduct, OddProduct, ShiftProduct, SplitProduct
+from hw_models.requant import RequantParams
 from hw_models.systolic import SystolicParams
+from hw_models.thresholds import ThresholdParams
 from hw_models.topk import TopKParams
 from hw_models.zero_point import ZeroPointParams
 from hw_models.zero_skip import SkipParams
@@ -36,6 +39,7 @@ def catalogue() -> Iterator[Entry]:
     yield from _sparse_and_stored()
     engine = engine_params(load_accelerator("engine_8x8"))
     yield engine, "layer engine: DMA, scratchpads, array, vector unit, sequencer", "own design; docs/layer_engine.md"
+    yield from _epilogue()
 
 
 def _systolic() -> Iterator[Entry]:
@@ -92,3 +96,18 @@ def _sparse_and_stored() -> Iterator[Entry]:
     awq = "AWQ, arXiv 2306.00978; storage order of mit-han-lab/llm-awq"
     yield DequantParams(4, 16, Int(8), AWQ_ORDER), "dequantise on read, integer scales", awq
     yield DequantParams(4, 128, Float16(), AWQ_ORDER), "dequantise on read, binary16 scales", awq
+
+
+def _epilogue() -> Iterator[Entry]:
+    i8, u4 = Int(8), Int(4, signed=False)
+    affine = "integer-only inference, arXiv 1712.05877"
+    yield RequantParams(LANES), "requantiser: multiply, shift, clamp; halves up", affine
+    yield RequantParams(LANES, rounding="half_even"), "requantiser: multiply, shift, clamp; halves to even", affine
+    added = RequantParams(LANES, multiplier_bits=30, residual=i8)
+    yield added, "requantiser with residual add before the rounding", affine
+    finn = "FINN, arXiv 1612.07119"
+    yield ThresholdParams(LANES, u4), "threshold bank: 15 thresholds a channel, two tiles in turn", finn
+    yield ThresholdParams(LANES, i8), "threshold bank: 255 thresholds a channel, two tiles in turn", finn
+    yield PoolParams("max", LANES, 9, i8), "maximum of windows of up to 9", OWN
+    yield PoolParams("avg", LANES, 9, i8), "mean of windows of up to 9, what is there counted", OWN
+    yield PoolParams("avg_padded", LANES, 9, i8), "mean of windows of up to 9, all counted", OWN

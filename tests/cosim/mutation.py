@@ -28,7 +28,7 @@ from rtl.stimulus import CORNERS, draw, exhaustive
 from rtl.stream_core import StreamWork, stream_work
 from rtl.stream_run import StreamScenario, run_streams
 from sim.machine import simulate_jobs
-from tests.cosim import bins_cases, dequant_cases, dot_cases, fp16_cases, skip_cases, topk_cases
+from tests.cosim import bins_cases, dequant_cases, dot_cases, epilogue_cases, fp16_cases, skip_cases, topk_cases
 from tests.cosim.equivalent_mutants import EQUIVALENT
 from tests.cosim.test_cosim_fp16 import beside_half
 from tilewright.cores import CoreRow, list_cores
@@ -120,7 +120,7 @@ def mutants_of(module: str, text: str) -> Iterator[Mutant]:
 def _cores() -> list[CoreRow]:
     """Return the cores of the list, then those of the test cases: other widths, odd numbers of lanes."""
     cases = (*dot_cases.CORES, *skip_cases.CORES, *bins_cases.CORES, *dequant_cases.CORES, *topk_cases.CORES)
-    more = [CoreRow(params.name, "", "", params) for params in (*cases, *fp16_cases.CORES)]
+    more = [CoreRow(params.name, "", "", params) for params in (*cases, *fp16_cases.CORES, *epilogue_cases.CORES)]
     return [*list_cores(), *more]
 
 
