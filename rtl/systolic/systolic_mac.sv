@@ -36,7 +36,9 @@ module systolic_mac #(
         logic [INPUT_W-1:0] selected;
         always_comb begin
           selected = '0;
-          for (int m = 0; m < GROUP; m++) if (index == INDEX_W'(m)) selected = a[m*INPUT_W+:INPUT_W];
+          for (int m = 0; m < GROUP; m++) begin
+            if (index == INDEX_W'(m)) selected = a[m*INPUT_W+:INPUT_W];
+          end
         end
         assign chosen = selected;
       end

@@ -51,6 +51,7 @@ def shapes(params: SystolicNMParams) -> list[tuple[int, int, int]]:
         (min(2 * r + 1, 24), places + g, max(c - 1, 1)),
         (24, 3 * places - 1, c + 1),
         (3, 19, 2),
+        (2 * r + 1, 1, 2 * c + 1),  # OS: folds shorter than their drain
     ]
 
 
