@@ -39,9 +39,10 @@ class SystolicNMParams(SystolicParams):
 
     Examples
     --------
+    >>> from workloads.formats import Int
     >>> core = SystolicNMParams("ws", 4, 4, Int(8), Int(8), Int(32), 64, kept=2, group=4)
     >>> core.name, core.job_for(m=10, k=32, n=4).row_folds, core.required_accumulator_bits(32)
-    ('systolic_ws_nm2of4_int8', 2, 19)
+    ('systolic_ws_nm2of4_int8', 2, 20)
     """
 
     kept: int
