@@ -19,6 +19,7 @@ from hw_models.products_power import PowerProduct
 from hw_models.products_table import CodebookProduct, OddProduct, ShiftProduct, SplitProduct
 from hw_models.requant import RequantParams
 from hw_models.systolic import SystolicParams
+from hw_models.systolic_nm import SystolicNMParams
 from hw_models.thresholds import ThresholdParams
 from hw_models.topk import TopKParams
 from hw_models.zero_point import ZeroPointParams
@@ -58,6 +59,12 @@ def _systolic() -> Iterator[Entry]:
         for a, w in formats[flow]:
             params = SystolicParams(flow, 4, 4, a, w, Int(32), ACCUMULATOR_DEPTH)
             yield params, f"{whats[flow]}, {a} x {w} -> int32", fold_rule
+    i8, sat = Int(8), f"SAT, arXiv 2309.13015; {fold_rule}"
+    for n, m in ((1, 4), (2, 4), (2, 8), (4, 8)):
+        sparse = SystolicNMParams("ws", 4, 4, i8, i8, Int(32), ACCUMULATOR_DEPTH, kept=n, group=m)
+        yield sparse, f"{whats['ws']}, {n} of {m} weights kept, int8 x int8 -> int32", sat
+    sparse = SystolicNMParams("os", 4, 4, i8, i8, Int(32), ACCUMULATOR_DEPTH, kept=2, group=4)
+    yield sparse, f"{whats['os']}, 2 of 4 weights kept, int8 x int8 -> int32", sat
 
 
 def _products() -> Iterator[tuple[Product, str, str]]:
