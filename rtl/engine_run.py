@@ -88,7 +88,7 @@ def run_engine(
         raise InputError("layer engine run: the first run needs a DRAM image of whole beats; give one")
     beats = largest // params.beat_bytes
     texts = dict(bench_sources(params, beats) if sources is None else sources)
-    request: EngineRequest = {"runs": []}
+    request: EngineRequest = {"accesses": [], "runs": []}
     for place, run in enumerate(runs):
         name = ""
         if run.image is not None:
@@ -117,6 +117,19 @@ def run_engine(
             )
             for made in report["runs"]
         ]
+
+
+def access_engine(
+    params: EngineParams, accesses: Sequence[tuple[bool, int, int]], simulator: str = "icarus"
+) -> list[tuple[int, int]]:
+    """Play (write or not, address, data) on the control port after reset; return (data, response) of each."""
+    found = find_simulator(simulator)
+    request: EngineRequest = {"accesses": list(accesses), "runs": []}
+    with tempfile.TemporaryDirectory(prefix="tilewright_rtl_") as name:
+        report: EngineReport = simulate_bench(
+            f"{params.name}_bench", bench_sources(params, 2), request, found, Path(name), "rtl.bench.engine_bench"
+        )
+    return [(data, response) for data, response in report["accesses"]]
 
 
 def _hex(image: Bytes, beats: int, beat_bytes: int) -> str:

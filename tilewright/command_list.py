@@ -7,8 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mappers.command_file import program_data, program_digest, program_from
 from tilewright import __version__
+from tilewright.digits import NAME, load_digits
 from tilewright.engine_case import EngineCase, case_of
 from tilewright.sources import load_workload
 from tilewright.verification import VerifyReport
@@ -44,7 +47,7 @@ def command_data(
 
 
 def read_case(path: Path, seed: int = 0) -> EngineCase:
-    """Return the case of a command list, integers drawn from `seed`.
+    """Return the case of a command list, integers drawn from `seed`; the trained ones of the `digits` network.
 
     Raises
     ------
@@ -75,7 +78,12 @@ def read_case(path: Path, seed: int = 0) -> EngineCase:
     image = DramImage(accelerator.dram.beat_bytes)
     addresses = {name: image.block(name, size) for name, size in layout.blocks.items()}
     groups = make_groups(loaded.network, layout, accelerator.core)
-    case = case_of(loaded.network, accelerator, groups, layout, addresses, program, seed)
+    constants = inputs = None
+    if tree["workload"] == NAME:  # the one network whose integers are trained
+        trained = load_digits()
+        constants, batch = trained.constants, loaded.network.tensor("image").shape[0]
+        inputs = {"image": np.resize(trained.images, (batch, *trained.images.shape[1:]))}
+    case = case_of(loaded.network, accelerator, groups, layout, addresses, program, seed, constants, inputs)
     if case.predicted_cycles != tree["cycles"]:
         raise MismatchError(
             f"{subject}: the event model gives {case.predicted_cycles:,} cycles, the file states {tree['cycles']:,}"

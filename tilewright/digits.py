@@ -1,7 +1,7 @@
 """Trained integers of the zoo's `digits` network, and test images: a whole network with real weights.
 
-Made by ``tools/train_digits.py`` from the UCI digits (E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits,
-CC BY 4.0): int8, symmetric, weights per output channel, activations per tensor.
+Made by ``tools/train_digits.py`` from the UCI digits (E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten
+Digits, CC BY 4.0): int8, symmetric, weights per output channel, activations per tensor.
 """
 
 from __future__ import annotations

@@ -112,14 +112,13 @@ def main() -> None:
     seen: dict[str, float] = {}
     with torch.no_grad():
         model(train_images, seen)
-        right = (model(test_images).argmax(1).numpy() == test_labels).mean()
+        (model(test_images).argmax(1).numpy() == test_labels).mean()
     integers = quantise(model, seen)
     integers["images"] = np.rint(pixels[-TEST_IMAGES:] / INPUT_SCALE)[:KEPT_IMAGES].astype(np.int8)
     integers["labels"] = test_labels[:KEPT_IMAGES].astype(np.int8)
     integers["float_right"] = np.int32(((model(test_images).argmax(1).numpy() == test_labels)[:KEPT_IMAGES]).sum())
     OUT.parent.mkdir(exist_ok=True)
     np.savez_compressed(OUT, **integers)
-    print(f"float accuracy on {TEST_IMAGES} test images: {right:.4f}; wrote {OUT.name}")
 
 
 if __name__ == "__main__":

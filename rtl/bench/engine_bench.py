@@ -129,8 +129,11 @@ async def play_runs(dut: Any) -> None:
     request_file = Path(os.environ["TILEWRIGHT_BENCH_REQUEST"])
     request: EngineRequest = json.loads(request_file.read_text(encoding="utf-8"))
     tb = TB(dut, request_file.parent)
-    report: EngineReport = {"runs": [], "error": None}
+    report: EngineReport = {"accesses": [], "runs": [], "error": None}
     await tb.reset()
+    for write, address, data in request["accesses"]:
+        answer = (0, await tb.write(address, data)) if write else await tb.read(address)
+        report["accesses"].append(answer)
     for place, run in enumerate(request["runs"]):
         report["runs"].append(await tb.play(run, place))
     Path(os.environ["TILEWRIGHT_BENCH_REPORT"]).write_text(json.dumps(report), encoding="utf-8")

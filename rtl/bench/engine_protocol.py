@@ -17,8 +17,9 @@ class EngineRunRequest(TypedDict):
 
 
 class EngineRequest(TypedDict):
-    """Runs played one after another."""
+    """Accesses of the control port, (write or not, address, data), then runs played one after another."""
 
+    accesses: list[tuple[bool, int, int]]
     runs: list[EngineRunRequest]
 
 
@@ -32,7 +33,8 @@ class EngineRunReport(TypedDict):
 
 
 class EngineReport(TypedDict):
-    """Runs played, and what went wrong, if anything."""
+    """(data, response) of each access, runs played, and what went wrong, if anything."""
 
+    accesses: list[tuple[int, int]]
     runs: list[EngineRunReport]
     error: str | None

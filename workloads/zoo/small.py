@@ -11,7 +11,9 @@ from workloads.zoo.entry import Entry
 LENET_SOURCE = "LeCun et al., Proc. IEEE 86(11), 1998, Fig. 2, with C3 fully connected, pooling without weights"
 MLP_SOURCE = "Umuroglu et al., arXiv:1612.07119 (FINN), SFC: three hidden layers of 256 on 28 x 28 digits"
 CNV_SOURCE = "Umuroglu et al., arXiv:1612.07119 (FINN), CNV: CIFAR-10, unpadded 3x3 convolutions"
-DIGITS_SOURCE = "own definition after the ResNet-8 of MLPerf Tiny, for the UCI digits of scikit-learn; no published model"
+DIGITS_SOURCE = (
+    "own definition after the ResNet-8 of MLPerf Tiny, for the UCI digits of scikit-learn; no published model"
+)
 PULSE_SOURCE = "own definition: 1-D strided convolutions on a digitised detector pulse; no published model"
 
 
