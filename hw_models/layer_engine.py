@@ -1,7 +1,7 @@
-"""The layer engine: parameters of the RTL that runs a command list, and the exact arithmetic of its layers.
+"""The layer engine: parameters of the RTL that runs command lists, and the exact arithmetic of its layers.
 
-One object gives the generated RTL its sizes (`rtl.engine_top`) and the golden model its formats. Its time is that of the
-event model of the same commands (`sim.machine`); this module has no second copy of it.
+One object gives the generated RTL its sizes (`rtl.engine_top`) and the golden model its formats. Its time is that of
+the event model of the same commands (`sim.machine`); this module has no second copy of it.
 """
 
 from __future__ import annotations
@@ -264,7 +264,7 @@ def convolve(
 
 
 def pool(codes: IntArray, window: tuple[int, int], mean: bool, constants: LayerConstants) -> IntArray:
-    """Return `codes` (N, Y, X, K) pooled over windows side by side: greatest code, or the mean as the engine rounds it."""
+    """Return `codes` (N, Y, X, K) pooled over windows side by side: the greatest, or the mean the engine's way."""
     n, y, x, k = codes.shape
     parts = codes.reshape(n, y // window[0], window[0], x // window[1], window[1], k)
     if not mean:

@@ -13,14 +13,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import gcd
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from hw_models.accelerator import Dataflow
 from hw_models.systolic import FoldJob
+from mappers.walk import ArrayWalk, VectorWalk, WeightPart
 from workloads.errors import InternalError
-
-if TYPE_CHECKING:
-    from mappers.walks import ArrayWalk, VectorWalk, WeightPart
 
 Engine = Literal["load", "array", "vector", "store"]
 ENGINES: tuple[Engine, ...] = ("load", "array", "vector", "store")

@@ -25,7 +25,8 @@ from mappers.mapping import RELEVANT, TILED_DIMS, Mapping
 from mappers.problem import TileProblem
 from mappers.resident import Resident
 from mappers.views import Range
-from mappers.walks import WeightPart, array_walk, channel_terms, vector_walk
+from mappers.walk import WeightPart
+from mappers.walks import array_walk, channel_terms, vector_walk
 from workloads.errors import InternalError
 
 SPATIAL = ("OD", "OY", "OX")

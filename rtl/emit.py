@@ -10,20 +10,28 @@ from hw_models.dequantise import DequantParams
 from hw_models.dot import DotParams
 from hw_models.fabric import ArbiterParams, FifoParams, SkidParams
 from hw_models.fp16 import FP16Params
+from hw_models.layer_engine import EngineParams
+from hw_models.pool import PoolParams
+from hw_models.requant import RequantParams
 from hw_models.scratchpad import BankedParams
 from hw_models.shift_read import ShiftReadParams
 from hw_models.systolic import SystolicParams
+from hw_models.thresholds import ThresholdParams
 from hw_models.topk import TopKParams
 from hw_models.zero_point import ZeroPointParams
 from hw_models.zero_skip import SkipParams
 from rtl.bins_top import bins_sources
 from rtl.dequant_top import dequant_sources
 from rtl.dot_top import dot_sources
+from rtl.engine_top import engine_sources
 from rtl.fabric_top import arbiter_sources, fifo_sources, skid_sources
 from rtl.fp16_top import fp16_sources
+from rtl.pool_top import pool_sources
+from rtl.requant_top import requant_sources
 from rtl.scratchpad_top import banked_sources, shift_read_sources
 from rtl.skip_top import skip_sources
 from rtl.systolic_top import systolic_sources
+from rtl.thresholds_top import thresholds_sources
 from rtl.topk_top import topk_sources
 from rtl.zero_point_top import zero_point_sources
 from workloads.errors import InputError
@@ -110,6 +118,26 @@ def _(params: BankedParams) -> dict[str, str]:
 @emit.register
 def _(params: ShiftReadParams) -> dict[str, str]:
     return with_file_list(params.name, shift_read_sources(params))
+
+
+@emit.register
+def _(params: EngineParams) -> dict[str, str]:
+    return with_file_list(params.name, engine_sources(params))
+
+
+@emit.register
+def _(params: RequantParams) -> dict[str, str]:
+    return with_file_list(params.name, requant_sources(params))
+
+
+@emit.register
+def _(params: ThresholdParams) -> dict[str, str]:
+    return with_file_list(params.name, thresholds_sources(params))
+
+
+@emit.register
+def _(params: PoolParams) -> dict[str, str]:
+    return with_file_list(params.name, pool_sources(params))
 
 
 def with_file_list(name: str, sources: dict[str, str]) -> dict[str, str]:

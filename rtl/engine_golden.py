@@ -79,4 +79,3 @@ def _channels_last(values: IntArray) -> IntArray:
     if values.ndim == 3:  # one spatial axis
         values = values[:, :, None, :]
     return values.transpose(0, 2, 3, 1)
-

@@ -1,4 +1,4 @@
-"""The DRAM of a command list: activations where their views lie, weights packed tile by tile as the commands load them."""
+"""The DRAM of a command list: activations where their views lie, weights packed tile by tile as commands load them."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def make_image(
 
 
 def pack_weights(layer: LayerConstants, outputs: tuple[int, int], channels: tuple[int, int]) -> Bytes:
-    """Return the bytes of a weight tile: 8 per output channel (bias, multiplier, shift), then [tap][channel][output]."""
+    """Return the bytes of a weight tile: 8 per output channel (bias, multiplier, shift), then tap, channel, output."""
     k = slice(*outputs)
     terms = np.zeros((outputs[1] - outputs[0], 2), dtype="<u4")
     terms[:, 0] = layer.bias[k] & 0xFFFFFFFF

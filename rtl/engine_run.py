@@ -52,11 +52,15 @@ class EngineRun:
 
 @dataclass(frozen=True)
 class EngineOutcome:
-    """Cycle counter, error register (bit 0 read, bit 1 write) and DRAM after a run."""
+    """Cycle counter, error register (bit 0 read, bit 1 write) and DRAM after a run.
+
+    A run that does not end in twenty times its expected cycles has `cycles` -1 and no memory; so has `memory` of a run
+    that stored an unknown value (X).
+    """
 
     cycles: int
     error: int
-    memory: Bytes
+    memory: Bytes | None
 
 
 def run_engine(
@@ -77,8 +81,6 @@ def run_engine(
     ------
     InputError
         If the simulator is not installed.
-    MismatchError
-        If a run does not end.
     """
     found = find_simulator(simulator)
     largest = memory_bytes or max((run.image.size for run in runs if run.image is not None), default=0)
@@ -86,7 +88,7 @@ def run_engine(
         raise InputError("layer engine run: the first run needs a DRAM image of whole beats; give one")
     beats = largest // params.beat_bytes
     texts = dict(bench_sources(params, beats) if sources is None else sources)
-    request: EngineRequest = {"runs": []}
+    request: EngineRequest = {"accesses": [], "runs": []}
     for place, run in enumerate(runs):
         name = ""
         if run.image is not None:
@@ -108,9 +110,26 @@ def run_engine(
             f"{params.name}_bench", texts, request, found, folder, "rtl.bench.engine_bench"
         )
         return [
-            EngineOutcome(made["cycles"], made["error"], _bytes(folder / made["memory"], params.beat_bytes))
+            EngineOutcome(
+                made["cycles"],
+                made["error"],
+                _bytes(folder / made["memory"], params.beat_bytes) if made["memory"] else None,
+            )
             for made in report["runs"]
         ]
+
+
+def access_engine(
+    params: EngineParams, accesses: Sequence[tuple[bool, int, int]], simulator: str = "icarus"
+) -> list[tuple[int, int]]:
+    """Play (write or not, address, data) on the control port after reset; return (data, response) of each."""
+    found = find_simulator(simulator)
+    request: EngineRequest = {"accesses": list(accesses), "runs": []}
+    with tempfile.TemporaryDirectory(prefix="tilewright_rtl_") as name:
+        report: EngineReport = simulate_bench(
+            f"{params.name}_bench", bench_sources(params, 2), request, found, Path(name), "rtl.bench.engine_bench"
+        )
+    return [(data, response) for data, response in report["accesses"]]
 
 
 def _hex(image: Bytes, beats: int, beat_bytes: int) -> str:
@@ -120,11 +139,12 @@ def _hex(image: Bytes, beats: int, beat_bytes: int) -> str:
     return "\n".join(row[::-1].tobytes().hex() for row in full.reshape(beats, beat_bytes)) + "\n"
 
 
-def _bytes(path: Path, beat_bytes: int) -> Bytes:
-    """Read a $writememh file; a byte with an unknown bit is an error."""
+def _bytes(path: Path, beat_bytes: int) -> Bytes | None:
+    """Read a $writememh file; None if a bit of it is unknown."""
     lines = [line for line in path.read_text(encoding="ascii").split() if not line.startswith(("//", "@", "0x"))]
-    words = [line for line in lines if len(line) == 2 * beat_bytes]
-    unknown = next((word for word in words if set(word.lower()) - set("0123456789abcdef")), None)
-    if unknown is not None:
-        raise InputError(f"layer engine run: memory holds '{unknown}' after the run, an unknown value was stored")
-    return np.frombuffer(b"".join(bytes.fromhex(word)[::-1] for word in words), dtype=np.uint8).copy()
+    text = "".join(line for line in lines if len(line) == 2 * beat_bytes)
+    try:
+        beats = np.frombuffer(bytes.fromhex(text), dtype=np.uint8).reshape(-1, beat_bytes)
+    except ValueError:
+        return None
+    return beats[:, ::-1].ravel().copy()

@@ -9,8 +9,8 @@ from string import Template
 
 from hw_models.layer_engine import EngineParams
 
-_SYSTOLIC = ("tw_delay.sv", "tw_fold_counter.sv", "tw_mac.sv", "systolic_pe_ws.sv", "systolic_array_ws.sv",
-             "systolic_control_ws.sv")  # fmt: skip
+_SYSTOLIC = ("tw_delay.sv", "tw_fold_counter.sv", "tw_mac.sv", "systolic_mac.sv", "systolic_pe_ws.sv",
+             "systolic_array_ws.sv", "systolic_control_ws.sv")  # fmt: skip
 _ENGINE = (
     "engine_fifo.sv",
     "engine_scratchpad.sv",

@@ -1,7 +1,7 @@
 """Words of the layer engine's command memory: one list of 32-bit words per command, of each engine in order.
 
-The layout of the words is the one that the headers of ``rtl/engine/engine_*.sv`` state. A command that the engine cannot
-run is refused by name, so a list that encodes runs.
+The layout of the words is the one that the headers of ``rtl/engine/engine_*.sv`` state. A command that the engine
+cannot run is refused by name, so a list that encodes runs.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ def vector_functions(functions: Sequence[str], subject: str) -> VectorFunctions:
             pooled = op
         else:
             raise InputError(
-                f"{subject}: '{op}' in the chain {list(functions)}, the layer engine has an addition, then ReLU, then a "
-                f"pooling; run it on the event model alone"
+                f"{subject}: '{op}' in the chain {list(functions)}, the layer engine has an addition, then ReLU, then "
+                f"a pooling; run it on the event model alone"
             )
     return VectorFunctions(relu, second, pooled in _MAXIMUM, pooled in _MEAN)
 

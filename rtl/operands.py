@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from hw_models.products import packed
 from hw_models.systolic import FoldJob, IntArray, SystolicParams
+from hw_models.systolic_nm import SystolicNMParams
 from workloads.formats import Int
 
 
@@ -61,7 +63,8 @@ def unpack_beats(beats: Sequence[int], lanes: int, form: Int) -> IntArray:
 def job_beats(params: SystolicParams, a: IntArray, w: IntArray) -> JobBeats:
     """Return the streams of the job ``a @ w``; matrices are padded with zeros to whole folds.
 
-    IS: what a WS core takes for ``w.T @ a.T``, on the other port each.
+    IS: what a WS core takes for ``w.T @ a.T``, on the other port each. N:M sparse: an activation word holds a group of
+    the reduction and a weight word the slots of one; where the dense core counts places of K, these count groups.
 
     Parameters
     ----------
@@ -71,26 +74,34 @@ def job_beats(params: SystolicParams, a: IntArray, w: IntArray) -> JobBeats:
         exchanged = job_beats(_exchanged(params), w.T, a.T)
         return JobBeats(exchanged.job, weights=exchanged.inputs, inputs=exchanged.weights, results=exchanged.results)
     rows, cols = params.rows, params.cols
+    group = params.group if isinstance(params, SystolicNMParams) else 1
     job = params.job_for(a.shape[0], a.shape[1], w.shape[1])
     folds = [(row, col) for col in range(job.col_folds) for row in range(job.row_folds)]
-    wide = _padded(w, 1, cols)
+    wide = _padded(_padded(w, 1, cols), 0, group)
     if params.dataflow == "ws":
-        deep = _padded(a, 1, rows)
-        tall = _padded(wide, 0, rows)
-        inputs = [deep[:, r * rows : (r + 1) * rows] for r, _ in folds]
-        weights = [tall[r * rows : (r + 1) * rows, c * cols : (c + 1) * cols] for r, c in folds]
+        places = rows * group
+        deep = _padded(a, 1, places)
+        tall = _padded(wide, 0, places)
+        inputs = [deep[:, r * places : (r + 1) * places] for r, _ in folds]
+        weights = [tall[r * places : (r + 1) * places, c * cols : (c + 1) * cols] for r, c in folds]
         results = job.col_folds * job.stream
     else:
-        tall = _padded(a, 0, rows)
-        inputs = [tall[r * rows : (r + 1) * rows].T for r, _ in folds]
+        tall = _padded(_padded(a, 0, rows), 1, group).reshape(-1, job.stream, group)
+        inputs = [tall[r * rows : (r + 1) * rows].swapaxes(0, 1).reshape(job.stream, -1) for r, _ in folds]
         weights = [wide[:, c * cols : (c + 1) * cols] for _, c in folds]
         results = job.folds * rows
-    return JobBeats(
-        job,
-        pack_beats(np.concatenate(weights), params.weight_format.bits),
-        pack_beats(np.concatenate(inputs), params.input_format.bits),
-        results,
-    )
+    inputs_packed = pack_beats(np.concatenate(inputs), params.input_format.bits)
+    return JobBeats(job, _weight_beats(params, np.concatenate(weights)), inputs_packed, results)
+
+
+def _weight_beats(params: SystolicParams, w: IntArray) -> tuple[int, ...]:
+    """Return the beats of weight rows, shape (places, cols): a place each, or a group each where they are sparse."""
+    if not isinstance(params, SystolicNMParams):
+        return pack_beats(w, params.weight_format.bits)
+    groups = w.reshape(-1, params.group, params.cols).swapaxes(1, 2).reshape(-1, params.group)
+    words = params.pattern.weight_words(groups, np.ones_like(groups, dtype=np.bool_))
+    beats = np.array(words, dtype=object).reshape(-1, params.cols)
+    return tuple(packed(beat, params.pattern.weight_bits) for beat in beats)
 
 
 def result_matrix(params: SystolicParams, beats: Sequence[int], m: int, n: int) -> IntArray:

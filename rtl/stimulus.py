@@ -60,7 +60,7 @@ def _(params: DotParams, rng: np.random.Generator, corner: Corner) -> tuple[IntA
 
 def prune(w: IntArray, pattern: NMProduct, rng: np.random.Generator) -> None:
     """Set all but N random weights of each group of M along the last axis to zero, in place."""
-    for row in w.reshape(-1, w.shape[-1]):
+    for row in w:
         for start in range(0, len(row), pattern.m):
             size = min(pattern.m, len(row) - start)
             row[start + rng.permutation(size)[pattern.n :]] = 0

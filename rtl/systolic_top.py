@@ -8,10 +8,11 @@ from importlib import resources
 from string import Template
 
 from hw_models.systolic import SystolicParams
+from hw_models.systolic_nm import SystolicNMParams
 
 # The IS core is the WS core with the operands exchanged.
 _HARDWARE = {"ws": "ws", "os": "os", "is": "ws"}
-_SHARED = ("tw_skid.sv", "tw_delay.sv", "tw_fold_counter.sv", "tw_mac.sv")
+_SHARED = ("tw_skid.sv", "tw_delay.sv", "tw_fold_counter.sv", "tw_mac.sv", "systolic_mac.sv")
 _MODULES = {
     "ws": (
         "systolic_pe_ws.sv",
@@ -108,6 +109,8 @@ def systolic_constants(params: SystolicParams) -> dict[str, int]:
     }
     if params.operand_stays:
         constants["ACC_DEPTH"] = params.accumulator_depth
+    if isinstance(params, SystolicNMParams):
+        constants |= {"KEPT": params.kept, "GROUP": params.group, "INDEX_W": params.index_bits}
     return constants
 
 
@@ -124,6 +127,12 @@ def _top(params: SystolicParams) -> str:
     """Return the text of the top module."""
     constants = systolic_constants(params)
     exchanged = params.dataflow == "is"
+    title: str = "input-stationary" if exchanged else params.dataflow
+    w_width = "ROWS*WEIGHT_W" if exchanged else "COLS*WEIGHT_W"
+    a_width = " COLS*INPUT_W" if exchanged else " ROWS*INPUT_W"
+    if isinstance(params, SystolicNMParams):
+        title += f" {params.kept}:{params.group} sparse"
+        w_width, a_width = "COLS*KEPT*(WEIGHT_W+INDEX_W)", "ROWS*GROUP*INPUT_W"
     described = {
         "accumulator_format": params.accumulator_format.name,
         "core": params.name,
@@ -136,12 +145,12 @@ def _top(params: SystolicParams) -> str:
         name=params.name,
         rows=params.rows,
         cols=params.cols,
-        title="input-stationary" if exchanged else params.dataflow,
+        title=title,
         hardware=_HARDWARE[params.dataflow],
         w="a" if exchanged else "w",
         a="w" if exchanged else "a",
-        w_width="ROWS*WEIGHT_W" if exchanged else "COLS*WEIGHT_W",
-        a_width=" COLS*INPUT_W" if exchanged else " ROWS*INPUT_W",
+        w_width=w_width,
+        a_width=a_width,
         canonical=canonical,
         sha256=hashlib.sha256(canonical.encode()).hexdigest(),
         stream_meaning=_STREAMS[params.dataflow],

@@ -7,17 +7,23 @@ from fractions import Fraction
 
 from hw_models.bins import BinsParams
 from hw_models.dequantise import DequantParams
+from hw_models.description import load_accelerator
 from hw_models.dot import DotParams
 from hw_models.fabric import ArbiterParams, FifoParams, SkidParams
 from hw_models.fp16 import FP16Params
+from hw_models.layer_engine import engine_params
 from hw_models.nibbles import AWQ_ORDER
+from hw_models.pool import PoolParams
 from hw_models.products import IntProduct, NMProduct, Product
 from hw_models.products_narrow import SelectProduct, TernaryProduct, XnorProduct
 from hw_models.products_power import PowerProduct
 from hw_models.products_table import CodebookProduct, OddProduct, ShiftProduct, SplitProduct
+from hw_models.requant import RequantParams
 from hw_models.scratchpad import BankedParams
 from hw_models.shift_read import ShiftReadParams
 from hw_models.systolic import SystolicParams
+from hw_models.systolic_nm import SystolicNMParams
+from hw_models.thresholds import ThresholdParams
 from hw_models.topk import TopKParams
 from hw_models.zero_point import ZeroPointParams
 from hw_models.zero_skip import SkipParams
@@ -36,6 +42,9 @@ def catalogue() -> Iterator[Entry]:
         yield DotParams(product, LANES, 40), f"dot product, {LANES} lanes: {summary}", source
     yield from _sparse_and_stored()
     yield from _fabric()
+    engine = engine_params(load_accelerator("engine_8x8"))
+    yield engine, "layer engine: DMA, scratchpads, array, vector unit, sequencer", "own design; docs/layer_engine.md"
+    yield from _epilogue()
 
 
 def _systolic() -> Iterator[Entry]:
@@ -54,6 +63,12 @@ def _systolic() -> Iterator[Entry]:
         for a, w in formats[flow]:
             params = SystolicParams(flow, 4, 4, a, w, Int(32), ACCUMULATOR_DEPTH)
             yield params, f"{whats[flow]}, {a} x {w} -> int32", fold_rule
+    i8, sat = Int(8), f"SAT, arXiv 2309.13015; {fold_rule}"
+    for n, m in ((1, 4), (2, 4), (2, 8), (4, 8)):
+        sparse = SystolicNMParams("ws", 4, 4, i8, i8, Int(32), ACCUMULATOR_DEPTH, kept=n, group=m)
+        yield sparse, f"{whats['ws']}, {n} of {m} weights kept, int8 x int8 -> int32", sat
+    sparse = SystolicNMParams("os", 4, 4, i8, i8, Int(32), ACCUMULATOR_DEPTH, kept=2, group=4)
+    yield sparse, f"{whats['os']}, 2 of 4 weights kept, int8 x int8 -> int32", sat
 
 
 def _products() -> Iterator[tuple[Product, str, str]]:
@@ -100,3 +115,18 @@ def _fabric() -> Iterator[Entry]:
     yield ArbiterParams(4, 8), "round-robin arbiter of 4 streams of packets", OWN
     yield BankedParams(4, 16, 8, 2, 1), "scratchpad of 4 banks, 2 read ports and 1 write port", OWN
     yield ShiftReadParams(64, 8), "feature map read shifted by address, borders not read", "FE-Net, CVPR 2019"
+
+
+def _epilogue() -> Iterator[Entry]:
+    i8, u4 = Int(8), Int(4, signed=False)
+    affine = "integer-only inference, arXiv 1712.05877"
+    yield RequantParams(LANES), "requantiser: multiply, shift, clamp; halves up", affine
+    yield RequantParams(LANES, rounding="half_even"), "requantiser: multiply, shift, clamp; halves to even", affine
+    added = RequantParams(LANES, multiplier_bits=30, residual=i8)
+    yield added, "requantiser with residual add before the rounding", affine
+    finn = "FINN, arXiv 1612.07119"
+    yield ThresholdParams(LANES, u4), "threshold bank: 15 thresholds a channel, two tiles in turn", finn
+    yield ThresholdParams(LANES, i8), "threshold bank: 255 thresholds a channel, two tiles in turn", finn
+    yield PoolParams("max", LANES, 9, i8), "maximum of windows of up to 9", OWN
+    yield PoolParams("avg", LANES, 9, i8), "mean of windows of up to 9, what is there counted", OWN
+    yield PoolParams("avg_padded", LANES, 9, i8), "mean of windows of up to 9, all counted", OWN

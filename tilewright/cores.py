@@ -11,6 +11,7 @@ from workloads.errors import InputError
 from workloads.nearest import nearest
 
 if TYPE_CHECKING:
+    from hw_models.layer_engine import EngineParams
     from hw_models.systolic import SystolicParams
 
 
@@ -88,8 +89,8 @@ def is_core(name: str) -> bool:
     return any(row.name == name for row in list_cores())
 
 
-def cores_of_machine(arch: str, overrides: Sequence[str] = ()) -> tuple[SystolicParams, ...]:
-    """Return the array cores of a machine, one per dataflow, at its own size and formats.
+def cores_of_machine(arch: str, overrides: Sequence[str] = ()) -> tuple[SystolicParams | EngineParams, ...]:
+    """Return the cores of a machine at its own size: the layer engine, or else its array cores, one per dataflow.
 
     Raises
     ------
@@ -97,6 +98,7 @@ def cores_of_machine(arch: str, overrides: Sequence[str] = ()) -> tuple[Systolic
         If `arch` is neither a core nor a machine, or its array has no generated core.
     """
     from hw_models.description import list_accelerators, load_accelerator
+    from hw_models.layer_engine import engine_params
     from hw_models.systolic import SystolicParams
     from workloads.formats import Int
 
@@ -106,10 +108,14 @@ def cores_of_machine(arch: str, overrides: Sequence[str] = ()) -> tuple[Systolic
         raise InputError(f"'{arch}' is neither a core nor a machine{hint or '; run: tilewright list cores'}")
     machine = load_accelerator(arch, overrides)
     array = machine.core.array
+    try:
+        return (engine_params(machine),)
+    except InputError:
+        pass  # its arrays may be built all the same
     if array.kind != "systolic" or array.reduction_unroll != "window":
         raise InputError(
             f"accelerator '{arch}': no RTL is generated for its array ({array.kind}, {array.reduction_unroll} unroll); "
-            f"use a systolic array with window unroll, such as edge_int8"
+            f"use a systolic array with window unroll, such as edge_int8, or a machine like engine_8x8"
         )
     sums = Int(machine.core.accumulator_bytes * 8)
     depth = machine.core.accumulator.half_bytes // (array.cols * machine.core.accumulator_bytes)

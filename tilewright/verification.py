@@ -21,7 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hw_models.layer_engine import EngineParams
 from hw_models.systolic import FoldJob, IntArray, SystolicParams
+from hw_models.systolic_nm import SystolicNMParams
 from tilewright.cores import core_params, list_cores
 from workloads.errors import InputError
 
@@ -94,9 +96,19 @@ def verify_core(
     InputError
         If the core or the simulator is not available.
     """
-    params = core_params(name, rows, cols)
+    return verify_core_of(core_params(name, rows, cols), seed, simulator, jobs, repro)
+
+
+def verify_core_of(
+    params: object, seed: int = 0, simulator: str = "icarus", jobs: int = 12, repro: Path | None = None
+) -> VerifyReport:
+    """Verify the core of `params`; see `verify_core`."""
     if isinstance(params, SystolicParams):
         return verify_params(params, seed, simulator, jobs)
+    if isinstance(params, EngineParams):
+        from tilewright.verify_engine import verify_engine
+
+        return verify_engine(params, seed, simulator, jobs)
     from tilewright.verify_streams import verify_stream
 
     return verify_stream(params, seed, simulator, jobs, repro)
@@ -111,13 +123,14 @@ def verify_all(
 
 
 def verify_params(params: SystolicParams, seed: int = 0, simulator: str = "icarus", jobs: int = 12) -> VerifyReport:
-    """Verify one core; see `verify_core`. Nothing maps onto an input-stationary core yet, so it replays no layer."""
+    """Verify one core; see `verify_core`. Nothing maps onto input-stationary and sparse cores: they replay no layer."""
     name, rows, cols = params.name, params.rows, params.cols
     for key, value in (("rows", rows), ("cols", cols)):
         if not 1 <= value <= MAX_SIDE:
             raise InputError(f"verify: {key} is {value}, bound is 1..{MAX_SIDE}; choose a size in it")
     drawn = _random_jobs(params, seed, jobs)
-    layer = None if params.dataflow == "is" else layer_replay(params, seed)
+    unmapped = params.dataflow == "is" or isinstance(params, SystolicNMParams)
+    layer = None if unmapped else layer_replay(params, seed)
     from rtl.run import Scenario, run_scenarios
 
     scenarios = [Scenario(drawn), Scenario(drawn, back_to_back=True)]
@@ -152,18 +165,22 @@ def verify_params(params: SystolicParams, seed: int = 0, simulator: str = "icaru
 def _random_jobs(params: SystolicParams, seed: int, count: int) -> tuple[JobData, ...]:
     """Return jobs of random shape: ones, ragged and exact tiles, corner values."""
     from rtl.run import JobData
+    from rtl.stimulus import prune
 
     draw = np.random.default_rng(seed)
     i, w = params.input_format, params.weight_format
+    group = params.group if isinstance(params, SystolicNMParams) else 1
     jobs = []
     for index in range(count):
         m = 1 if index == 0 else int(draw.integers(1, 4 * params.rows + 2))
-        k = 1 if index == 1 else int(draw.integers(1, 4 * params.rows + 2))
+        k = 1 if index == 1 else int(draw.integers(1, 4 * params.rows * group + 2))
         n = 1 if index == 2 else int(draw.integers(1, 3 * params.cols + 2))
         a = draw.integers(i.min, i.max, (m, k), dtype=np.int64, endpoint=True)
         b = draw.integers(w.min, w.max, (k, n), dtype=np.int64, endpoint=True)
         if index == 3:
             a, b = np.full_like(a, i.min), np.full_like(b, w.min)
+        if isinstance(params, SystolicNMParams):
+            prune(b.T, params.pattern, draw)
         jobs.append(JobData(a, b))
     return tuple(jobs)
 

@@ -110,6 +110,7 @@ class TB:
         if not int(dut.done.value):
             first = await First(finished, Timer(run["timeout_cycles"] * CLOCK_NS, unit="ns"))
             if first is not finished:
+                await self.reset()
                 return {"cycles": -1, "status": 0, "error": 0, "memory": ""}
         await FallingEdge(dut.clk)
         low, _ = await self.read(0x04)
@@ -128,12 +129,11 @@ async def play_runs(dut: Any) -> None:
     request_file = Path(os.environ["TILEWRIGHT_BENCH_REQUEST"])
     request: EngineRequest = json.loads(request_file.read_text(encoding="utf-8"))
     tb = TB(dut, request_file.parent)
-    report: EngineReport = {"runs": [], "error": None}
+    report: EngineReport = {"accesses": [], "runs": [], "error": None}
     await tb.reset()
+    for write, address, data in request["accesses"]:
+        answer = (0, await tb.write(address, data)) if write else await tb.read(address)
+        report["accesses"].append(answer)
     for place, run in enumerate(request["runs"]):
-        made = await tb.play(run, place)
-        report["runs"].append(made)
-        if made["cycles"] < 0:
-            report["error"] = f"run {place} had not ended after {run['timeout_cycles']} cycles"
-            break
+        report["runs"].append(await tb.play(run, place))
     Path(os.environ["TILEWRIGHT_BENCH_REPORT"]).write_text(json.dumps(report), encoding="utf-8")

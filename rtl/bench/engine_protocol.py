@@ -6,7 +6,7 @@ from typing import TypedDict
 
 
 class EngineRunRequest(TypedDict):
-    """One command list: words per command of load, array, vector and store; a memory file, or "" to keep the content."""
+    """One command list: words per command of load, array, vector and store; a memory file, "" to keep the content."""
 
     commands: list[list[list[int]]]
     image: str
@@ -17,13 +17,14 @@ class EngineRunRequest(TypedDict):
 
 
 class EngineRequest(TypedDict):
-    """Runs played one after another."""
+    """Accesses of the control port, (write or not, address, data), then runs played one after another."""
 
+    accesses: list[tuple[bool, int, int]]
     runs: list[EngineRunRequest]
 
 
 class EngineRunReport(TypedDict):
-    """Cycle counter (-1: not ended), status and error register, and the file that holds the memory after the run."""
+    """Cycle counter (-1: did not end, and was reset), status and error register, file with the memory after the run."""
 
     cycles: int
     status: int
@@ -32,7 +33,8 @@ class EngineRunReport(TypedDict):
 
 
 class EngineReport(TypedDict):
-    """Runs played, and what went wrong, if anything."""
+    """(data, response) of each access, runs played, and what went wrong, if anything."""
 
+    accesses: list[tuple[int, int]]
     runs: list[EngineRunReport]
     error: str | None

@@ -21,7 +21,7 @@ module engine_array #(
     input  wire                   rst,
     input  wire                   issue,
     input  wire [   32*WORDS-1:0] command,
-    output logic                  ready,
+    output wire                   ready,
     output wire                   weight_en,
     output wire [           31:0] weight_at,
     input  wire [     8*COLS-1:0] weight_data,
@@ -47,12 +47,18 @@ module engine_array #(
   endgenerate
 
   // Folds
-  wire job_ready, stream_start, w_enter, a_enter, a_swap, a_row_first, a_row_last, a_job_last, unused_w_ready;
+  wire unused_job_ready, loading, stream_start, w_enter, a_enter, a_swap, a_row_first, a_row_last, a_job_last, unused_w_ready;
   wire unused_a_ready;
 
+  // The last fold of the job streams from here on: the next may load its weights behind it
+  logic open;
+  wire  last_starts = a_swap & ~loading;
+  assign ready = open | last_starts;
+
   always_ff @(posedge clk) begin
-    if (rst) ready <= 1'b1;
-    else ready <= job_ready & ~issue;
+    if (rst) open <= 1'b1;
+    else if (issue) open <= 1'b0;
+    else if (last_starts) open <= 1'b1;
   end
 
   systolic_control_ws #(
@@ -63,10 +69,11 @@ module engine_array #(
       .rst          (rst),
       .ce           (1'b1),
       .job_valid    (issue),
-      .job_ready    (job_ready),
+      .job_ready    (unused_job_ready),
       .job_stream   (word[2][COUNT_W-1:0]),
       .job_row_folds(word[3][COUNT_W-1:0]),
       .job_col_folds(word[4][COUNT_W-1:0]),
+      .loading      (loading),
       .stream_start (stream_start),
       .w_valid      (1'b1),
       .w_ready      (unused_w_ready),
@@ -212,7 +219,7 @@ module engine_array #(
       .q  ({sums_valid, sums_first, sums_job_last, sums_at})
   );
 
-  wire unused_ok = &{1'b0, unused_w_ready, unused_a_ready, a_row_last, command[63:0], next[127:0], w[20][31:1],
+  wire unused_ok = &{1'b0, unused_job_ready, unused_w_ready, unused_a_ready, a_row_last, command[63:0], next[127:0], w[20][31:1],
                      w[16][31:16], w[5][31:ACC_ADDR_W], w[6][31:ACC_ADDR_W], w[7][31:ACC_ADDR_W],
                      w[8][31:ACC_ADDR_W], w[9], w[10], w[11], w[12], word[2][31:COUNT_W], word[3][31:COUNT_W],
                      word[4][31:COUNT_W]};

@@ -12,13 +12,18 @@ module systolic_array_os #(
     parameter integer INPUT_SIGNED  = 1,
     parameter integer WEIGHT_W      = 8,
     parameter integer WEIGHT_SIGNED = 1,
-    parameter integer ACC_W         = 32
+    parameter integer ACC_W         = 32,
+    parameter integer KEPT          = 1,   // N:M sparse: slots of a weight word, see systolic_mac
+    parameter integer GROUP         = 1,   // N:M sparse: activations of an input word
+    parameter integer INDEX_W       = 0,   // N:M sparse: bits of an index; 0: dense
+    localparam integer A_W = GROUP * INPUT_W,
+    localparam integer W_W = KEPT * (WEIGHT_W + INDEX_W)
 ) (
     input  wire                     clk,
     input  wire                     rst,
     input  wire                     ce,
-    input  wire [ ROWS*INPUT_W-1:0] a,            // word r belongs to row r
-    input  wire [COLS*WEIGHT_W-1:0] w,            // word c belongs to column c
+    input  wire [     ROWS*A_W-1:0] a,            // word r belongs to row r
+    input  wire [     COLS*W_W-1:0] w,            // word c belongs to column c
     input  wire                     valid,
     input  wire                     first,
     input  wire                     last,
@@ -27,11 +32,11 @@ module systolic_array_os #(
 );
 
   // Nets, not slices of one vector: event simulators re-evaluate every reader of a vector that changes.
-  wire [ INPUT_W-1:0] a_net    [0:ROWS*(COLS+1)-1];
+  wire [     A_W-1:0] a_net    [0:ROWS*(COLS+1)-1];
   wire                valid_net[0:ROWS*(COLS+1)-1];
   wire                first_net[0:ROWS*(COLS+1)-1];
   wire                last_net [0:ROWS*(COLS+1)-1];
-  wire [WEIGHT_W-1:0] w_net    [0:(ROWS+1)*COLS-1];
+  wire [     W_W-1:0] w_net    [0:(ROWS+1)*COLS-1];
   wire [   ACC_W-1:0] d_net    [0:(ROWS+1)*COLS-1];
 
   wire                drain_net[0:COLS-1];
@@ -40,13 +45,13 @@ module systolic_array_os #(
     for (genvar r = 0; r < ROWS; r++) begin : g_row
       // Row r starts r cycles after row 0
       tw_delay #(
-          .DATA_W(INPUT_W + 2),
+          .DATA_W(A_W + 2),
           .DEPTH (r)
       ) u_skew_a (
           .clk(clk),
           .rst(rst),
           .ce (ce),
-          .d  ({first, last, a[r*INPUT_W+:INPUT_W]}),
+          .d  ({first, last, a[r*A_W+:A_W]}),
           .q  ({first_net[r*(COLS+1)], last_net[r*(COLS+1)], a_net[r*(COLS+1)]})
       );
       tw_delay #(
@@ -66,7 +71,10 @@ module systolic_array_os #(
             .INPUT_SIGNED (INPUT_SIGNED),
             .WEIGHT_W     (WEIGHT_W),
             .WEIGHT_SIGNED(WEIGHT_SIGNED),
-            .ACC_W        (ACC_W)
+            .ACC_W        (ACC_W),
+            .KEPT         (KEPT),
+            .GROUP        (GROUP),
+            .INDEX_W      (INDEX_W)
         ) u_pe (
             .clk        (clk),
             .rst        (rst),
@@ -90,13 +98,13 @@ module systolic_array_os #(
     for (genvar c = 0; c < COLS; c++) begin : g_edge
       // Column c starts c cycles after column 0 and waits for the last column
       tw_delay #(
-          .DATA_W(WEIGHT_W),
+          .DATA_W(W_W),
           .DEPTH (c)
       ) u_skew_w (
           .clk(clk),
           .rst(rst),
           .ce (ce),
-          .d  (w[c*WEIGHT_W+:WEIGHT_W]),
+          .d  (w[c*W_W+:W_W]),
           .q  (w_net[c])
       );
       tw_delay #(

@@ -17,6 +17,7 @@ module systolic_control_ws #(
     input  wire [COUNT_W-1:0] job_stream,
     input  wire [COUNT_W-1:0] job_row_folds,
     input  wire [COUNT_W-1:0] job_col_folds,
+    output wire               loading,       // weight rows of the last job taken are still to enter
     output wire               stream_start,  // the streamer picks up the job that waits for it
     input  wire               w_valid,
     output wire               w_ready,
@@ -45,6 +46,7 @@ module systolic_control_ws #(
   wire job_start = job_valid & job_ready;
 
   assign job_ready = load_free & next_free;
+  assign loading   = load_active;
 
   assign a_ready = ce & stream_active & (~stream_first | shadow_complete);
   assign a_enter = a_ready & a_valid;

@@ -4,6 +4,8 @@
 //   s_axis_a  per column fold, per row fold: K beats, word r for row r
 //   s_axis_w  per column fold, per row fold: K beats, word c for column c; beat i pairs with beat i of s_axis_a
 //   m_axis_o  per column fold, per row fold: ROWS beats of COLS sums, row ROWS-1 first; tlast on the job's last beat
+// N:M sparse (INDEX_W > 0): K = GROUP * cfg_stream; word r of s_axis_a holds GROUP activations, word c of s_axis_w KEPT
+// slots of value and index as in systolic_mac; everything else is as in the dense core.
 // No output depends combinationally on an input. One job and one beat of each operand may be accepted ahead of their
 // turn. Back-pressure on m_axis_o stops the whole core (`ce`).
 `default_nettype none
@@ -16,7 +18,12 @@ module systolic_os #(
     parameter integer WEIGHT_W      = 8,   // bits of a weight
     parameter integer WEIGHT_SIGNED = 1,   // 1: two's complement, 0: unsigned
     parameter integer ACC_W         = 32,  // bits of a sum, which wraps; at least one product
-    parameter integer COUNT_W       = 24   // bits of the job fields
+    parameter integer COUNT_W       = 24,  // bits of the job fields
+    parameter integer KEPT          = 1,   // N:M sparse: slots of a weight word, see systolic_mac
+    parameter integer GROUP         = 1,   // N:M sparse: activations of an input word
+    parameter integer INDEX_W       = 0,   // N:M sparse: bits of an index; 0: dense
+    localparam integer A_W = GROUP * INPUT_W,
+    localparam integer W_W = KEPT * (WEIGHT_W + INDEX_W)
 ) (
     input  wire                     clk,
     input  wire                     rst,
@@ -27,10 +34,10 @@ module systolic_os #(
     input  wire [      COUNT_W-1:0] cfg_col_folds,
     input  wire                     s_axis_w_tvalid,
     output wire                     s_axis_w_tready,
-    input  wire [COLS*WEIGHT_W-1:0] s_axis_w_tdata,
+    input  wire [     COLS*W_W-1:0] s_axis_w_tdata,
     input  wire                     s_axis_a_tvalid,
     output wire                     s_axis_a_tready,
-    input  wire [ ROWS*INPUT_W-1:0] s_axis_a_tdata,
+    input  wire [     ROWS*A_W-1:0] s_axis_a_tdata,
     output wire                     m_axis_o_tvalid,
     input  wire                     m_axis_o_tready,
     output wire [   COLS*ACC_W-1:0] m_axis_o_tdata,
@@ -40,6 +47,7 @@ module systolic_os #(
   initial begin
     if (ROWS < 1 || COLS < 1) $fatal(1, "%m: ROWS and COLS must be 1 or more");
     if (INPUT_W < 1 || WEIGHT_W < 1) $fatal(1, "%m: INPUT_W and WEIGHT_W must be 1 or more");
+    if (KEPT < 1 || KEPT > GROUP || (1 << INDEX_W) < GROUP) $fatal(1, "%m: KEPT must be 1..GROUP, INDEX_W index GROUP");
     if (ACC_W < INPUT_W + WEIGHT_W - 1) $fatal(1, "%m: ACC_W must hold one product");
     if (COUNT_W < 1) $fatal(1, "%m: COUNT_W must be 1 or more");
   end
@@ -65,11 +73,11 @@ module systolic_os #(
 
   // Operands: a pair enters when both halves are there
   wire a_valid, w_valid, pair_enter, pair_first, pair_last;
-  wire [ROWS*INPUT_W-1:0] a_data;
-  wire [COLS*WEIGHT_W-1:0] w_data;
+  wire [ROWS*A_W-1:0] a_data;
+  wire [COLS*W_W-1:0] w_data;
 
   tw_skid #(
-      .DATA_W(ROWS * INPUT_W)
+      .DATA_W(ROWS * A_W)
   ) u_input_skid (
       .clk      (clk),
       .rst      (rst),
@@ -82,7 +90,7 @@ module systolic_os #(
   );
 
   tw_skid #(
-      .DATA_W(COLS * WEIGHT_W)
+      .DATA_W(COLS * W_W)
   ) u_weight_skid (
       .clk      (clk),
       .rst      (rst),
@@ -128,7 +136,10 @@ module systolic_os #(
       .INPUT_SIGNED (INPUT_SIGNED),
       .WEIGHT_W     (WEIGHT_W),
       .WEIGHT_SIGNED(WEIGHT_SIGNED),
-      .ACC_W        (ACC_W)
+      .ACC_W        (ACC_W),
+      .KEPT         (KEPT),
+      .GROUP        (GROUP),
+      .INDEX_W      (INDEX_W)
   ) u_array (
       .clk        (clk),
       .rst        (rst),

@@ -9,21 +9,26 @@ module systolic_pe_os #(
     parameter integer INPUT_SIGNED  = 1,
     parameter integer WEIGHT_W      = 8,
     parameter integer WEIGHT_SIGNED = 1,
-    parameter integer ACC_W         = 32
+    parameter integer ACC_W         = 32,
+    parameter integer KEPT          = 1,   // N:M sparse: slots of a weight word, see systolic_mac
+    parameter integer GROUP         = 1,   // N:M sparse: activations of an input word
+    parameter integer INDEX_W       = 0,   // N:M sparse: bits of an index; 0: dense
+    localparam integer A_W = GROUP * INPUT_W,
+    localparam integer W_W = KEPT * (WEIGHT_W + INDEX_W)
 ) (
     input  wire                 clk,
     input  wire                 rst,
     input  wire                 ce,
-    input  wire [  INPUT_W-1:0] a_in,
+    input  wire [      A_W-1:0] a_in,
     input  wire                 valid_in,     // a pair, not a bubble
     input  wire                 first_in,     // first pair of a fold
     input  wire                 last_in,      // last pair of a fold
-    output logic [ INPUT_W-1:0] a_out,
+    output logic [     A_W-1:0] a_out,
     output logic                valid_out,
     output logic                first_out,
     output logic                last_out,
-    input  wire [ WEIGHT_W-1:0] w_in,
-    output logic [WEIGHT_W-1:0] w_out,
+    input  wire [      W_W-1:0] w_in,
+    output logic [     W_W-1:0] w_out,
     input  wire                 drain_start,
     input  wire [    ACC_W-1:0] d_in,
     output logic [   ACC_W-1:0] d_out
@@ -36,12 +41,15 @@ module systolic_pe_os #(
   wire finished = valid_out & last_out;
   wire shift = drain_start | draining;
 
-  tw_mac #(
+  systolic_mac #(
       .INPUT_W      (INPUT_W),
       .INPUT_SIGNED (INPUT_SIGNED),
       .WEIGHT_W     (WEIGHT_W),
       .WEIGHT_SIGNED(WEIGHT_SIGNED),
-      .ACC_W        (ACC_W)
+      .ACC_W        (ACC_W),
+      .KEPT         (KEPT),
+      .GROUP        (GROUP),
+      .INDEX_W      (INDEX_W)
   ) u_mac (
       .a     (a_out),
       .w     (w_out),

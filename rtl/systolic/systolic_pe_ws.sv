@@ -11,35 +11,43 @@ module systolic_pe_ws #(
     parameter integer INPUT_SIGNED  = 1,
     parameter integer WEIGHT_W      = 8,
     parameter integer WEIGHT_SIGNED = 1,
-    parameter integer ACC_W         = 32
+    parameter integer ACC_W         = 32,
+    parameter integer KEPT          = 1,   // N:M sparse: slots of a weight word, see systolic_mac
+    parameter integer GROUP         = 1,   // N:M sparse: activations of an input word
+    parameter integer INDEX_W       = 0,   // N:M sparse: bits of an index; 0: dense
+    localparam integer A_W = GROUP * INPUT_W,
+    localparam integer W_W = KEPT * (WEIGHT_W + INDEX_W)
 ) (
     input  wire                clk,
     input  wire                rst,
     input  wire                ce,
-    input  wire [ INPUT_W-1:0] a_in,
+    input  wire [     A_W-1:0] a_in,
     input  wire                swap_in,
-    output logic [INPUT_W-1:0] a_out,
+    output logic [    A_W-1:0] a_out,
     output logic               swap_out,
-    input  wire [WEIGHT_W-1:0] w_in,
+    input  wire [     W_W-1:0] w_in,
     input  wire                w_valid_in,
-    output logic [WEIGHT_W-1:0] w_out,
+    output logic [     W_W-1:0] w_out,
     output logic               w_valid_out,
     input  wire [   ACC_W-1:0] p_in,
     output logic [  ACC_W-1:0] p_out
 );
 
-  logic [WEIGHT_W-1:0] shadow, active;
+  logic [W_W-1:0] shadow, active;
   logic shadow_full;
 
   wire keep = w_valid_in & (~shadow_full | swap_in);
   wire [ACC_W-1:0] sum;
 
-  tw_mac #(
+  systolic_mac #(
       .INPUT_W      (INPUT_W),
       .INPUT_SIGNED (INPUT_SIGNED),
       .WEIGHT_W     (WEIGHT_W),
       .WEIGHT_SIGNED(WEIGHT_SIGNED),
-      .ACC_W        (ACC_W)
+      .ACC_W        (ACC_W),
+      .KEPT         (KEPT),
+      .GROUP        (GROUP),
+      .INDEX_W      (INDEX_W)
   ) u_mac (
       .a     (a_out),
       .w     (active),

@@ -4,6 +4,8 @@
 //   s_axis_w  per column fold, per row fold: ROWS beats, row 0 first, word c for column c
 //   s_axis_a  per column fold, per row fold: M beats, word r for row r
 //   m_axis_o  per column fold: M beats of COLS sums; tlast on the last beat of the job
+// N:M sparse (INDEX_W > 0): K = ROWS * GROUP * cfg_row_folds; word r of s_axis_a holds GROUP activations, word c of
+// s_axis_w KEPT slots of value and index as in systolic_mac; everything else is as in the dense core.
 // M is at most ACC_DEPTH when cfg_row_folds is more than 1. No output depends combinationally on an input. One job and
 // one weight row may be accepted ahead of their turn. Back-pressure on m_axis_o stops the whole core (`ce`).
 `default_nettype none
@@ -17,7 +19,12 @@ module systolic_ws #(
     parameter integer WEIGHT_SIGNED = 1,    // 1: two's complement, 0: unsigned
     parameter integer ACC_W         = 32,   // bits of a sum, which wraps; at least one product
     parameter integer ACC_DEPTH     = 64,   // vectors in the accumulator memory
-    parameter integer COUNT_W       = 24    // bits of the job fields
+    parameter integer COUNT_W       = 24,   // bits of the job fields
+    parameter integer KEPT          = 1,    // N:M sparse: slots of a weight word, see systolic_mac
+    parameter integer GROUP         = 1,    // N:M sparse: activations of an input word
+    parameter integer INDEX_W       = 0,    // N:M sparse: bits of an index; 0: dense
+    localparam integer A_W = GROUP * INPUT_W,
+    localparam integer W_W = KEPT * (WEIGHT_W + INDEX_W)
 ) (
     input  wire                     clk,
     input  wire                     rst,
@@ -28,10 +35,10 @@ module systolic_ws #(
     input  wire [      COUNT_W-1:0] cfg_col_folds,
     input  wire                     s_axis_w_tvalid,
     output wire                     s_axis_w_tready,
-    input  wire [COLS*WEIGHT_W-1:0] s_axis_w_tdata,
+    input  wire [     COLS*W_W-1:0] s_axis_w_tdata,
     input  wire                     s_axis_a_tvalid,
     output wire                     s_axis_a_tready,
-    input  wire [ ROWS*INPUT_W-1:0] s_axis_a_tdata,
+    input  wire [     ROWS*A_W-1:0] s_axis_a_tdata,
     output wire                     m_axis_o_tvalid,
     input  wire                     m_axis_o_tready,
     output wire [   COLS*ACC_W-1:0] m_axis_o_tdata,
@@ -41,6 +48,7 @@ module systolic_ws #(
   initial begin
     if (ROWS < 1 || COLS < 1 || ACC_DEPTH < 1) $fatal(1, "%m: ROWS, COLS and ACC_DEPTH must be 1 or more");
     if (INPUT_W < 1 || WEIGHT_W < 1) $fatal(1, "%m: INPUT_W and WEIGHT_W must be 1 or more");
+    if (KEPT < 1 || KEPT > GROUP || (1 << INDEX_W) < GROUP) $fatal(1, "%m: KEPT must be 1..GROUP, INDEX_W index GROUP");
     if (ACC_W < INPUT_W + WEIGHT_W - 1) $fatal(1, "%m: ACC_W must hold one product");
     if (COUNT_W < $clog2(ROWS + 1)) $fatal(1, "%m: COUNT_W must hold ROWS");
   end
@@ -66,11 +74,11 @@ module systolic_ws #(
 
   // Operands
   wire w_valid, w_ready, w_enter;
-  wire [COLS*WEIGHT_W-1:0] w_data;
-  wire a_enter, a_swap, a_row_first, a_row_last, a_job_last, unused_stream_start;
+  wire [COLS*W_W-1:0] w_data;
+  wire a_enter, a_swap, a_row_first, a_row_last, a_job_last, unused_loading, unused_stream_start;
 
   tw_skid #(
-      .DATA_W(COLS * WEIGHT_W)
+      .DATA_W(COLS * W_W)
   ) u_weight_skid (
       .clk      (clk),
       .rst      (rst),
@@ -94,6 +102,7 @@ module systolic_ws #(
       .job_stream   (job_stream),
       .job_row_folds(job_row_folds),
       .job_col_folds(job_col_folds),
+      .loading      (unused_loading),
       .stream_start (unused_stream_start),
       .w_valid      (w_valid),
       .w_ready      (w_ready),
@@ -117,7 +126,10 @@ module systolic_ws #(
       .INPUT_SIGNED (INPUT_SIGNED),
       .WEIGHT_W     (WEIGHT_W),
       .WEIGHT_SIGNED(WEIGHT_SIGNED),
-      .ACC_W        (ACC_W)
+      .ACC_W        (ACC_W),
+      .KEPT         (KEPT),
+      .GROUP        (GROUP),
+      .INDEX_W      (INDEX_W)
   ) u_array (
       .clk    (clk),
       .rst    (rst),

@@ -1,21 +1,37 @@
 """Mutants that no run of a core can notice, each with the reason.
 
-A mutant whose reason names a test is not equivalent: the stream bench does not look at what it changes, that test does.
+A key is a mutant's name: module, line of code with single spaces, rule. It does not change when the line moves, and
+names nothing any more when the line is edited: the reason must then be thought over.
 """
 
-_FLUSHED = "what a reset leaves in an empty array travels out of it before the first operand of a job comes in"
-_ANY_ORDER = "the addresses of a job need to be distinct and repeat from row fold to row fold; any order of them does"
-
 EQUIVALENT: dict[str, str] = {
-    "systolic_pe_ws.sv:52:0:reset to one": _FLUSHED,
-    "systolic_pe_os.sv:54:0:reset to one": _FLUSHED,
-    "systolic_pe_os.sv:55:0:reset to one": _FLUSHED,
-    "systolic_accumulator.sv:33:0:branches swapped": _ANY_ORDER,
-    "systolic_accumulator.sv:45:0:add becomes subtract": _ANY_ORDER,
-    "product_select.sv:19:0:dropped sign": "the product is as wide as the widened activation, nothing is extended",
-    "fp_round.sv:35:0:less becomes less or equal": "both branches are the same where the two are equal",
-    "fp_add.sv:29:0:less becomes less or equal": "operands of one magnitude give the same sum in either order",
-    "fp_mac.sv:146:0:add becomes subtract": "test_cosim_fp16.py::test_stall_counter reads the counter",
-    "tw_fifo.sv:44:0:reset to one": "test_formal.py proves when it is ready; here it is one cycle late after a reset",
-    "tw_arbiter.sv:69:0:and becomes or": "test_cosim_fabric.py::test_ports_that_always_ask_take_turns sees the order",
+    "systolic_pe_ws.sv: swap_out <= 1'b0; (reset to one)": (
+        "column c sees a swap for at most c cycles after a reset, while its shadows are empty; its first weight comes "
+        "in cycle c + 2 or later, behind the edges of the job and of the weight row"
+    ),
+    "systolic_pe_os.sv: valid_out <= 1'b0; (reset to one)": (
+        "column c adds for at most c cycles after a reset; its first pair comes later and starts its sum from 0, and "
+        "the drain register is written anew with the fold's result before it is read"
+    ),
+    "systolic_pe_os.sv: draining <= 1'b0; (reset to one)": (
+        "the drain register shifts until the first result of its own element, which stops the shifting and overwrites "
+        "it; nothing reads the column before"
+    ),
+    "product_select.sv: wire [P_W-1:0] value = $unsigned(P_W'(a_signed)); (dropped sign of a_signed)": (
+        "P_W is INPUT_W + 1 for every select product, the width of the widened activation: the cast extends nothing"
+    ),
+    "skip_mac.sv: if (product_valid) sum <= (product_first ? ACC_W'(0) : sum) + ACC_W'(product); "
+    "(condition always true)": "without a valid product the pickers put zeros in the operand registers: 0 is added",
+    "bins_multiply.sv: if (product_valid) sum <= (product_first ? ACC_W'(0) : sum) + ACC_W'(product); "
+    "(condition always true)": (
+        "when no bin is multiplied all copies are shifted out and 0 is added; what a reset leaves in them is added to "
+        "a sum that the first bin of the next reduction starts anew"
+    ),
+    "fp_round.sv: wire signed [WIDE_W-1:0] left = zeros < room ? zeros : room; (less becomes less or equal)": (
+        "the condition differs only where both branches are the same number"
+    ),
+    "fp_add.sv: wire swap = a[WORD_W-2:0] < b[WORD_W-2:0]; (less becomes less or equal)": (
+        "only operands of one magnitude change places: they align alike, and where their signs differ the sum is 0, "
+        "whose sign is not taken from the greater"
+    ),
 }

@@ -7,20 +7,23 @@ wrong value, a wrong cycle count, or a broken rule of the interface. One that do
 
 from __future__ import annotations
 
-import re
 import resource
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
 from hw_models.fp16 import FP16Params
+from hw_models.layer_engine import EngineParams
 from hw_models.products import IntArray
 from hw_models.systolic import SystolicParams
+from hw_models.systolic_nm import SystolicNMParams
 from rtl.emit import emit
 from rtl.fp16_top import FP16_CORNERS
 from rtl.run import JobData, Scenario, run_scenarios
@@ -32,14 +35,19 @@ from tests.cosim import (
     bins_cases,
     dequant_cases,
     dot_cases,
+    epilogue_cases,
     fabric_cases,
     fp16_cases,
     scratchpad_cases,
     skip_cases,
+    systolic_is_cases,
+    systolic_nm_cases,
     topk_cases,
+    zero_point_cases,
 )
 from tests.cosim.equivalent_mutants import EQUIVALENT
-from tests.cosim.test_cosim_fp16 import beside_half
+from tests.cosim.mutant_rules import Mutant, mutants_of
+from tests.cosim.test_cosim_fp16 import beside_half, counted
 from tilewright.cores import CoreRow, list_cores
 from workloads.errors import InternalError, MismatchError
 from workloads.formats import Float16
@@ -49,91 +57,15 @@ TRIES = 6
 EXHAUSTIVE_BEATS = 1500
 
 
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """One edit: `old` becomes `new` on line `line` (from 1) of `module`, at its `place`-th occurrence there."""
-
-    module: str
-    line: int
-    place: int
-    rule: str
-    old: str
-    new: str
-
-    @property
-    def name(self) -> str:
-        """Value of a name that does not change while the module does not."""
-        return f"{self.module}:{self.line}:{self.place}:{self.rule}"
-
-    def apply(self, text: str) -> str:
-        """Return the module with the edit made."""
-        lines = text.split("\n")
-        parts = lines[self.line - 1].split(self.old)
-        at = self.place + 1
-        lines[self.line - 1] = self.old.join(parts[:at]) + self.new + self.old.join(parts[at:])
-        return "\n".join(lines)
-
-
-RULES: tuple[tuple[str, str, str], ...] = (
-    ("add becomes subtract", " + ", " - "),
-    ("subtract becomes add", " - ", " + "),
-    ("and becomes or", " & ", " | "),
-    ("or becomes and", " | ", " & "),
-    ("xor becomes or", " ^ ", " | "),
-    ("times becomes plus", " * ", " + "),
-    ("equal becomes unequal", " == ", " != "),
-    ("unequal becomes equal", " != ", " == "),
-    ("less becomes less or equal", " < ", " <= "),
-    ("shift direction", " << ", " >> "),
-    ("dropped inversion", " ~", " "),
-    ("dropped inversion", "(~", "("),
-    ("reset to one", "<= 1'b0;", "<= 1'b1;"),
-    ("reset to zero", "<= 1'b1;", "<= 1'b0;"),
-    ("off by one", " - 1", ""),
-    ("branches swapped", " ? '0 : ", " ? '1 : "),
-    ("stuck at one", "1'b0", "1'b1"),
-)
-NOT_CODE = re.compile(r"^\s*(//|parameter|localparam|input|output|module|`|\.|for \()|\$fatal|begin : g_|unused")
-"""Lines that rules leave alone: declarations, bounds of loops and of generated blocks (lint and the widths of the cases
-check them), and checks of parameters (tested where they are made)."""
-CAST = re.compile(r"\w+'\((?!\$)(\w+)(\[[^]]*\])?\)")
-
-
-def mutants_of(module: str, text: str) -> Iterator[Mutant]:
-    """Yield the mutants of one module: every rule at every place of its code, one edit each."""
-    for number, line in enumerate(text.split("\n"), 1):
-        if NOT_CODE.search(line):
-            continue
-        code = line.split("//")[0]
-        done: set[str] = set()
-        for cast in CAST.finditer(code):
-            if re.search(rf"\bsigned\s*\[[^]]*\]\s*{cast[1]}\b", text):  # widened with its sign
-                inner = cast[0].split("'", 1)[1]
-                yield Mutant(
-                    module,
-                    number,
-                    code[: cast.start()].count(cast[0]),
-                    "dropped sign",
-                    cast[0],
-                    f"{cast[0].split(chr(39), 1)[0]}'($unsigned{inner})",
-                )
-        for rule, old, new in RULES:
-            for place in range(code.count(old)):
-                mutant = Mutant(module, number, place, rule, old, new)
-                edited = mutant.apply(line) if number == 1 else Mutant(module, 1, place, rule, old, new).apply(line)
-                if edited not in done:
-                    done.add(edited)
-                    yield mutant
-
-
 def _cores() -> list[CoreRow]:
     """Return the cores of the list, then those of the test cases: other widths, odd numbers of lanes."""
-    cases = (*dot_cases.CORES, *skip_cases.CORES, *bins_cases.CORES, *dequant_cases.CORES, *topk_cases.CORES)
-    more = [
-        CoreRow(params.name, "", "", params)
-        for params in (*cases, *fp16_cases.CORES, *fabric_cases.CORES, *scratchpad_cases.CORES)
-    ]
-    return [*list_cores(), *more]
+    families = (
+        dot_cases, skip_cases, bins_cases, dequant_cases, topk_cases, fp16_cases, zero_point_cases, systolic_is_cases,
+        systolic_nm_cases, epilogue_cases, fabric_cases, scratchpad_cases,
+    )  # fmt: skip
+    cases: Iterator[Any] = chain.from_iterable(family.CORES for family in families)
+    more = [CoreRow(params.name, "", "", params) for params in cases]
+    return [row for row in (*list_cores(), *more) if not isinstance(row.params, EngineParams)]
 
 
 def all_mutants() -> list[tuple[Mutant, tuple[CoreRow, ...]]]:
@@ -189,14 +121,27 @@ def _judge_stream(row: CoreRow, sources: dict[str, str]) -> str:
         if any(run.wrong_beats(work) for run, work in zip(played, works, strict=False)):
             return "value"
     timed = (*zip(runs[0], works, strict=True), *zip(runs[3], works, strict=False), *zip(runs[4], works, strict=False))
-    return "cycle" if any(run.cycles != work.cycles for run, work in timed) else ""
+    if any(run.cycles != work.cycles for run, work in timed):
+        return "cycle"
+    return _judge_stalls(row.params, sources) if isinstance(row.params, FP16Params) else ""
+
+
+def _judge_stalls(params: FP16Params, sources: dict[str, str]) -> str:
+    """Hold the counter of stalls, which no stream shows, to its formula."""
+    outputs, length = 2 * params.interleave, 6
+    with TemporaryDirectory(prefix="tilewright_mutant_") as folder:
+        stalls = counted(params, outputs, length, Path(folder), sources)[2]
+    return "" if stalls == params.stall_cycles(outputs, length) else "value"
 
 
 @lru_cache(maxsize=32)
 def _jobs(params: SystolicParams) -> tuple[JobData, ...]:
     rng = np.random.default_rng(3)
     i, w = params.input_format, params.weight_format
-    shapes = [(1, 1, 1), (5, 9, 3), (9, 5, 6), (3, 12, 9), (6, 4, 4), (2, 17, 5)]
+    shapes = [(1, 1, 1), (5, 9, 3), (9, 5, 6), (3, 12, 9), (6, 4, 4), (2, 17, 5), (9, 2, 9)]
+    if isinstance(params, SystolicNMParams):
+        sparse = [(m, k * params.group - (k % 2), n) for m, k, n in shapes]
+        return tuple(systolic_nm_cases.random_operands(params, shape, 3) for shape in sparse if shape[1])
     return tuple(
         JobData(
             rng.integers(i.min, i.max, (m, k), dtype=np.int64, endpoint=True),
@@ -276,12 +221,14 @@ def table(results: list[tuple[Mutant, str, str]]) -> str:
     lines = [
         "# Planted mistakes in the RTL",
         "",
-        "Written by `python -m tests.cosim.mutation docs/rtl_mutants.md`, which plants every mistake by rule in every",
-        "module of `rtl/` and runs the verification of the cores that contain it. Equivalents are justified in",
-        "`tests/cosim/equivalent_mutants.py`.",
+        "Written by `python -m tests.cosim.mutation docs/rtl_mutants.md`, which plants mistakes by rule",
+        "(`tests/cosim/mutant_rules.py`) wherever a line of a module of `rtl/` fits one, and runs the "
+        "verification of the",
+        "cores that contain it. Equivalents are justified in `tests/cosim/equivalent_mutants.py`.",
         "",
         f"{len(real)} mutants: {counts['value']} caught by a value, {counts['cycle']} by a cycle count, "
-        f"{counts['interface']} by a rule of the interface, {counts['survived']} survived, all of them equivalent.",
+        f"{counts['interface']} by a rule of the interface (hangs and X values among them), "
+        f"{counts['survived']} survived, each with the reason. {len(results) - len(real)} more did not compile.",
         "",
         "| module | line | rule | noticed by | core |",
         "|---|---|---|---|---|",

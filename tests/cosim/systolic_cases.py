@@ -46,6 +46,7 @@ def shapes(params: SystolicParams) -> list[tuple[int, int, int]]:
         (min(2 * r + 1, 24), r + 1, max(c - 1, 1)),
         (24, 3 * r, c + 1),
         (3, 19, 2),
+        (2 * r + 1, 1, 2 * c + 1),  # OS: folds shorter than their drain
     ]
 
 

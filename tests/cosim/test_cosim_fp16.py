@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 
@@ -81,9 +82,11 @@ endmodule
 """
 
 
-def simulated(folder: Path, bench: str, core: FP16Params) -> str:
-    """Run a plain test bench on the sources of `core` and return what it prints."""
+def simulated(folder: Path, bench: str, core: FP16Params, edited: Mapping[str, str] | None = None) -> str:
+    """Run a plain test bench on the sources of `core`, or those `edited` of them, and return what it prints."""
     sources = [path.name for path in write(core, folder) if path.suffix == ".sv"]
+    for name, text in (edited or {}).items():
+        (folder / name).write_text(text, encoding="utf-8")
     (folder / "bench.sv").write_text(bench, encoding="utf-8")
     for command in (
         ["iverilog", "-g2012", "-s", "bench", "-o", "bench.vvp", "bench.sv", *sources],
@@ -173,13 +176,15 @@ def test_values_and_cycles(params: FP16Params) -> None:
     stream_tests.test_values_and_cycles_are_exact(params)
 
 
-def counted(params: FP16Params, outputs: int, length: int, folder: Path) -> tuple[int, int, int]:
+def counted(
+    params: FP16Params, outputs: int, length: int, folder: Path, edited: Mapping[str, str] | None = None
+) -> tuple[int, int, int]:
     """Return sums, cycles from the first handshake to the last, and stalls, with streams that never stall."""
     bench = _COUNTING_BENCH.format(
         name=params.name, beats=outputs * length, rotation=params.interleave * length, interleave=params.interleave,
         cycles=params.cycles(outputs, length),
     )  # fmt: skip
-    sums, cycles, stalls = map(int, simulated(folder, bench, params).split())
+    sums, cycles, stalls = map(int, simulated(folder, bench, params, edited).split())
     return sums, cycles, stalls
 
 

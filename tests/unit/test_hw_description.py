@@ -19,6 +19,7 @@ from workloads.errors import InputError
 
 PRESETS = (
     "edge_int8",
+    "engine_8x8",
     "eyeriss_v1",
     "gemmini_16x16",
     "nvdla_large",

@@ -12,12 +12,20 @@ from tilewright.cli.options import arch_options, common, dim_options, emit_json,
 @click.command("map")
 @click.argument("workload")
 @click.option("--objective", default="latency", show_default=True, help="latency, energy or edp.")
+@click.option(
+    "--commands",
+    "commands",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=None,
+    help="Also write the lowered command list to this .json file; `tilewright verify FILE` runs it on the RTL.",
+)
 @arch_options
 @dim_options
 @common
 def command(
     workload: str,
     objective: str,
+    commands: Path | None,
     arch: str,
     overrides: tuple[str, ...],
     dims: tuple[str, ...],
@@ -40,6 +48,10 @@ def command(
     core = plan.accelerator.core.name
     data = plan_data(plan, workload, loaded.sha256, arch, sizes, overrides)
     save_json(output, "plan.json", data)
+    if commands is not None:
+        from tilewright.command_list import command_data
+
+        save_json(commands, "commands.json", command_data(plan, workload, loaded.sha256, arch, sizes, overrides))
     if as_json:
         emit_json(data)
         return 0

@@ -36,25 +36,30 @@ def command(
 ) -> int:
     """Run the generated RTL of CORE under cocotb: values against the golden model, cycles against the models of time.
 
-    CORE may be a machine (preset or description): its cores are verified at their own size (32 x 32 takes a minute).
+    CORE may be a machine (preset or description): its cores are verified at their own size (32 x 32 takes a minute). It
+    may be a command list (.json of `map --commands`): the layer engine and the event model run it.
 
     Exit code 0 when both agree exactly, 4 on any difference. The RTL is built from the sources as they are now. The
     smallest work found that a stream core gets wrong is left in mismatch_CORE (in -o DIR or here), to run with Icarus.
     """
     from tilewright.cores import cores_of_machine, is_core
-    from tilewright.verification import VerifyReport, verify_all, verify_core, verify_params
+    from tilewright.verification import VerifyReport, verify_all, verify_core, verify_core_of
     from workloads.errors import InputError
 
     place = output if output is not None and output.is_dir() else Path()
     count = jobs if jobs is not None else JOBS[depth]
     if every == (core is not None):
         raise InputError("verify: name one core or machine, or give --all")
-    if core is not None and is_core(core):
+    if core is not None and Path(core).suffix == ".json":
+        from tilewright.command_list import verify_commands
+
+        report = verify_commands(Path(core), seed, simulator)
+    elif core is not None and is_core(core):
         report = verify_core(core, rows, cols, seed, simulator, count, place)
     else:
         if (rows, cols) != (None, None):
             raise InputError("verify: a machine has its own size, and --all the list's; leave out --rows and --cols")
-        parts = [] if core is None else [verify_params(p, seed, simulator, count) for p in cores_of_machine(core)]
+        parts = [] if core is None else [verify_core_of(p, seed, simulator, count) for p in cores_of_machine(core)]
         for part in verify_all(seed, simulator, count, place) if core is None else ():
             note(f"{part.rows[0].core}: {'agrees' if part.ok else 'MISMATCH'}")
             parts.append(part)

@@ -34,7 +34,7 @@ _FAMILIES: dict[str, tuple[str, ...]] = {
     "vit": ("vit_b_16", "deit_tiny"),
     "conformer": ("conformer_block",),
     "mlperf_tiny": ("tiny_kws", "tiny_vww", "tiny_ic", "tiny_ad"),
-    "small": ("lenet", "mlp", "cnv", "pulse_cnn"),
+    "small": ("lenet", "mlp", "cnv", "digits", "pulse_cnn"),
 }
 
 

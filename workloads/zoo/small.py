@@ -11,6 +11,9 @@ from workloads.zoo.entry import Entry
 LENET_SOURCE = "LeCun et al., Proc. IEEE 86(11), 1998, Fig. 2, with C3 fully connected, pooling without weights"
 MLP_SOURCE = "Umuroglu et al., arXiv:1612.07119 (FINN), SFC: three hidden layers of 256 on 28 x 28 digits"
 CNV_SOURCE = "Umuroglu et al., arXiv:1612.07119 (FINN), CNV: CIFAR-10, unpadded 3x3 convolutions"
+DIGITS_SOURCE = (
+    "own definition after the ResNet-8 of MLPerf Tiny, for the UCI digits of scikit-learn; no published model"
+)
 PULSE_SOURCE = "own definition: 1-D strided convolutions on a digitised detector pulse; no published model"
 
 
@@ -52,6 +55,19 @@ def cnv(batch: int = 1, weight_bits: int = 1, activation_bits: int = 1) -> Netwo
     return b.build(b.linear(x, 10, bias=False, out_format=Int(16), name="fc3"))
 
 
+def digits(batch: int = 1, filters: int = 8) -> Network:
+    """Return a ResNet of three stacks of one block on the 8 x 8 digits; `tilewright.digits` has trained integers."""
+    b = NetworkBuilder("digits", DIGITS_SOURCE)
+    x = b.relu(b.conv(b.input("image", (batch, 1, 8, 8)), filters, 3, padding=1, name="conv1"))
+    for stack in range(3):
+        with b.scope(f"stack{stack + 1}"):
+            channels, stride = filters << stack, 2 if stack else 1
+            other = b.conv(x, channels, 1, stride=stride, name="shortcut") if stack else x
+            y = b.relu(b.conv(x, channels, 3, stride=stride, padding=1, name="conv1"))
+            x = b.relu(b.add(other, b.conv(y, channels, 3, padding=1, name="conv2")))
+    return b.build(b.linear(b.flatten(b.global_avg_pool(x, name="avgpool")), 10, name="fc"))
+
+
 def pulse_cnn(batch: int = 1, samples: int = 1024, channels: int = 16, classes: int = 4) -> Network:
     """Return a 1-D network: four strided convolutions, global average, classifier."""
     b = NetworkBuilder("pulse_cnn", PULSE_SOURCE)
@@ -65,5 +81,6 @@ ENTRIES = (
     Entry("lenet", "LeNet-5, 32 x 32", LENET_SOURCE, lenet),
     Entry("mlp", "perceptron 784 - 3 x 256 - 10", MLP_SOURCE, mlp),
     Entry("cnv", "binary VGG-like network for CIFAR-10", CNV_SOURCE, cnv),
+    Entry("digits", "ResNet-8 of the 8 x 8 digits, with trained integers", DIGITS_SOURCE, digits),
     Entry("pulse_cnn", "1-D pulse classifier, 1024 samples", PULSE_SOURCE, pulse_cnn),
 )

@@ -1,0 +1,1 @@
+"""SystemVerilog of what follows an array: requantiser, threshold bank, pooling."""

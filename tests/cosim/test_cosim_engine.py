@@ -1,0 +1,161 @@
+"""The layer engine: command lists on RTL, every byte and every cycle as the models say, drawn and real networks."""
+
+from __future__ import annotations
+
+import json
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hw_models.description import load_accelerator
+from hw_models.layer_engine import engine_params
+from mappers.plan import make_plan
+from rtl.engine_run import access_engine, run_engine
+from sim.machine import run_program
+from tests.reference.profile import NIGHTLY, examples
+from tilewright.cli import run
+from tilewright.digits import load_digits
+from tilewright.engine_case import EngineCase, engine_case
+from tilewright.engine_draw import draw_cases
+from tilewright.sources import load_workload
+
+pytestmark = pytest.mark.cosim
+
+SEEDS = range(10)
+OKAY, SLVERR = 0, 2
+
+
+def machine_cases(seed: int, count: int) -> list[EngineCase]:
+    """Return drawn networks on the preset."""
+    return list(islice(draw_cases(seed, load_accelerator("engine_8x8")), count))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_drawn_machines_networks_and_mappings_agree(seed: int) -> None:
+    for case in islice(draw_cases(100 + seed), examples(3)):
+        (outcome,) = run_engine(case.params, [case.run()])
+        assert (outcome.cycles, outcome.error) == (case.predicted_cycles, 0), case.params
+        assert case.wrong(outcome.memory) == 0, case.params
+
+
+def test_predicted_cycles_are_those_of_the_event_model() -> None:
+    for case in machine_cases(1, 2):
+        assert case.predicted_cycles == run_program(case.program, case.accelerator).cycles
+
+
+def test_layers_follow_without_reset_in_any_order() -> None:
+    cases = machine_cases(2, examples(5))
+    order = [*cases, *reversed(cases)]
+    largest = max(case.run().image.size for case in cases)  # type: ignore[union-attr]
+    outcomes = run_engine(cases[0].params, [case.run() for case in order], memory_bytes=largest)
+    assert all(case.agrees(outcome) for case, outcome in zip(order, outcomes, strict=True))
+
+
+@pytest.mark.parametrize("after", [3, 60, 150, 280])
+def test_reset_in_the_middle_of_a_run(after: int) -> None:
+    case = machine_cases(3, 1)[0]
+    assert after < case.predicted_cycles
+    (outcome,) = run_engine(case.params, [case.run(reset_after_cycles=after)])
+    assert case.agrees(outcome)
+
+
+def test_back_pressure_changes_no_value() -> None:
+    cases = machine_cases(4, examples(3))
+    largest = max(case.run().image.size for case in cases)  # type: ignore[union-attr]
+    outcomes = run_engine(cases[0].params, [case.run(disturb=True) for case in cases], memory_bytes=largest)
+    assert [case.wrong(outcome.memory) for case, outcome in zip(cases, outcomes, strict=True)] == [0] * len(cases)
+    assert all(outcome.cycles > case.predicted_cycles for case, outcome in zip(cases, outcomes, strict=True))
+
+
+def test_error_responses_are_told_and_forgotten_at_the_next_start() -> None:
+    case = machine_cases(5, 1)[0]
+    runs = [case.run(error_from=0), case.run(), case.run(error_from=case.program.dram_bytes // 2)]
+    both, clean, some = run_engine(case.params, runs)
+    assert both.error == 3  # reads and writes
+    assert case.agrees(clean)
+    assert some.error
+    assert both.cycles == some.cycles == case.predicted_cycles  # an error does not hang the engine
+
+
+def test_control_port_refuses_what_it_does_not_have() -> None:
+    params = engine_params(load_accelerator("engine_8x8"))
+    command = 0x40000 | 2 << 16 | 511 << 7 | 19 << 2
+    answers = access_engine(
+        params,
+        [
+            (False, 0x20, 0),  # identity
+            (False, 0x00, 0),
+            (True, 0x10, 7),
+            (False, 0x10, 0),
+            (True, 0x04, 1),  # the cycle counter is not written
+            (False, 0x24, 0),
+            (True, 0x100, 1),
+            (True, command, 5),
+            (False, command, 0),  # command memory is not read
+        ],
+    )
+    assert answers == [
+        (8 << 16 | 8 << 8 | 8, OKAY), (0, OKAY), (0, OKAY), (7, OKAY), (0, SLVERR), (answers[5][0], SLVERR),
+        (0, SLVERR), (0, OKAY), (answers[8][0], SLVERR),
+    ]  # fmt: skip
+
+
+def digits_cases(images: slice) -> list[EngineCase]:
+    """Return the digits network on the preset, one case per image; all share one command list."""
+    trained = load_digits()
+    plan = make_plan(load_workload("digits", {}).network, load_accelerator("engine_8x8"))
+    return [
+        engine_case(plan, constants=trained.constants, inputs={"image": image[None]})
+        for image in trained.images[images]
+    ]
+
+
+def classes(case: EngineCase, memory: Any) -> int:
+    """Return the class that the memory holds after a run."""
+    from rtl.engine_image import read_tensor
+
+    scores = read_tensor(memory, case.layout.views[case.groups[-1].output], case.addresses)
+    return int(scores.argmax())
+
+
+def test_trained_network_keeps_its_accuracy_in_integers() -> None:
+    trained = load_digits()
+    plan = make_plan(load_workload("digits", {"batch": 128}).network, load_accelerator("engine_8x8"))
+    case = engine_case(plan, constants=trained.constants, inputs={"image": trained.images})
+    scores = case.golden()[case.groups[-1].output]
+    right = int((scores.argmax(axis=1) == trained.labels).sum())
+    assert (right, trained.float_right) == (127, 127)
+
+
+@pytest.mark.parametrize(("simulator", "count"), [("icarus", 1), ("verilator", 128 if NIGHTLY else 24)])
+def test_digits_on_the_engine(simulator: str, count: int) -> None:
+    cases = digits_cases(slice(0, count))
+    outcomes = run_engine(cases[0].params, [case.run() for case in cases], simulator)
+    for case, outcome in zip(cases, outcomes, strict=True):
+        assert case.agrees(outcome)
+        golden = case.golden()[case.groups[-1].output]
+        assert classes(case, outcome.memory) == int(np.argmax(golden))
+
+
+def test_command_list_of_resnet8_from_map_to_rtl(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, report = tmp_path / "ic.json", tmp_path / "verify.json"
+    assert run(["map", "tiny_ic", "--arch", "engine_8x8", "--commands", str(file)]) == 0
+    assert run(["verify", str(file), "--simulator", "verilator", "-o", str(report)]) == 0
+    rows = json.loads(report.read_text(encoding="utf-8"))["cores"]
+    assert [(row["value_errors"], row["cycle_difference"]) for row in rows] == [(0, 0), (0, None)]
+    assert rows[0]["rtl_cycles"] == json.loads(file.read_text(encoding="utf-8"))["cycles"]
+    capsys.readouterr()
+
+
+def test_rtl_of_the_preset_is_a_directory_that_compiles(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import subprocess
+
+    assert run(["rtl", "engine_8x8", "-o", str(tmp_path)]) == 0
+    capsys.readouterr()
+    folder = tmp_path / "layer_engine_8x8_int8"
+    name = "layer_engine_8x8_int8"
+    words = ["iverilog", "-g2012", "-t", "null", "-s", name, "-f", f"{name}.f"]
+    assert subprocess.run(words, cwd=folder, capture_output=True, check=False).returncode == 0

@@ -1,0 +1,175 @@
+"""A network on the layer engine: one plan and one set of integers, for the event model, the RTL and the golden run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hw_models.layer_engine import EngineParams, IntArray, LayerConstants, engine_params
+from workloads.errors import InputError, InternalError, MismatchError
+from workloads.mac_layers import MacLayer
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from hw_models.accelerator import Accelerator
+    from mappers.commands import Program
+    from mappers.dram_layout import Layout
+    from mappers.group import Group
+    from mappers.plan import Plan
+    from rtl.engine_run import EngineOutcome, EngineRun
+    from workloads.network import Network
+
+
+@dataclass(frozen=True)
+class EngineCase:
+    """A command list, the machine it is for, its integers, and how many cycles the event model gives it.
+
+    Parameters
+    ----------
+    groups : sequence of Group
+        Of the network, for the golden run.
+    layout, addresses : Layout, mapping
+        Where tensors lie in DRAM.
+    program : Program
+        The command list; the only thing that both event model and RTL run.
+    constants : mapping
+        Integers of each layer, by the name of its group's leading layer.
+    inputs : mapping
+        Codes of the network's inputs.
+    """
+
+    network: Network
+    accelerator: Accelerator
+    params: EngineParams
+    groups: Sequence[Group]
+    layout: Layout
+    addresses: Mapping[str, int]
+    program: Program
+    constants: Mapping[str, LayerConstants]
+    inputs: Mapping[str, IntArray]
+    predicted_cycles: int
+
+    def run(self, **how: object) -> EngineRun:
+        """Return the run of the case for `rtl.engine_run.run_engine`; `how` are options of `EngineRun`."""
+        from rtl.engine_image import make_image
+        from rtl.engine_run import EngineRun
+        from rtl.engine_words import encode
+
+        words = encode(self.program, self.params, self.constants)
+        image = make_image(self.program, self.layout.views, self.addresses, self.constants, self.inputs, self.params)
+        return EngineRun(words, image, self.predicted_cycles, **how)  # type: ignore[arg-type]
+
+    def golden(self) -> dict[str, IntArray]:
+        """Return every tensor that a group leaves behind, as it must be."""
+        from rtl.engine_golden import golden_run
+
+        return golden_run(self.network, self.groups, self.constants, self.inputs, self.params)
+
+    def outputs(self) -> int:
+        """Return the number of values that the groups leave behind."""
+        return sum(prod(self.network.tensor(group.output).shape) for group in self.groups)
+
+    def wrong(self, memory: npt.NDArray[np.uint8] | None) -> int:
+        """Return how many values in DRAM differ from the golden run; all where `memory` is None."""
+        from rtl.engine_image import read_tensor
+
+        if memory is None:
+            return self.outputs()
+        golden, errors = self.golden(), 0
+        for group in self.groups:
+            got = read_tensor(memory, self.layout.views[group.output], self.addresses)
+            errors += int((got.ravel() != golden[group.output].ravel()).sum())
+        return errors
+
+    def agrees(self, outcome: EngineOutcome) -> bool:
+        """Tell whether a run of the RTL gave the golden values in the predicted cycles, without an error response."""
+        same = outcome.cycles == self.predicted_cycles and not outcome.error
+        return same and self.wrong(outcome.memory) == 0
+
+
+def engine_case(
+    plan: Plan,
+    seed: int = 0,
+    constants: Mapping[str, LayerConstants] | None = None,
+    inputs: Mapping[str, IntArray] | None = None,
+) -> EngineCase:
+    """Return the case of `plan`; integers that are not given are drawn from `seed`.
+
+    Raises
+    ------
+    InputError
+        If the machine or a layer is not one that the layer engine is built for.
+    """
+    return case_of(
+        plan.network, plan.accelerator, [entry.group for entry in plan.groups], plan.layout, plan.addresses,
+        plan.program, seed, constants, inputs,
+    )  # fmt: skip
+
+
+def case_of(
+    network: Network,
+    accelerator: Accelerator,
+    groups: Sequence[Group],
+    layout: Layout,
+    addresses: Mapping[str, int],
+    program: Program,
+    seed: int = 0,
+    constants: Mapping[str, LayerConstants] | None = None,
+    inputs: Mapping[str, IntArray] | None = None,
+) -> EngineCase:
+    """Return the case of `program`; see `engine_case`.
+
+    Raises
+    ------
+    MismatchError
+        If the event model refuses the command list: something is read before it is complete, or overwritten.
+    """
+    from sim.machine import run_program
+
+    params = engine_params(accelerator)
+    draw = np.random.default_rng(seed)
+    made = dict(constants) if constants is not None else draw_constants(groups, draw, params)
+    codes = dict(inputs) if inputs is not None else {
+        name: draw.integers(params.input_format.min, params.input_format.max, layout.views[name].shape, endpoint=True)
+        for name in network.inputs
+    }  # fmt: skip
+    try:
+        predicted = run_program(program, accelerator).cycles
+    except InternalError as error:
+        raise MismatchError(f"command list of '{program.workload}': the event model refuses it: {error}") from None
+    return EngineCase(network, accelerator, params, groups, layout, addresses, program, made, codes, predicted)
+
+
+def draw_constants(
+    groups: Sequence[Group], draw: np.random.Generator, params: EngineParams
+) -> dict[str, LayerConstants]:
+    """Return random integers for every layer: weights over their whole format, scales that spread the codes."""
+    made = {}
+    for group in groups:
+        lead = group.lead
+        if not isinstance(lead, MacLayer):
+            raise InputError(
+                f"layer '{lead.name}' ({lead.op}): not on the array; the layer engine runs MAC layers and what is "
+                f"fused to them"
+            )
+        d, form = lead.dims, params.weight_format
+        weights = draw.integers(form.min, form.max, (d.K, d.C, d.FY, d.FX), endpoint=True)
+        shift = np.full(d.K, 20) if group.residual else draw.integers(12, 24, d.K)
+        spread = 2.0 ** (params.input_format.bits + form.bits - 11) * np.sqrt(d.C * d.FY * d.FX)
+        multiplier = np.maximum(1, 2.0**shift / spread * draw.uniform(0.5, 1.5, d.K)).astype(np.int64)
+        count = prod(w.taps for w in group.pool.windows) if group.pool is not None else 0
+        made[lead.name] = LayerConstants(
+            weights,
+            draw.integers(-1000, 1000, d.K),
+            np.minimum(multiplier, (1 << 24) - 1),
+            shift.astype(np.int64),
+            second_multiplier=int(draw.integers(1, 1 << 20)) if group.residual else 0,
+            mean_multiplier=-(-(1 << 16) // count) if count else 0,
+            mean_shift=16 if count else 0,
+        )
+    return made

@@ -1,0 +1,53 @@
+"""Verification of the layer engine: drawn networks on the RTL, whole command lists, values and cycles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+
+from hw_models.layer_engine import EngineParams
+from tilewright.engine_case import EngineCase
+from tilewright.verification import VerifyReport, VerifyRow
+
+
+def verify_engine(params: EngineParams, seed: int = 0, simulator: str = "icarus", networks: int = 12) -> VerifyReport:
+    """Verify the layer engine of `params` on drawn networks, run one after another without a reset.
+
+    Every network runs on the memory as it is (values and cycles) and on one that holds back at random (values).
+
+    Raises
+    ------
+    InputError
+        If the simulator is not installed.
+    """
+    from tilewright.engine_draw import draw_cases, machine_of
+
+    cases = list(islice(draw_cases(seed, machine_of(params)), networks))
+    return report_cases(cases, simulator)
+
+
+def report_cases(cases: Sequence[EngineCase], simulator: str = "icarus", run: str = "drawn networks") -> VerifyReport:
+    """Run `cases` of one engine and compare; all must be of the same parameters."""
+    from rtl.engine_run import run_engine
+
+    params = cases[0].params
+    runs = [case.run() for case in cases] + [case.run(disturb=True) for case in cases]
+    largest = max(one.image.size for one in runs if one.image is not None)
+    outcomes = run_engine(params, runs, simulator, memory_bytes=-(-largest // params.beat_bytes) * params.beat_bytes)
+    alone, disturbed = outcomes[: len(cases)], outcomes[len(cases) :]
+    vectors = sum(case.outputs() for case in cases)
+    rows = []
+    for name, played, timed in ((run, alone, True), (f"{run}, disturbed", disturbed, False)):
+        errors = sum(case.wrong(outcome.memory) for case, outcome in zip(cases, played, strict=True))
+        predicted = sum(case.predicted_cycles for case in cases) if timed else None
+        # A sum could hide one run that is late and another that is early: their distances count, not their sum.
+        off = sum(abs(o.cycles - c.predicted_cycles) for c, o in zip(cases, played, strict=True))
+        measured = predicted + off if predicted is not None else None
+        rows.append(VerifyRow(params.name, size_text(params), name, vectors, errors, predicted, measured))
+    return VerifyReport(tuple(rows))
+
+
+def size_text(params: EngineParams) -> str:
+    """Return the size of an engine in a line."""
+    memories = params.input_bytes + params.weight_bytes + params.operand_bytes + params.output_bytes
+    return f"{params.rows}x{params.cols}, beat {params.beat_bytes} B, {memories >> 10} KiB"
