@@ -54,7 +54,7 @@ if [ ! -x "$venv/bin/python" ]; then
 fi
 
 extras=""
-[ "$mode" = test ] && extras="[test,dev,rtl,frame]"
+[ "$mode" = test ] && extras="[test,dev,rtl,frame,synth]"
 stamp="$venv/.tilewright-$mode"
 if [ ! -f "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then
     say "installing tilewright$extras and its dependencies into $venv"
