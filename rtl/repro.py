@@ -64,7 +64,9 @@ endmodule
 """)
 
 
-def write_repro(folder: Path, name: str, work: StreamWork, sources: Mapping[str, str]) -> tuple[Path, ...]:
+def write_repro(
+    folder: Path, name: str, work: StreamWork, sources: Mapping[str, str], tied: Mapping[str, str] | None = None
+) -> tuple[Path, ...]:
     """Write the folder and return its files.
 
     Parameters
@@ -73,13 +75,15 @@ def write_repro(folder: Path, name: str, work: StreamWork, sources: Mapping[str,
         The core's name, which is that of its top module.
     sources : mapping of str to str
         The RTL that went wrong.
+    tied : mapping of str to str, optional
+        Inputs beside the streams, and the signals of the bench that drive them.
     """
     top = sources[f"{name}.sv"]
     head = re.search(rf"module {name} #\((.*?)\n\) \((.*?)\n\);", top, re.DOTALL)
     if head is None:
         raise InternalError(f"rtl core '{name}': its top has no parameter list; report this")
     ports = {port: width or "" for _, width, port in _PORT.findall(head[2])}
-    files = {**sources, "tb.sv": _bench(name, work, head[1].strip("\n"), ports)}
+    files = {**sources, "tb.sv": _bench(name, work, head[1].strip("\n"), ports, tied or {})}
     for port, beats in (*work.inputs.items(), *work.outputs.items()):
         files[f"{port}.hex"] = "".join(f"{word:x}\n" for word in beats.data)
         files[f"{port}_last.hex"] = "".join(f"{int(flag)}\n" for flag in beats.last)
@@ -90,7 +94,7 @@ def write_repro(folder: Path, name: str, work: StreamWork, sources: Mapping[str,
     return tuple(write_whole(folder / file, text) for file, text in files.items())
 
 
-def _bench(name: str, work: StreamWork, constants: str, ports: Mapping[str, str]) -> str:
+def _bench(name: str, work: StreamWork, constants: str, ports: Mapping[str, str], tied: Mapping[str, str]) -> str:
     """Return the text of the test bench."""
     signals, connections, memories, drive, watch = [], [], [], [], []
     for port, beats in (*work.inputs.items(), *work.outputs.items()):
@@ -128,6 +132,7 @@ def _bench(name: str, work: StreamWork, constants: str, ports: Mapping[str, str]
     for setting, value in work.settings.items():
         signals.append(f"  reg {ports[setting]} {setting} = {value};")
         connections.append(f",\n      .{setting}({setting})")
+    connections += [f",\n      .{port}({signal})" for port, signal in tied.items()]
     finished = " && ".join(f"{port}_at >= {len(beats.data)}" for port, beats in work.outputs.items())
     return _BENCH.substitute(
         name=name,

@@ -25,7 +25,7 @@ from hw_models.layer_engine import EngineParams
 from hw_models.systolic import FoldJob, IntArray, SystolicParams
 from hw_models.systolic_nm import SystolicNMParams
 from tilewright.cores import core_params, list_cores
-from workloads.errors import InputError
+from workloads.errors import InputError, MismatchError
 
 if TYPE_CHECKING:
     from mappers.mapping import Mapping
@@ -104,7 +104,7 @@ def verify_core_of(
 ) -> VerifyReport:
     """Verify the core of `params`; see `verify_core`."""
     if isinstance(params, SystolicParams):
-        return verify_params(params, seed, simulator, jobs)
+        return verify_params(params, seed, simulator, jobs, repro)
     if isinstance(params, EngineParams):
         from tilewright.verify_engine import verify_engine
 
@@ -122,13 +122,40 @@ def verify_all(
         yield verify_core(row.name, seed=seed, simulator=simulator, jobs=jobs, repro=repro)
 
 
-def verify_params(params: SystolicParams, seed: int = 0, simulator: str = "icarus", jobs: int = 12) -> VerifyReport:
+def verify_params(
+    params: SystolicParams, seed: int = 0, simulator: str = "icarus", jobs: int = 12, repro: Path | None = None
+) -> VerifyReport:
     """Verify one core; see `verify_core`. Nothing maps onto input-stationary and sparse cores: they replay no layer."""
-    name, rows, cols = params.name, params.rows, params.cols
-    for key, value in (("rows", rows), ("cols", cols)):
+    for key, value in (("rows", params.rows), ("cols", params.cols)):
         if not 1 <= value <= MAX_SIDE:
             raise InputError(f"verify: {key} is {value}, bound is 1..{MAX_SIDE}; choose a size in it")
     drawn = _random_jobs(params, seed, jobs)
+    try:
+        report = _compare(params, drawn, seed, simulator)
+    except MismatchError as error:
+        left = _leave(params, drawn, repro)
+        raise MismatchError(f"{error}{f'; smallest case found: {left}' if left else ''}") from None
+    if not report.ok:
+        _leave(params, drawn, repro)
+    return report
+
+
+def _leave(params: SystolicParams, jobs: Sequence[JobData], repro: Path | None) -> Path | None:
+    """Shrink the first of `jobs` that goes wrong alone and write its folder; return it."""
+    from rtl.emit import emit
+    from rtl.shrink_systolic import shrink_job, write_job_repro
+
+    sources = emit(params)
+    failed = None if repro is None else shrink_job(params, jobs, sources)
+    if failed is None or repro is None:
+        return None
+    write_job_repro(repro / f"mismatch_{params.name}", params, failed, sources)
+    return repro / f"mismatch_{params.name}"
+
+
+def _compare(params: SystolicParams, drawn: tuple[JobData, ...], seed: int, simulator: str) -> VerifyReport:
+    """Run the jobs alone and back to back, and the layer if there is one; compare."""
+    name, rows, cols = params.name, params.rows, params.cols
     unmapped = params.dataflow == "is" or isinstance(params, SystolicNMParams)
     layer = None if unmapped else layer_replay(params, seed)
     from rtl.run import Scenario, run_scenarios

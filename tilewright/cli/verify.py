@@ -40,7 +40,7 @@ def command(
     may be a command list (.json of `map --commands`): the layer engine and the event model run it.
 
     Exit code 0 when both agree exactly, 4 on any difference. The RTL is built from the sources as they are now. The
-    smallest work found that a stream core gets wrong is left in mismatch_CORE (in -o DIR or here), to run with Icarus.
+    smallest work found that a core gets wrong is left in mismatch_CORE (in -o DIR or here), to run with Icarus.
     """
     from tilewright.cores import cores_of_machine, is_core
     from tilewright.verification import VerifyReport, verify_all, verify_core, verify_core_of
