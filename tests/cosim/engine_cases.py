@@ -127,6 +127,22 @@ def products(b: NetworkBuilder) -> str:
     return b.linear(b.relu(b.linear(x, 5, name="fc0")), 4, name="fc1")
 
 
+def planes(b: NetworkBuilder) -> str:
+    """Build a point-wise convolution of two images, whose tiles are parts of planes, rows and pixels."""
+    return b.conv(b.input("image", (2, 4, 3, 4)), 2, 1, name="conv")
+
+
+def block(b: NetworkBuilder) -> str:
+    """Build a small residual block."""
+    y = b.conv(b.input("image", (1, 4, 4, 4)), 4, 1, name="conv")
+    return b.relu(b.add(y, b.input("second", b.shape(y))))
+
+
+def rows(b: NetworkBuilder) -> str:
+    """Build matrix products of many rows."""
+    return b.linear(b.relu(b.linear(b.input("rows", (24, 8)), 8, name="fc0")), 4, name="fc1")
+
+
 def bursts(transfer: Transfer, params: EngineParams) -> Iterator[int]:
     """Yield the address of every AXI burst of `transfer`, run by run."""
     beat, longest = params.beat_bytes, params.beat_bytes * params.burst_beats
@@ -188,6 +204,11 @@ ONE_COLUMN = replace(
     BASE, rows=4, cols=1, beat_bytes=2, burst_beats=16, outstanding=2, issue_cycles=2, memory_latency_cycles=12,
     commands=32, weight_format=Int(4),
 )  # fmt: skip
+TIGHT = replace(
+    BASE, input_bytes=64, weight_bytes=64, operand_bytes=32, output_bytes=32, accumulator_depth=8,
+    coefficient_channels=16, commands=64,
+)  # fmt: skip
+"""Tiles of `block` fill both halves of every memory but that of the weights, which those of `rows` fill."""
 PAGE = 4096
 FIRST_RUNS = 3
 COMPILER = re.compile(r"\.sv:\d+: (syntax )?error|error\(s\) during elaboration")
@@ -200,17 +221,19 @@ def engines() -> dict[EngineParams, tuple[Played, ...]]:
     Tensors lie across a 4 KiB boundary, most of them at odd addresses.
     """
     first, odd = make_case(BASE, products, 12, PAGE - 90), make_case(BASE, products, 0, PAGE - 41)
-    block, means = make_case(BASE, pooled_residual, 38, PAGE - 133), make_case(BASE, strided_mean, 13, PAGE - 66)
+    residual, means = make_case(BASE, pooled_residual, 38, PAGE - 133), make_case(BASE, strided_mean, 13, PAGE - 66)
     tiles = make_case(BASE, pooled_residual, 2, PAGE - 150)
     return {
         BASE: (
             Played(first, probe=True),
-            Played(block),
+            Played(residual),
             Played(means),
             Played(first, error_from=PAGE),
             Played(odd, reset_after_cycles=75, probe=True),
             Played(tiles, disturb=True),
             Played(odd, error_from=first_output(odd)),
+            Played(make_case(BASE, planes, 796, PAGE - 66)),
+            Played(make_case(BASE, planes, 778, PAGE - 66)),
         ),
         ONE_ROW: (
             Played(make_case(ONE_ROW, products, 8, PAGE - 75)),
@@ -227,6 +250,7 @@ def engines() -> dict[EngineParams, tuple[Played, ...]]:
             Played(make_case(WIDE_BEAT, pooled_residual, 38, PAGE - 201, edges=False), disturb=True),
             Played(make_case(WIDE_BEAT, products, 8, PAGE - 161)),
         ),
+        TIGHT: (Played(make_case(TIGHT, block, 0, PAGE - 65, drawn=False)),),
     }
 
 
