@@ -72,15 +72,32 @@ def program_from(data: Any, subject: str) -> Program:
         if engine not in KINDS:
             raise InputError(f"{subject}: command {index}: engine is {engine!r}, known are {', '.join(KINDS)}")
         try:
-            commands.append(_adapter(KINDS[engine]).validate_json(json.dumps(entry), strict=True))
+            command = _adapter(KINDS[engine]).validate_json(json.dumps(entry), strict=True)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"])
             raise InputError(
                 f"{subject}: command {index} ({engine}): {where}: {first['msg']}; lower it again"
             ) from None
+        _check_counts(command, f"{subject}: command {index} ({engine})")
+        commands.append(command)
     try:
         layers = tuple(_adapter(LayerRecord).validate_json(json.dumps(x), strict=True) for x in data["layers"])
         return Program(data["workload"], data["accelerator"], layers, tuple(commands), data["dram_bytes"])
     except (KeyError, TypeError, ValidationError, InternalError) as error:
         raise InputError(f"{subject}: no program ({error}); lower it again") from None
+
+
+def _check_counts(command: AnyCommand, subject: str) -> None:
+    """Refuse counts that no lowering writes and no machine could run."""
+    if isinstance(command, LoadCommand | StoreCommand):
+        for transfer in command.transfers:
+            if len(transfer.counts) != len(transfer.pitches_bytes):
+                raise InputError(f"{subject}: {len(transfer.counts)} counts for {len(transfer.pitches_bytes)} pitches; "
+                                 f"lower it again")  # fmt: skip
+            if transfer.address < 0 or min((transfer.run_bytes, *transfer.counts)) < 1:
+                raise InputError(f"{subject}: a transfer of {transfer}, bound is >= 1 byte and run; lower it again")
+    elif isinstance(command, VectorCommand):
+        least = min(command.rows, command.row_elements, command.simple_passes, command.special_passes)
+        if least < 0 or (command.walk is not None and min(command.walk.pool) < 1):
+            raise InputError(f"{subject}: a count of its work is below its bound; lower it again")

@@ -54,7 +54,12 @@ def make_image(
         if not isinstance(command, LoadCommand) or command.part is None:
             continue
         layer = constants[program.layers[command.layer].name]
-        part = command.part
+        part, (k, c) = command.part, layer.weights.shape[:2]
+        if not (0 <= part.outputs[0] < part.outputs[1] <= k and 0 <= part.channels[0] < part.channels[1] <= c):
+            raise InputError(
+                f"layer '{program.layers[command.layer].name}': a tile of outputs {part.outputs} and channels "
+                f"{part.channels}, the layer has {k} and {c}; lower it again"
+            )
         packed = pack_weights(layer, part.outputs, part.channels)
         (transfer,) = command.transfers
         if packed.size != transfer.bytes:

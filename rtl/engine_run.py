@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,10 +17,11 @@ from rtl.engine_top import bench_sources
 from rtl.engine_words import Words
 from rtl.run import simulate_bench
 from rtl.simulator import find_simulator
-from workloads.errors import InputError
+from workloads.errors import InputError, InternalError, MismatchError
 
 Bytes = npt.NDArray[np.uint8]
 NO_ERROR = 0xFFFFFFFF
+HANG_CYCLES = 300
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class EngineRun:
         Addresses from here on answer with an error.
     reset_after_cycles : int
         Start, reset after so many cycles, load and start again; 0 does not.
+    probe : bool
+        Also play the control port: read every register, write where it must refuse, hold answers back.
     """
 
     words: Words
@@ -48,14 +52,15 @@ class EngineRun:
     disturb: bool = False
     error_from: int = NO_ERROR
     reset_after_cycles: int = 0
+    probe: bool = False
 
 
 @dataclass(frozen=True)
 class EngineOutcome:
     """Cycle counter, error register (bit 0 read, bit 1 write) and DRAM after a run.
 
-    A run that does not end in twenty times its expected cycles has `cycles` -1 and no memory; so has `memory` of a run
-    that stored an unknown value (X).
+    A run that does not end in twenty times its expected cycles has `cycles` -1 and no memory, and so has every run
+    behind it. A run that stored an unknown value (X) has no memory.
     """
 
     cycles: int
@@ -81,6 +86,8 @@ def run_engine(
     ------
     InputError
         If the simulator is not installed.
+    MismatchError
+        If the engine breaks a rule of its control port or of AXI4.
     """
     found = find_simulator(simulator)
     largest = memory_bytes or max((run.image.size for run in runs if run.image is not None), default=0)
@@ -88,7 +95,7 @@ def run_engine(
         raise InputError("layer engine run: the first run needs a DRAM image of whole beats; give one")
     beats = largest // params.beat_bytes
     texts = dict(bench_sources(params, beats) if sources is None else sources)
-    request: EngineRequest = {"accesses": [], "runs": []}
+    request = _request(params)
     for place, run in enumerate(runs):
         name = ""
         if run.image is not None:
@@ -101,14 +108,21 @@ def run_engine(
                 "disturb": run.disturb,
                 "error_from": run.error_from,
                 "reset_after_cycles": run.reset_after_cycles,
-                "timeout_cycles": 1000 + 20 * run.expected_cycles,
+                "timeout_cycles": HANG_CYCLES + 20 * run.expected_cycles,
+                "probe": run.probe,
             }
         )
     with tempfile.TemporaryDirectory(prefix="tilewright_rtl_") as name:
         folder = Path(name)
-        report: EngineReport = simulate_bench(
-            f"{params.name}_bench", texts, request, found, folder, "rtl.bench.engine_bench"
-        )
+        try:
+            report: EngineReport = simulate_bench(
+                f"{params.name}_bench", texts, request, found, folder, "rtl.bench.engine_bench"
+            )
+        except InternalError:
+            broken = _fatal(folder)
+            if broken:
+                raise MismatchError(f"layer engine '{params.name}': {broken}") from None
+            raise
         return [
             EngineOutcome(
                 made["cycles"],
@@ -124,12 +138,27 @@ def access_engine(
 ) -> list[tuple[int, int]]:
     """Play (write or not, address, data) on the control port after reset; return (data, response) of each."""
     found = find_simulator(simulator)
-    request: EngineRequest = {"accesses": list(accesses), "runs": []}
+    request = _request(params)
+    request["accesses"] = list(accesses)
     with tempfile.TemporaryDirectory(prefix="tilewright_rtl_") as name:
         report: EngineReport = simulate_bench(
             f"{params.name}_bench", bench_sources(params, 2), request, found, Path(name), "rtl.bench.engine_bench"
         )
     return [(data, response) for data, response in report["accesses"]]
+
+
+def _request(params: EngineParams) -> EngineRequest:
+    """Return a request without accesses and runs."""
+    identity = params.cols << 16 | params.rows << 8 | params.beat_bytes
+    return {"accesses": [], "runs": [], "identity": identity, "room": params.commands}
+
+
+def _fatal(folder: Path) -> str:
+    """Return what a check in the RTL said when it ended the simulation, or ""."""
+    log = folder / "simulation.log"
+    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    said = re.search(r"^(?:FATAL: |.*%Fatal: )(.*)$", text, re.MULTILINE)
+    return said[1] if said else ""
 
 
 def _hex(image: Bytes, beats: int, beat_bytes: int) -> str:

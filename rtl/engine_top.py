@@ -157,8 +157,6 @@ $dut,
 $memory
   );
 
-  wire unused_ok = &{1'b0, m_axi_arsize, m_axi_arburst, m_axi_awsize, m_axi_awburst};
-
 endmodule
 
 `default_nettype wire
@@ -215,7 +213,6 @@ def bench_sources(params: EngineParams, memory_beats: int) -> dict[str, str]:
     """Return the sources of the engine and of the top that joins it to a memory of `memory_beats` beats."""
     ports = _memory_ports(params.beat_bytes)
     wires = "\n".join(f"  wire {_width(bits)}{name};" for _, bits, name in ports)
-    unsized = [name for _, _, name in ports if not name.endswith(("size", "burst"))]
     queue = 1 << (params.memory_latency_cycles + 2 * params.burst_beats + 8).bit_length()
     bench = _BENCH.substitute(
         name=params.name,
@@ -227,7 +224,7 @@ def bench_sources(params: EngineParams, memory_beats: int) -> dict[str, str]:
         ports=_declared(_LITE),
         wires=wires,
         dut=_connected((name, name) for _, _, name in (*_LITE, *ports)),
-        memory=_connected((name.replace("m_axi", "s_axi"), name) for name in unsized),
+        memory=_connected((name.replace("m_axi", "s_axi"), name) for _, _, name in ports),
     )
     return {
         **engine_sources(params),

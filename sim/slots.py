@@ -79,7 +79,7 @@ class SlotMonitor:
     def release(self, slot: Slot, now: int) -> None:
         """Free `slot`."""
         live = self._live.pop(slot.tag, None)
-        if live is None:
+        if live is None or live.slot != slot:
             raise InternalError(f"cycle {now}: {slot} is released but not live; the lowering is wrong")
         if live.writers or not live.was_read:
             raise InternalError(

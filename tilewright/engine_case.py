@@ -75,16 +75,23 @@ class EngineCase:
         return sum(prod(self.network.tensor(group.output).shape) for group in self.groups)
 
     def wrong(self, memory: npt.NDArray[np.uint8] | None) -> int:
-        """Return how many values in DRAM differ from the golden run; all where `memory` is None."""
-        from rtl.engine_image import read_tensor
+        """Return how many values in DRAM differ from the golden run; all where `memory` is None.
+
+        Every other byte must be as it was before the run, and counts as a value.
+        """
+        from rtl.engine_image import element_addresses, make_image, read_tensor
 
         if memory is None:
             return self.outputs()
         golden, errors = self.golden(), 0
+        before = make_image(self.program, self.layout.views, self.addresses, self.constants, self.inputs, self.params)
+        touched = memory[: before.size] != before
         for group in self.groups:
-            got = read_tensor(memory, self.layout.views[group.output], self.addresses)
+            view = self.layout.views[group.output]
+            got = read_tensor(memory, view, self.addresses)
             errors += int((got.ravel() != golden[group.output].ravel()).sum())
-        return errors
+            touched[element_addresses(view, self.addresses[view.storage])] = False
+        return errors + int(touched.sum())
 
     def agrees(self, outcome: EngineOutcome) -> bool:
         """Tell whether a run of the RTL gave the golden values in the predicted cycles, without an error response."""

@@ -6,7 +6,10 @@ from typing import TypedDict
 
 
 class EngineRunRequest(TypedDict):
-    """One command list: words per command of load, array, vector and store; a memory file, "" to keep the content."""
+    """One command list: words per command of load, array, vector and store; a memory file, "" to keep the content.
+
+    `probe` also plays the control port: every register, and what it must refuse.
+    """
 
     commands: list[list[list[int]]]
     image: str
@@ -14,17 +17,27 @@ class EngineRunRequest(TypedDict):
     error_from: int
     reset_after_cycles: int
     timeout_cycles: int
+    probe: bool
 
 
 class EngineRequest(TypedDict):
-    """Accesses of the control port, (write or not, address, data), then runs played one after another."""
+    """Accesses of the control port, (write or not, address, data), then runs played one after another.
+
+    On an engine of this identity, with room for so many commands of each engine.
+    """
+
+    identity: int
+    room: int
 
     accesses: list[tuple[bool, int, int]]
     runs: list[EngineRunRequest]
 
 
 class EngineRunReport(TypedDict):
-    """Cycle counter (-1: did not end, and was reset), status and error register, file with the memory after the run."""
+    """What a run left: status and error register, file with the memory.
+
+    The cycle counter is -1 of a run that did not end, or comes behind one that did not.
+    """
 
     cycles: int
     status: int

@@ -7,6 +7,9 @@
 // do to the one that did not have it last, reads first. With `disturb` it holds back at random: values stay, cycles do not.
 // Answers of addresses from ERROR_FROM on carry SLVERR. `refill` reads the content from
 // the file IMAGE, `save` writes it to the file DUMP.
+//
+// What a master must not do ends the simulation: a valid that falls or a payload that changes before ready, a burst that
+// crosses 4 KiB, leaves the memory or is not an incrementing one of whole beats, WLAST at the wrong beat, unknown bits.
 `default_nettype none
 
 module axi_memory #(
@@ -28,6 +31,8 @@ module axi_memory #(
     output wire                    s_axi_arready,
     input  wire [            31:0] s_axi_araddr,
     input  wire [             7:0] s_axi_arlen,
+    input  wire [             2:0] s_axi_arsize,
+    input  wire [             1:0] s_axi_arburst,
     input  wire                    s_axi_aruser,
     output wire                    s_axi_rvalid,
     input  wire                    s_axi_rready,
@@ -38,6 +43,8 @@ module axi_memory #(
     output wire                    s_axi_awready,
     input  wire [            31:0] s_axi_awaddr,
     input  wire [             7:0] s_axi_awlen,
+    input  wire [             2:0] s_axi_awsize,
+    input  wire [             1:0] s_axi_awburst,
     input  wire                    s_axi_awuser,
     input  wire                    s_axi_wvalid,
     output wire                    s_axi_wready,
@@ -179,7 +186,49 @@ module axi_memory #(
       for (integer i = 0; i < BEAT_BYTES; i = i + 1)
         if (s_axi_wstrb[i]) content[w_word][8*i+:8] <= s_axi_wdata[8*i+:8];
     end
-    if (~rst & w_turn & (s_axi_wlast != w_last)) $fatal(1, "%m: WLAST at the wrong beat");
+  end
+
+  // What the master may do
+  logic ar_waits, aw_waits, w_waits;
+  logic [45:0] ar_before, aw_before;
+  logic [9*BEAT_BYTES:0] w_before;
+  wire [45:0] ar_is = {s_axi_aruser, s_axi_arburst, s_axi_arsize, s_axi_arlen, s_axi_araddr};
+  wire [45:0] aw_is = {s_axi_awuser, s_axi_awburst, s_axi_awsize, s_axi_awlen, s_axi_awaddr};
+  wire [9*BEAT_BYTES:0] w_is = {s_axi_wlast, s_axi_wstrb, s_axi_wdata};
+  // Bytes of the first beat that are not moved count: a burst is whole beats of the bus.
+  wire [31:0] ar_end = {20'd0, s_axi_araddr[11:BEAT_W], {BEAT_W{1'b0}}} + ((32'(s_axi_arlen) + 32'd1) << BEAT_W);
+  wire [31:0] aw_end = {20'd0, s_axi_awaddr[11:BEAT_W], {BEAT_W{1'b0}}} + ((32'(s_axi_awlen) + 32'd1) << BEAT_W);
+  wire [32:0] ar_beyond = {1'b0, s_axi_araddr >> BEAT_W} + 33'(s_axi_arlen);
+  wire [32:0] aw_beyond = {1'b0, s_axi_awaddr >> BEAT_W} + 33'(s_axi_awlen);
+  wire [4:0] incrementing = {2'b01, 3'(BEAT_W)};
+
+  always_ff @(posedge clk) begin
+    ar_waits  <= ~rst & s_axi_arvalid & ~s_axi_arready;
+    aw_waits  <= ~rst & s_axi_awvalid & ~s_axi_awready;
+    w_waits   <= ~rst & s_axi_wvalid & ~s_axi_wready;
+    ar_before <= ar_is;
+    aw_before <= aw_is;
+    w_before  <= w_is;
+    if (~rst) begin
+      if ((^{s_axi_arvalid, s_axi_awvalid, s_axi_wvalid, s_axi_rready, s_axi_bready}) === 1'bx)
+        $fatal(1, "%m: a valid or ready of the master is unknown");
+      if (s_axi_arvalid & ((^ar_is) === 1'bx)) $fatal(1, "%m: unknown bits in a read address");
+      if (s_axi_awvalid & ((^aw_is) === 1'bx)) $fatal(1, "%m: unknown bits in a write address");
+      if (s_axi_wvalid & ((^{s_axi_wlast, s_axi_wstrb}) === 1'bx)) $fatal(1, "%m: unknown bits beside write data");
+      if (ar_waits & ~s_axi_arvalid) $fatal(1, "%m: ARVALID fell before ARREADY");
+      if (aw_waits & ~s_axi_awvalid) $fatal(1, "%m: AWVALID fell before AWREADY");
+      if (w_waits & ~s_axi_wvalid) $fatal(1, "%m: WVALID fell before WREADY");
+      if (ar_waits & (ar_is !== ar_before)) $fatal(1, "%m: a read address changed before ARREADY");
+      if (aw_waits & (aw_is !== aw_before)) $fatal(1, "%m: a write address changed before AWREADY");
+      if (w_waits & (w_is !== w_before)) $fatal(1, "%m: write data changed before WREADY");
+      if (s_axi_arvalid & (ar_is[44:40] != incrementing)) $fatal(1, "%m: a read burst does not increment by beats");
+      if (s_axi_awvalid & (aw_is[44:40] != incrementing)) $fatal(1, "%m: a write burst does not increment by beats");
+      if (s_axi_arvalid & (ar_end > 32'd4096)) $fatal(1, "%m: a read burst crosses 4 KiB");
+      if (s_axi_awvalid & (aw_end > 32'd4096)) $fatal(1, "%m: a write burst crosses 4 KiB");
+      if (s_axi_arvalid & (ar_beyond >= 33'(BEATS))) $fatal(1, "%m: a read burst leaves the memory");
+      if (s_axi_awvalid & (aw_beyond >= 33'(BEATS))) $fatal(1, "%m: a write burst leaves the memory");
+      if (w_turn & (s_axi_wlast != w_last)) $fatal(1, "%m: WLAST at the wrong beat");
+    end
   end
 
 endmodule

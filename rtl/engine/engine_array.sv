@@ -222,7 +222,7 @@ module engine_array #(
   wire unused_ok = &{1'b0, unused_job_ready, unused_w_ready, unused_a_ready, a_row_last, command[63:0], next[127:0], w[20][31:1],
                      w[16][31:16], w[5][31:ACC_ADDR_W], w[6][31:ACC_ADDR_W], w[7][31:ACC_ADDR_W],
                      w[8][31:ACC_ADDR_W], w[9], w[10], w[11], w[12], word[2][31:COUNT_W], word[3][31:COUNT_W],
-                     word[4][31:COUNT_W]};
+                     word[4][31:COUNT_W], input_data, weight_data};
 
 endmodule
 

@@ -35,8 +35,8 @@ module engine_dma_walk #(
 
   initial begin
     if (BEAT_BYTES < 2 || BEAT_BYTES != (1 << BEAT_W)) $fatal(1, "%m: BEAT_BYTES must be a power of two, 2 or more");
-    if (BURST_BEATS < 1 || BURST_BEATS > 256 || BURST_BEATS * BEAT_BYTES > 4096)
-      $fatal(1, "%m: BURST_BEATS must be 1 to 256 and a burst at most 4 KiB");
+    if (BURST_BEATS < 1 || BURST_BEATS > 256) $fatal(1, "%m: BURST_BEATS must be 1 to 256");
+    if (BURST_BEATS * BEAT_BYTES > 4096) $fatal(1, "%m: a burst must be at most 4 KiB");
   end
 
   logic [31:0] run_at, run, base_1, base_2, beat_at;

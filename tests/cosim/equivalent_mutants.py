@@ -34,4 +34,55 @@ EQUIVALENT: dict[str, str] = {
         "only operands of one magnitude change places: they align alike, and where their signs differ the sum is 0, "
         "whose sign is not taken from the greater"
     ),
+    "engine_accumulator.sv: if (rst) add_valid <= 1'b0; (reset to one)": (
+        "one sum is written, and one completion told, in the cycle after a reset: no run counts it, and "
+        "a run starts every sum anew"
+    ),
+    "engine_accumulator.sv: if (rd_en) rd_half <= rd_addr[ADDR_W-1]; (condition always true)": (
+        "sums are taken in the cycle after rd_en alone, when both are the half of that read"
+    ),
+    "engine_array.sv: swap <= 1'b0; (reset to one)": (
+        "the array swaps once after a reset, when nothing is loaded; the first fold swaps its own weights in"
+    ),
+    "engine_dma_walk.sv: wire [31:0] in_run = left < 32'(BURST_BEATS) ? left : 32'(BURST_BEATS); "
+    "(less becomes less or equal)": ("the condition differs only where both branches are the same number"),
+    "engine_dma_walk.sv: wire [31:0] cut = in_run < to_page ? in_run : to_page; (less becomes less or equal)": (
+        "the condition differs only where both branches are the same number"
+    ),
+    "engine_fifo.sv: if (push) words[tail] <= in; (condition always true)": (
+        "the word behind the last is written and not counted; no queue of the engine is ever full, so "
+        "it is not the first"
+    ),
+    "engine_lane.sv: code <= rounded < low ? CODE_W'(low) : rounded > MAX ? CODE_W'(MAX) : "
+    "CODE_W'(rounded); (dropped sign of low)": (
+        "the cast narrows to the width of a code, and takes the same low bits with or without the sign"
+    ),
+    "engine_lane.sv: code <= rounded < low ? CODE_W'(low) : rounded > MAX ? CODE_W'(MAX) : "
+    "CODE_W'(rounded); (dropped sign of MAX)": (
+        "the cast narrows to the width of a code, and takes the same low bits with or without the sign"
+    ),
+    "engine_lane.sv: code <= rounded < low ? CODE_W'(low) : rounded > MAX ? CODE_W'(MAX) : "
+    "CODE_W'(rounded); (dropped sign of rounded)": (
+        "the cast narrows to the width of a code, and takes the same low bits with or without the sign"
+    ),
+    "engine_lane.sv: code <= rounded < low ? CODE_W'(low) : rounded > MAX ? CODE_W'(MAX) : "
+    "CODE_W'(rounded); (less becomes less or equal)": (
+        "the condition differs only where both branches are the same number"
+    ),
+    "engine_load.sv: .DEPTH (OUTSTANDING) (delay one longer)": (
+        "a command that the walk works on is not in the queue: at most OUTSTANDING - 1 ever wait, and "
+        "one place more is never used"
+    ),
+    "engine_load.sv: .DEPTH (OUTSTANDING) (delay one longer, copy 2)": (
+        "a command that the walk works on is not in the queue: at most OUTSTANDING - 1 ever wait, and "
+        "one place more is never used"
+    ),
+    "engine_store.sv: .DEPTH (OUTSTANDING) (delay one longer)": (
+        "a command that the walk works on is not in the queue: at most OUTSTANDING - 1 ever wait, and "
+        "one place more is never used"
+    ),
+    "engine_store.sv: .DEPTH (OUTSTANDING) (delay one longer, copy 2)": (
+        "a command that the walk works on is not in the queue: at most OUTSTANDING - 1 ever wait, and "
+        "one place more is never used"
+    ),
 }

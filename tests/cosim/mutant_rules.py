@@ -51,7 +51,7 @@ RULES: tuple[tuple[str, str, str], ...] = (
     ("less becomes less or equal", " < ", " <= "),
     ("shift direction", " << ", " >> "),
     ("dropped inversion", " ~", " "),
-    ("dropped inversion", "(~", "("),
+    ("dropped first inversion", "(~", "("),
     ("reset to one", "<= 1'b0;", "<= 1'b1;"),
     ("reset to zero", "<= 1'b1;", "<= 1'b0;"),
     ("off by one", " - 1'b1", ""),

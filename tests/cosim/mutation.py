@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+import rtl.engine
 from hw_models.fp16 import FP16Params
 from hw_models.layer_engine import EngineParams
 from hw_models.products import IntArray
@@ -45,6 +46,7 @@ from tests.cosim import (
     topk_cases,
     zero_point_cases,
 )
+from tests.cosim.engine_cases import engine_bench, engines, judge_engine
 from tests.cosim.equivalent_mutants import EQUIVALENT
 from tests.cosim.mutant_rules import Mutant, mutants_of
 from tests.cosim.test_cosim_fp16 import beside_half, counted
@@ -55,6 +57,11 @@ from workloads.formats import Float16
 TRIES = 6
 """Cores on which a mutant is tried before it counts as survived."""
 EXHAUSTIVE_BEATS = 1500
+SIMULATOR_SECONDS = 120
+
+
+ENGINE_RTL = Path(rtl.engine.__path__[0])
+TEST_MEMORY = "axi_memory.sv"
 
 
 def _cores() -> list[CoreRow]:
@@ -77,6 +84,12 @@ def all_mutants() -> list[tuple[Mutant, tuple[CoreRow, ...]]]:
             if module.endswith(".sv") and module != f"{row.name}.sv":
                 users.setdefault(module, []).append(row)
                 texts[module] = text
+    for params in engines():
+        row = CoreRow(params.name, "", "", params)
+        for path in sorted(ENGINE_RTL.glob("*.sv")):
+            if path.name != TEST_MEMORY:
+                users.setdefault(path.name, []).append(row)
+                texts[path.name] = path.read_text(encoding="utf-8")
     return [(mutant, tuple(users[name])) for name, text in texts.items() for mutant in mutants_of(name, text)]
 
 
@@ -172,16 +185,23 @@ def _judge_array(params: SystolicParams, sources: dict[str, str]) -> str:
     return "cycle" if late else ""
 
 
+def _sources(row: CoreRow) -> dict[str, str]:
+    """Return what is simulated of a core."""
+    return engine_bench(row.params) if isinstance(row.params, EngineParams) else emit(row.params)
+
+
 def judge(mutant: Mutant, rows: tuple[CoreRow, ...]) -> tuple[str, str]:
     """Return (how it was noticed, by which core): ``value``, ``cycle``, ``interface``, ``invalid`` or ``survived``."""
     valid = False
     # Cores that differ most stand far apart in the list.
     step = max(1, len(rows) // TRIES)
     for row in rows[::step][:TRIES]:
-        sources = emit(row.params)
+        sources = _sources(row)
         sources[mutant.module] = mutant.apply(sources[mutant.module])
         try:
-            if isinstance(row.params, SystolicParams):
+            if isinstance(row.params, EngineParams):
+                verdict = judge_engine(row.params, sources)
+            elif isinstance(row.params, SystolicParams):
                 verdict = _judge_array(row.params, sources)
             else:
                 verdict = _judge_stream(row, sources)
@@ -195,6 +215,14 @@ def judge(mutant: Mutant, rows: tuple[CoreRow, ...]) -> tuple[str, str]:
     return ("survived", rows[0].name) if valid else ("invalid", rows[0].name)
 
 
+def _timed(mutant: Mutant, rows: tuple[CoreRow, ...]) -> tuple[str, str]:
+    """Judge with bounded simulators: an edit can make a loop that takes no simulated time."""
+    spent = resource.getrusage(resource.RUSAGE_SELF)
+    _, most = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(spent.ru_utime + spent.ru_stime) + SIMULATOR_SECONDS, most))
+    return judge(mutant, rows)
+
+
 def _bounded() -> None:
     """Bound the memory of a worker and its simulators: an edited width can make a compiler ask for all there is."""
     resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
@@ -206,7 +234,7 @@ def campaign(
     """Judge `chosen` two at a time; return (mutant, verdict, core) in order."""
     with ProcessPoolExecutor(2, initializer=_bounded) as pool:
         results = []
-        for (mutant, _), (verdict, core) in zip(chosen, pool.map(judge, *zip(*chosen, strict=True)), strict=True):
+        for (mutant, _), (verdict, core) in zip(chosen, pool.map(_timed, *zip(*chosen, strict=True)), strict=True):
             results.append((mutant, verdict, core))
             tell(f"{len(results)}/{len(chosen)} {mutant.name}: {verdict} ({core})\n")
     return results

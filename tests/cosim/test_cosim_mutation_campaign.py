@@ -13,7 +13,7 @@ from tilewright.cores import CoreRow
 
 pytestmark = pytest.mark.cosim
 
-SAMPLE = 24
+SAMPLE = 32
 ROOT = Path(__file__).parents[2]
 RTL, TABLE = ROOT / "rtl", ROOT / "docs" / "rtl_mutants.md"
 
@@ -41,7 +41,7 @@ def survivors(chosen: list[tuple[Mutant, tuple[CoreRow, ...]]]) -> tuple[set[str
 def test_sample_is_noticed() -> None:
     chosen = sample()
     assert len({mutant.module for mutant, _ in chosen}) >= SAMPLE * 2 // 3
-    assert {"systolic", "dot", "skip", "bins", "zero_point", "topk", "fp16", "dequant"} <= families(chosen)
+    assert {"systolic", "dot", "skip", "bins", "zero_point", "topk", "fp16", "dequant", "engine"} <= families(chosen)
     survived, valid = survivors(chosen)
     assert survived == set()
     assert valid >= SAMPLE * 3 // 4
@@ -67,7 +67,7 @@ def test_whole_campaign_leaves_the_justified_mutants_alone() -> None:
 
 def test_names_tell_mutants_apart_and_justifications_name_mutants() -> None:
     names = [mutant.name for mutant, _ in all_mutants()]
-    assert len(set(names)) == len(names) >= 380
+    assert len(set(names)) == len(names) >= 1100
     assert set(EQUIVALENT) <= set(names)
     assert len(EQUIVALENT) <= 0.05 * len(names)
     assert all(len(reason) > 20 for reason in EQUIVALENT.values())

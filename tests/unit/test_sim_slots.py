@@ -54,6 +54,15 @@ def test_reading_after_release() -> None:
         run_program(_change(_index("vector", 1), reads=(*vector.reads, stale)), MACHINE)
 
 
+def test_releasing_another_place_than_the_tile_has() -> None:
+    compute = _index("array", 0)
+    released = TILES.commands[compute].releases
+    assert released
+    elsewhere = replace(released[0], half=1 - released[0].half)
+    with pytest.raises(InternalError, match="is released but not live"):
+        run_program(_change(compute, releases=(elsewhere, *released[1:])), MACHINE)
+
+
 def test_more_than_the_half_holds() -> None:
     load = TILES.commands[0]
     big = replace(load.writes[0], offset_bytes=MACHINE.core.weight.half_bytes - 1)

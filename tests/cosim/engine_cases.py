@@ -1,0 +1,294 @@
+"""Small engines with few cycles of work that exercise every line of the layer engine.
+
+Mappings are drawn from fixed seeds; integers have their corners (shift 0, clamped codes, extreme bias) set by hand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import chain, product
+from math import prod
+
+import numpy as np
+
+from hw_models.layer_engine import EngineParams, LayerConstants
+from mappers.commands import LoadCommand, StoreCommand, Transfer
+from mappers.plan import make_plan
+from rtl.engine_run import NO_ERROR, EngineOutcome, EngineRun, run_engine
+from rtl.engine_top import bench_sources
+from sim.machine import run_program
+from tilewright.engine_case import EngineCase, case_of, draw_constants
+from tilewright.engine_draw import draw_plan, machine_of
+from workloads.builder import NetworkBuilder
+from workloads.errors import InternalError, MismatchError
+from workloads.formats import Int
+
+BASE = EngineParams(
+    rows=3, cols=2, input_format=Int(8), weight_format=Int(8), accumulator_bits=32, input_bytes=512, weight_bytes=512,
+    operand_bytes=256, output_bytes=256, coefficient_channels=32, accumulator_depth=20, pool_depth=4,
+    vector_latency_cycles=7, issue_cycles=1, memory_latency_cycles=5, beat_bytes=4, burst_beats=4, outstanding=3,
+    commands=16,
+)  # fmt: skip
+
+
+def moved(case: EngineCase, offset: int) -> EngineCase:
+    """Return `case` with everything in DRAM `offset` bytes further on, on beat boundaries or not."""
+    commands = tuple(
+        replace(c, transfers=tuple(replace(t, address=t.address + offset) for t in c.transfers))
+        if isinstance(c, LoadCommand | StoreCommand)
+        else c
+        for c in case.program.commands
+    )
+    program = replace(case.program, commands=commands, dram_bytes=case.program.dram_bytes + offset)
+    addresses = {name: address + offset for name, address in case.addresses.items()}
+    cycles = run_program(program, case.accelerator).cycles
+    return replace(case, program=program, addresses=addresses, predicted_cycles=cycles)
+
+
+def corners(constants: LayerConstants, residual: bool) -> LayerConstants:
+    """Return `constants` with channels at the bounds of what the vector unit takes."""
+    bias, multiplier, shift = (values.copy() for values in (constants.bias, constants.multiplier, constants.shift))
+    if residual:
+        return replace(constants, bias=bias * 50)
+    for channel in range(1, len(bias)):
+        kind = channel % 4
+        if kind == 1:
+            bias[channel], multiplier[channel], shift[channel] = bias[channel] % 40, 1, 0
+        elif kind == 2:
+            bias[channel], multiplier[channel], shift[channel] = -(1 << 31), (1 << 24) - 1, 49
+        elif kind == 3:
+            bias[channel], multiplier[channel], shift[channel] = (1 << 31) - 1, (1 << 23) + 1, 48
+    return replace(constants, bias=bias, multiplier=multiplier, shift=shift)
+
+
+def sums_pooled(constants: LayerConstants, window: int) -> LayerConstants:
+    """Return `constants` whose mean is the bare sum: multiplier 1, shift 0, codes small enough."""
+    shift = np.full_like(constants.shift, 20)
+    multiplier = np.maximum(1, (constants.multiplier << 20 >> constants.shift) // window // 8)
+    return replace(constants, multiplier=multiplier, shift=shift, mean_multiplier=1, mean_shift=0)
+
+
+Build = Callable[[NetworkBuilder], str]
+
+
+def make_case(
+    params: EngineParams, build: Build, seed: int, offset: int = 0, edges: bool = True, drawn: bool = True,
+    bare: bool = False,
+) -> EngineCase:  # fmt: skip
+    """Return the case of the network of `build`: mapping and integers drawn, its DRAM from `offset` on.
+
+    Parameters
+    ----------
+    edges : bool
+        Set channels at the bounds of the vector unit.
+    drawn : bool
+        Draw the mapping; take the searched one otherwise.
+    bare : bool
+        Let means be bare sums.
+    """
+    b = NetworkBuilder("case", "case", weight=params.weight_format)
+    network = b.build(build(b))
+    draw = np.random.default_rng(seed)
+    plan = make_plan(network, machine_of(params))
+    if drawn:
+        plan = draw_plan(draw, plan)
+    groups = [entry.group for entry in plan.groups]
+    constants = draw_constants(groups, draw, params)
+    for group in groups:
+        name = group.lead.name
+        if edges:
+            constants[name] = corners(constants[name], bool(group.residual))
+        if bare and group.pool is not None:
+            constants[name] = sums_pooled(constants[name], prod(w.taps for w in group.pool.windows))
+    case = case_of(network, plan.accelerator, groups, plan.layout, plan.addresses, plan.program, seed, constants)
+    return moved(replace(case, params=params), offset)
+
+
+def pooled_residual(b: NetworkBuilder) -> str:
+    """Build a residual block behind a convolution with every parameter different along y and x, and a maximum."""
+    x = b.input("image", (1, 4, 4, 4))
+    y = b.conv(x, 3, (3, 2), stride=(1, 1), padding=(1, 1), dilation=(1, 2), name="conv")
+    y = b.add(y, b.input("second", b.shape(y)))
+    return b.max_pool(b.relu(y), 2)
+
+
+def strided_mean(b: NetworkBuilder) -> str:
+    """Build a strided convolution of two images and their means."""
+    x = b.input("image", (2, 3, 4, 5))
+    return b.avg_pool(b.conv(x, 3, (2, 3), stride=(2, 1), padding=(1, 1), dilation=(2, 1), name="conv"), (2, 1))
+
+
+def products(b: NetworkBuilder) -> str:
+    """Build two matrix products, the first with a ReLU."""
+    x = b.input("rows", (3, 7))
+    return b.linear(b.relu(b.linear(x, 5, name="fc0")), 4, name="fc1")
+
+
+def planes(b: NetworkBuilder) -> str:
+    """Build a point-wise convolution of two images, whose tiles are parts of planes, rows and pixels."""
+    return b.conv(b.input("image", (2, 4, 3, 4)), 2, 1, name="conv")
+
+
+def block(b: NetworkBuilder) -> str:
+    """Build a small residual block."""
+    y = b.conv(b.input("image", (1, 4, 4, 4)), 4, 1, name="conv")
+    return b.relu(b.add(y, b.input("second", b.shape(y))))
+
+
+def rows(b: NetworkBuilder) -> str:
+    """Build matrix products of many rows."""
+    return b.linear(b.relu(b.linear(b.input("rows", (24, 8)), 8, name="fc0")), 4, name="fc1")
+
+
+def bursts(transfer: Transfer, params: EngineParams) -> Iterator[int]:
+    """Yield the address of every AXI burst of `transfer`, run by run."""
+    beat, longest = params.beat_bytes, params.beat_bytes * params.burst_beats
+    for places in product(*(range(count) for count in transfer.counts)):
+        start = transfer.address + sum(n * pitch for n, pitch in zip(places, transfer.pitches_bytes, strict=True))
+        at, end = start // beat * beat, start + transfer.run_bytes
+        while at < end:
+            yield at
+            at = min(at + longest, at // 4096 * 4096 + 4096)
+
+
+@dataclass(frozen=True)
+class Played:
+    """One run of a case, with the options of `EngineRun`."""
+
+    case: EngineCase
+    disturb: bool = False
+    error_from: int = NO_ERROR
+    reset_after_cycles: int = 0
+    probe: bool = False
+
+    def run(self) -> EngineRun:
+        """Return the run, given up early: a hang of a mutant should not cost twenty runs."""
+        run = self.case.run(
+            disturb=self.disturb,
+            error_from=self.error_from,
+            reset_after_cycles=self.reset_after_cycles,
+            probe=self.probe,
+        )
+        return replace(run, expected_cycles=self.case.predicted_cycles // (4 if self.disturb else 16))
+
+    def error(self) -> int:
+        """Return the error register that the run must leave."""
+        error = 0
+        for command in self.case.program.commands:
+            if isinstance(command, LoadCommand | StoreCommand):
+                addresses = chain.from_iterable(bursts(transfer, self.case.params) for transfer in command.transfers)
+                error |= (max(addresses) >= self.error_from) << (command.engine == "store")
+        return error
+
+    def verdict(self, outcome: EngineOutcome) -> str:
+        """Return ``value``, ``cycle`` or ``interface`` if the run is not as it must be, "" if it is."""
+        if outcome.cycles < 0 or outcome.memory is None:
+            return "interface"
+        if self.case.wrong(outcome.memory) or outcome.error != self.error():
+            return "value"
+        return "cycle" if not self.disturb and outcome.cycles != self.case.predicted_cycles else ""
+
+
+WIDE_BEAT = replace(
+    BASE, rows=2, beat_bytes=32, burst_beats=2, outstanding=4, memory_latency_cycles=3, commands=32,
+    weight_format=Int(3, signed=False), accumulator_bits=20,
+)  # fmt: skip
+ONE_ROW = replace(
+    BASE, rows=1, cols=3, beat_bytes=8, burst_beats=1, outstanding=1, issue_cycles=3, memory_latency_cycles=1,
+    vector_latency_cycles=9, commands=32,
+)  # fmt: skip
+ONE_COLUMN = replace(
+    BASE, rows=4, cols=1, beat_bytes=2, burst_beats=16, outstanding=2, issue_cycles=2, memory_latency_cycles=12,
+    commands=32, weight_format=Int(4),
+)  # fmt: skip
+TIGHT = replace(
+    BASE, input_bytes=64, weight_bytes=64, operand_bytes=32, output_bytes=32, accumulator_depth=8,
+    coefficient_channels=16, commands=64,
+)  # fmt: skip
+"""Tiles of `block` fill both halves of every memory but that of the weights, which those of `rows` fill."""
+PAGE = 4096
+FIRST_RUNS = 3
+COMPILER = re.compile(r"\.sv:\d+: (syntax )?error|error\(s\) during elaboration")
+
+
+@cache
+def engines() -> dict[EngineParams, tuple[Played, ...]]:
+    """Return the engines with what each plays in one simulation, without a reset where none is asked for.
+
+    Tensors lie across a 4 KiB boundary, most of them at odd addresses.
+    """
+    first, odd = make_case(BASE, products, 12, PAGE - 90), make_case(BASE, products, 0, PAGE - 41)
+    residual, means = make_case(BASE, pooled_residual, 38, PAGE - 133), make_case(BASE, strided_mean, 13, PAGE - 66)
+    tiles = make_case(BASE, pooled_residual, 2, PAGE - 150)
+    return {
+        BASE: (
+            Played(first, probe=True),
+            Played(residual),
+            Played(means),
+            Played(first, error_from=PAGE),
+            Played(odd, reset_after_cycles=75, probe=True),
+            Played(tiles, disturb=True),
+            Played(odd, error_from=first_output(odd)),
+            Played(make_case(BASE, planes, 796, PAGE - 66)),
+            Played(make_case(BASE, planes, 778, PAGE - 66)),
+        ),
+        ONE_ROW: (
+            Played(make_case(ONE_ROW, products, 8, PAGE - 75)),
+            Played(make_case(ONE_ROW, strided_mean, 30, PAGE - 51, bare=True, edges=False), disturb=True),
+            Played(make_case(ONE_ROW, pooled_residual, 38, PAGE - 111, edges=False)),
+        ),
+        ONE_COLUMN: (
+            Played(make_case(ONE_COLUMN, products, 0, PAGE - 33), probe=True),
+            Played(make_case(ONE_COLUMN, strided_mean, 8, PAGE - 99, edges=False), reset_after_cycles=200),
+            Played(make_case(ONE_COLUMN, pooled_residual, 10, PAGE - 122)),
+        ),
+        WIDE_BEAT: (
+            Played(make_case(WIDE_BEAT, strided_mean, 13, PAGE - 64, bare=True, edges=False)),
+            Played(make_case(WIDE_BEAT, pooled_residual, 38, PAGE - 201, edges=False), disturb=True),
+            Played(make_case(WIDE_BEAT, products, 8, PAGE - 161)),
+        ),
+        TIGHT: (Played(make_case(TIGHT, block, 0, PAGE - 65, drawn=False)),),
+    }
+
+
+def first_output(case: EngineCase) -> int:
+    """Return an address from which on some stores answer with an error, and no load but of what they stored."""
+    return min(t.address for c in case.program.commands if isinstance(c, StoreCommand) for t in c.transfers)
+
+
+def memory_bytes(played: Sequence[Played]) -> int:
+    """Return the size of a memory for all of `played`."""
+    beat = played[0].case.params.beat_bytes
+    return -(-max(one.case.program.dram_bytes for one in played) // beat) * beat
+
+
+def judge_engine(params: EngineParams, sources: dict[str, str]) -> str:
+    """Return how `sources` are found out, "" if they are not; see `Played.verdict`.
+
+    Raises
+    ------
+    MismatchError
+        If they break a rule of a port, or end the simulation otherwise.
+    """
+    played, size = engines()[params], memory_bytes(engines()[params])
+    for some in (played[:FIRST_RUNS], played[FIRST_RUNS:]):  # most mistakes show in the first runs
+        if not some:
+            continue
+        try:
+            outcomes = run_engine(params, [one.run() for one in some], sources=sources, memory_bytes=size)
+        except InternalError as error:
+            if COMPILER.search(str(error)):
+                raise
+            raise MismatchError(str(error)) from None
+        verdict = next(filter(None, (one.verdict(outcome) for one, outcome in zip(some, outcomes, strict=True))), "")
+        if verdict:
+            return verdict
+    return ""
+
+
+def engine_bench(params: EngineParams) -> dict[str, str]:
+    """Return the sources that `judge_engine` takes, as they should be."""
+    return bench_sources(params, memory_bytes(engines()[params]) // params.beat_bytes)
