@@ -17,10 +17,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from hw_models.layer_engine import EngineParams
 from rtl.emit import emit
 from rtl.stream_core import constants
 from rtl.synth import FAMILIES, SEED, TARGET_MHZ, Resources, clock_mhz, resources, synthesise
 from tilewright.cores import CoreRow, list_cores
+from workloads.errors import InputError
 
 TITLES = {"xc7": "xc7", "xcup": "xcup", "ecp5": "ecp5", "ice40": "ice40 (hx/up, -dsp)"}
 Measured = tuple[CoreRow, dict[str, Resources], float | None]
@@ -35,7 +37,11 @@ def measure(row: CoreRow) -> Measured:
         for family in FAMILIES:
             cells = synthesise(sources, row.name, family, netlist if family == "ecp5" else None)
             found[family] = resources(cells)
-        rate = clock_mhz(netlist)
+        try:
+            rate = clock_mhz(netlist)
+        except InputError as error:  # does not fit the part
+            print(row.name, error, flush=True)
+            rate = None
     print(row.name, found["xc7"], rate, flush=True)
     return row, found, rate
 
@@ -48,6 +54,8 @@ def size(row: CoreRow) -> str:
         "LANES": "lanes", "PES": "PEs", "COLS": "columns", "DEPTH": "beats", "PORTS": "ports", "BANKS": "banks",
         "INTERLEAVE": "sums",
     }  # fmt: skip
+    if isinstance(row.params, EngineParams):
+        return f"{row.params.rows} x {row.params.cols} PEs, memories of its preset"
     return ", ".join(f"{value} {names[key]}" for key, value in constants(row.params).items() if key in names)
 
 
@@ -71,7 +79,8 @@ def text(measured: list[Measured]) -> str:
         "block memories, in cells of the family. Carry cells are not shown; on ecp5 each takes the place of two LUTs.",
         "",
         f"MHz: nextpnr on an LFE5U-25F, speed grade 6, out of context, one seed ({SEED}), asked for {TARGET_MHZ} MHz.",
-        "Paths between registers count, paths from and to ports do not. A single seed is a reading, not a guarantee.",
+        "Paths between registers count, paths from and to ports do not. A single seed is a reading, not a guarantee;",
+        "- means that the core does not fit the part or has no such path.",
         "",
         "What the figures are not: no vendor tool was run. Yosys does not pack the adder behind a multiplier into a",
         "DSP48E2 (xcup), so LUTs and flip-flops of xcup are an upper bound and those of xc7 are nearer to what a",

