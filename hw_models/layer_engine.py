@@ -82,22 +82,28 @@ class EngineParams:
             if value < 2 or value & (value - 1):
                 raise InputError(f"layer engine: {key} is {value}, bound is a power of two >= 2; round it up")
         bounds = (
-            ("rows", self.rows, 1, 256),
+            ("rows", self.rows, 1, 255),
             ("cols", self.cols, 1, 256),
             ("accumulator_depth", self.accumulator_depth, 2, 1 << 20),
             ("vector_latency_cycles", self.vector_latency_cycles, self.VECTOR_STAGES, 1 << 20),
             ("issue_cycles", self.issue_cycles, 1, 1 << 16),
-            ("memory_latency_cycles", self.memory_latency_cycles, 1, 1 << 16),
+            ("memory_latency_cycles", self.memory_latency_cycles, 1, 1 << 12),
+            ("beat_bytes", self.beat_bytes, 2, 128),
+            ("coefficient_channels", self.coefficient_channels, 2 * max(self.cols, self.beat_bytes // 8), 1 << 20),
             ("burst_beats", self.burst_beats, 1, min(256, 4096 // self.beat_bytes)),
             ("outstanding", self.outstanding, 1, 64),
             ("commands", self.commands, 2, self.MAX_COMMANDS),
             ("accumulator_bits", self.accumulator_bits, 16, 48),
-            ("input_format", self.input_format.bits, 1, 8),
             ("weight_format", self.weight_format.bits, 1, 8),
         )
         for key, value, low, high in bounds:
             if not low <= value <= high:
                 raise InputError(f"layer engine: {key} is {value}, bound is {low}..{high}; choose a value in it")
+        if self.input_format != self.OUTPUT:
+            raise InputError(
+                f"layer engine: input_format is {self.input_format}, bound is {self.OUTPUT}, the codes that its vector "
+                f"unit makes for the next layer; use {self.OUTPUT}"
+            )
         widest = max(self.beat_bytes, self.rows, self.cols)
         for key in ("input_bytes", "weight_bytes", "operand_bytes", "output_bytes"):
             if getattr(self, key) < 4 * widest:
@@ -179,7 +185,7 @@ class LayerConstants:
     bias : ndarray of int64, shape (K,)
         int32.
     multiplier, shift : ndarray of int64, shape (K,)
-        ``code = (sum * multiplier + half) >> shift``; 0..2**24 - 1 and 0..63.
+        ``code = (sum * multiplier + half) >> shift``; 0..2**24 - 1 and 0..59.
     second_multiplier : int
         Of the second operand of a fused addition, at the scale of the sums times their multiplier; then all channels
         need one shift. 0 without.
@@ -198,7 +204,7 @@ class LayerConstants:
     def __post_init__(self) -> None:
         k = self.weights.shape[0]
         limits = (("bias", self.bias, -(1 << 31), (1 << 31) - 1), ("multiplier", self.multiplier, 0, (1 << 24) - 1),
-                  ("shift", self.shift, 0, 63))  # fmt: skip
+                  ("shift", self.shift, 0, 59))  # fmt: skip
         for key, values, low, high in limits:
             if values.shape != (k,):
                 raise InputError(f"layer constants: {key} has shape {values.shape}, {k} channels need ({k},); reshape")
@@ -269,4 +275,5 @@ def pool(codes: IntArray, window: tuple[int, int], mean: bool, constants: LayerC
     parts = codes.reshape(n, y // window[0], window[0], x // window[1], window[1], k)
     if not mean:
         return np.asarray(parts.max(axis=(2, 4)))
-    return rounded_shift(parts.sum(axis=(2, 4)) * constants.mean_multiplier, constants.mean_shift)
+    means = rounded_shift(parts.sum(axis=(2, 4)) * constants.mean_multiplier, constants.mean_shift)
+    return np.clip(means, EngineParams.OUTPUT.min, EngineParams.OUTPUT.max)

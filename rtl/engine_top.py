@@ -185,6 +185,7 @@ def engine_constants(params: EngineParams) -> dict[str, int]:
         "BURST_BEATS": params.burst_beats,
         "OUTSTANDING": params.outstanding,
         "ISSUE_CYCLES": params.issue_cycles,
+        "RESPONSES": _queue(params),
         "COMMANDS": params.commands,
     }
 
@@ -213,14 +214,13 @@ def bench_sources(params: EngineParams, memory_beats: int) -> dict[str, str]:
     """Return the sources of the engine and of the top that joins it to a memory of `memory_beats` beats."""
     ports = _memory_ports(params.beat_bytes)
     wires = "\n".join(f"  wire {_width(bits)}{name};" for _, bits, name in ports)
-    queue = 1 << (params.memory_latency_cycles + 2 * params.burst_beats + 8).bit_length()
     bench = _BENCH.substitute(
         name=params.name,
         latency=params.memory_latency_cycles,
         burst=params.burst_beats,
         beats=max(2, memory_beats),
         beat=params.beat_bytes,
-        queue=queue,
+        queue=_queue(params),
         ports=_declared(_LITE),
         wires=wires,
         dut=_connected((name, name) for _, _, name in (*_LITE, *ports)),
@@ -231,6 +231,11 @@ def bench_sources(params: EngineParams, memory_beats: int) -> dict[str, str]:
         "axi_memory.sv": _read("engine", "axi_memory.sv"),
         f"{params.name}_bench.sv": bench,
     }
+
+
+def _queue(params: EngineParams) -> int:
+    """Return room for bursts under way that never holds one back: more than fit into the latency."""
+    return 1 << (params.memory_latency_cycles + 2 * params.burst_beats + 8).bit_length()
 
 
 def _read(folder: str, name: str) -> str:

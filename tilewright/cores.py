@@ -111,7 +111,9 @@ def cores_of_machine(arch: str, overrides: Sequence[str] = ()) -> tuple[Systolic
     try:
         return (engine_params(machine),)
     except InputError:
-        pass  # its arrays may be built all the same
+        if array.reduction_unroll == "channel":
+            raise
+        # its arrays may be built all the same
     if array.kind != "systolic" or array.reduction_unroll != "window":
         raise InputError(
             f"accelerator '{arch}': no RTL is generated for its array ({array.kind}, {array.reduction_unroll} unroll); "

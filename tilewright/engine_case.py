@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -61,8 +61,18 @@ class EngineCase:
         from rtl.engine_words import encode
 
         words = encode(self.program, self.params, self.constants)
-        image = make_image(self.program, self.layout.views, self.addresses, self.constants, self.inputs, self.params)
+        image = make_image(self.program, self.layout.views, self.addresses, self._stored(), self.inputs, self.params)
         return EngineRun(words, image, self.predicted_cycles, **how)  # type: ignore[arg-type]
+
+    def _stored(self) -> dict[str, LayerConstants]:
+        """Return the constants with the weights of matrix products in the order in which their inputs lie in DRAM."""
+        made = dict(self.constants)
+        for group in self.groups:
+            order = reduction_order(group, self.layout)
+            if order is not None:
+                layer = made[group.lead.name]
+                made[group.lead.name] = replace(layer, weights=layer.weights[:, order])
+        return made
 
     def golden(self) -> dict[str, IntArray]:
         """Return every tensor that a group leaves behind, as it must be."""
@@ -84,7 +94,7 @@ class EngineCase:
         if memory is None:
             return self.outputs()
         golden, errors = self.golden(), 0
-        before = make_image(self.program, self.layout.views, self.addresses, self.constants, self.inputs, self.params)
+        before = make_image(self.program, self.layout.views, self.addresses, self._stored(), self.inputs, self.params)
         touched = memory[: before.size] != before
         for group in self.groups:
             view = self.layout.views[group.output]
@@ -97,6 +107,51 @@ class EngineCase:
         """Tell whether a run of the RTL gave the golden values in the predicted cycles, without an error response."""
         same = outcome.cycles == self.predicted_cycles and not outcome.error
         return same and self.wrong(outcome.memory) == 0
+
+
+def reduction_order(group: Group, layout: Layout) -> IntArray | None:
+    """Return the logical index of each place of a matrix product's reduction as its input lies in DRAM.
+
+    A flattened image lies channels innermost: its rows are walked in that order, and weights are packed in it. None for
+    a convolution.
+
+    Raises
+    ------
+    InputError
+        If rows of the input do not lie one after another, which the engine's tiles need.
+    """
+    from rtl.engine_image import element_addresses
+
+    lead = group.lead
+    if not isinstance(lead, MacLayer) or lead.spatial_rank:
+        return None
+    view = layout.views[lead.input_tensor]
+    width = view.shape[-1]
+    rows = element_addresses(view, 0).reshape(-1, width)
+    places = rows - rows.min(axis=1, keepdims=True)
+    starts = rows.min(axis=1) - rows.min()
+    whole = np.sort(places[0]).tolist() == list(range(width)) and (places == places[0]).all()
+    if not whole or (starts != np.arange(len(rows)) * width).any():
+        raise InputError(
+            f"layer '{lead.name}': rows of its input '{lead.input_tensor}' do not lie one after another in DRAM, the "
+            f"layer engine needs that; reshape elsewhere"
+        )
+    order: IntArray = np.argsort(places[0])
+    return order
+
+
+def _check_groups(network: Network, groups: Sequence[Group], layout: Layout) -> None:
+    """Raise `InputError` for a layer whose values the engine would not make as the network means them."""
+    for group in groups:
+        if isinstance(group.lead, MacLayer) and group.lead.transposed:
+            raise InputError(f"layer '{group.lead.name}': transposed, the layer engine runs ordinary convolutions")
+        reduction_order(group, layout)
+        for member in group.fused:
+            form = network.tensor(member.outputs[0]).format
+            if member.op == "quantize" and form != EngineParams.OUTPUT:
+                raise InputError(
+                    f"layer '{member.name}' (quantize): to {form}, the layer engine makes {EngineParams.OUTPUT} alone"
+                )
 
 
 def engine_case(
@@ -139,6 +194,7 @@ def case_of(
     from sim.machine import run_program
 
     params = engine_params(accelerator)
+    _check_groups(network, groups, layout)
     draw = np.random.default_rng(seed)
     made = dict(constants) if constants is not None else draw_constants(groups, draw, params)
     codes = dict(inputs) if inputs is not None else {

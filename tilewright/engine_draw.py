@@ -120,6 +120,8 @@ def draw_network(draw: np.random.Generator, weight: Int) -> Network:
             x = b.max_pool(x, 2) if draw.random() < 0.5 else b.avg_pool(x, 2)
         elif draw.random() < 0.15:
             x = b.global_avg_pool(x)
+    if draw.random() < 0.3:
+        x = b.linear(b.flatten(x), int(draw.integers(1, 12)), name="fc")
     return b.build(x)
 
 

@@ -38,11 +38,16 @@ def report_cases(cases: Sequence[EngineCase], simulator: str = "icarus", run: st
     vectors = sum(case.outputs() for case in cases)
     rows = []
     for name, played, timed in ((run, alone, True), (f"{run}, disturbed", disturbed, False)):
-        errors = sum(case.wrong(outcome.memory) for case, outcome in zip(cases, played, strict=True))
-        predicted = sum(case.predicted_cycles for case in cases) if timed else None
-        # A sum could hide one run that is late and another that is early: their distances count, not their sum.
-        off = sum(abs(o.cycles - c.predicted_cycles) for c, o in zip(cases, played, strict=True))
-        measured = predicted + off if predicted is not None else None
+        # An error response that nobody gave is as wrong as a value.
+        errors = sum(
+            case.wrong(outcome.memory) + (outcome.error != 0) for case, outcome in zip(cases, played, strict=True)
+        )
+        predicted = measured = None
+        if timed:
+            predicted, measured = sum(case.predicted_cycles for case in cases), sum(max(0, o.cycles) for o in played)
+            # A sum can hide one run that is late and another that is early: their distances are shown then.
+            off = sum(abs(o.cycles - c.predicted_cycles) for c, o in zip(cases, played, strict=True))
+            measured = predicted + off if measured == predicted else measured
         rows.append(VerifyRow(params.name, size_text(params), name, vectors, errors, predicted, measured))
     return VerifyReport(tuple(rows))
 

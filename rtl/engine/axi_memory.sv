@@ -172,7 +172,7 @@ module axi_memory #(
       now    <= now + 32'd1;
       noise  <= {noise[30:0], noise[31] ^ noise[21] ^ noise[1] ^ noise[0]};
       r_held <= r_held + 16'(ar) - 16'(r_pop);
-      w_held <= w_held + 16'(aw) - 16'(w_pop);
+      w_held <= w_held + 16'(aw) - 16'(b_pop);  // until answered, so that no response is lost
       if (moves) begin
         kept       <= ~quantum_ends;
         last_write <= write;

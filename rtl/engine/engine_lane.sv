@@ -11,7 +11,7 @@ module engine_lane #(
     input  wire [ ACC_W-1:0] sum,
     input  wire [      31:0] bias,
     input  wire [      23:0] multiplier,         // unsigned
-    input  wire [       7:0] shift,              // 0 to 63
+    input  wire [       7:0] shift,              // 0 to 59
     input  wire [CODE_W-1:0] second,
     input  wire [      23:0] second_multiplier,  // unsigned; 0 without a second operand
     input  wire              relu,

@@ -37,7 +37,8 @@ module engine_queue #(
 
   logic [15:0] issued;
   logic [WAIT_W-1:0] waited;
-  wire [INDEX_W-1:0] rd_command = INDEX_W'(issued) + INDEX_W'(issue);
+  // Before a run the first command is read, so that it stands here whenever the start comes.
+  wire [INDEX_W-1:0] rd_command = running ? INDEX_W'(issued) + INDEX_W'(issue) : '0;
 
   generate
     for (genvar w = 0; w < WORDS; w++) begin : g_word

@@ -64,7 +64,7 @@ module engine_vector #(
   wire [31:0] pool_row_bytes = word[19];  // of the pooled output, from one row of windows to the next
 
   // The walk: channels innermost, then x, y, n
-  logic [31:0] k_left, pixel_acc, channel_acc, channel_bytes, coefficient, second_at, second_pixel;
+  logic [31:0] k_left, pixel_acc, channel_acc, coefficient, second_at, second_pixel;
   logic [31:0] x_left, y_left, n_left, in_x, in_y, place, place_pixel, out_pixel, out_row, out_here;
   wire k_done = k_left <= 32'(LANES);
   wire x_done = k_done & (x_left == 32'd1);
@@ -103,7 +103,6 @@ module engine_vector #(
       coefficient   <= command[32*10+:32];
       second_at     <= command[32*11+:32];
       second_pixel  <= command[32*11+:32];
-      channel_bytes <= '0;
       in_x          <= '0;
       in_y          <= '0;
       place         <= '0;
@@ -115,7 +114,6 @@ module engine_vector #(
       // channels
       k_left        <= k_done ? k_count : k_left - 32'(LANES);
       channel_acc   <= k_done ? pixel_acc + 32'd1 : channel_acc + acc_col;
-      channel_bytes <= k_done ? '0 : channel_bytes + 32'(LANES);
       coefficient   <= k_done ? word[10] : coefficient + 32'(8 * LANES);
       second_at     <= k_done ? second_pixel + k_count : second_at + 32'(LANES);
       if (k_done) begin
@@ -242,7 +240,8 @@ module engine_vector #(
       always_ff @(posedge clk) begin
         if (code_valid) partial[code_place] <= combined;
         pooled <= combined;
-        meant  <= (pools & pool_mean) ? POOL_W'(mean) : pooled;
+        meant  <= ~(pools & pool_mean) ? pooled : mean > 50'sd127 ? POOL_W'(127) : mean < -50'sd128 ? -POOL_W'(128) :
+                  POOL_W'(mean);
         out_data[8*l+:8] <= meant[7:0];
       end
       wire unused_ok = &{1'b0, meant[POOL_W-1:8], mean[49:POOL_W]};

@@ -26,6 +26,7 @@ module layer_engine #(
     parameter integer BURST_BEATS       = 16,
     parameter integer OUTSTANDING       = 4,    // commands of each DMA under way
     parameter integer ISSUE_CYCLES      = 1,
+    parameter integer RESPONSES         = 256,  // write bursts under way; more than the memory's latency
     parameter integer COMMANDS          = 64    // of each engine
 ) (
     input  wire                    clk,
@@ -468,6 +469,7 @@ module layer_engine #(
       .BEAT_BYTES (BEAT_BYTES),
       .BURST_BEATS(BURST_BEATS),
       .OUTSTANDING(OUTSTANDING),
+      .RESPONSES  (RESPONSES),
       .WORDS      (STORE_WORDS)
   ) u_store (
       .clk          (clk),

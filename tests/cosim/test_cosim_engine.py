@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from tilewright.digits import load_digits
 from tilewright.engine_case import EngineCase, engine_case
 from tilewright.engine_draw import draw_cases
 from tilewright.sources import load_workload
+from workloads.builder import NetworkBuilder
+from workloads.network import Network
 
 pytestmark = pytest.mark.cosim
 
@@ -101,6 +104,47 @@ def test_control_port_refuses_what_it_does_not_have() -> None:
         (8 << 16 | 8 << 8 | 8, OKAY), (0, OKAY), (0, OKAY), (7, OKAY), (0, SLVERR), (answers[5][0], SLVERR),
         (0, SLVERR), (0, OKAY), (answers[8][0], SLVERR),
     ]  # fmt: skip
+
+
+def network_case(network: Network, *overrides: str, seed: int = 0) -> EngineCase:
+    """Return a case of `network` on the preset, changed."""
+    return engine_case(make_plan(network, load_accelerator("engine_8x8", list(overrides))), seed)
+
+
+def test_matrix_product_behind_a_flattened_image() -> None:
+    for batch, side in ((1, 4), (3, 2)):
+        b = NetworkBuilder("flat", "test")
+        x = b.conv(b.input("x", (batch, 3, side, side)), 6, 3, padding=1)
+        case = network_case(b.build(b.linear(b.flatten(x), 7)))
+        (outcome,) = run_engine(case.params, [case.run()])
+        assert case.agrees(outcome)
+
+
+def test_many_single_beat_stores_with_late_answers() -> None:
+    b = NetworkBuilder("stores", "test")
+    network = b.build(b.conv(b.input("x", (1, 4, 12, 12)), 16, 1))
+    for latency in ("1cycle", "300cycles"):
+        case = network_case(network, f"dram.latency={latency}", "core.output_half=512B", "energy.allow_default=true")
+        plain, disturbed = run_engine(case.params, [case.run(), case.run(disturb=True)])
+        assert case.agrees(plain)
+        assert case.wrong(disturbed.memory) == 0
+
+
+def test_extremes_of_the_vector_unit() -> None:
+    b = NetworkBuilder("ends", "test")
+    case = network_case(b.build(b.global_avg_pool(b.conv(b.input("x", (1, 2, 4, 4)), 8, 1, name="c"))))
+    layer = case.constants["c"]
+    for shift, bias, multiplier in ((59, -(1 << 31), (1 << 24) - 1), (0, (1 << 31) - 1, 1), (1, 5, 1)):
+        ends = replace(
+            layer,
+            shift=np.full(8, shift),
+            bias=np.full(8, bias),
+            multiplier=np.full(8, multiplier),
+            mean_multiplier=(1 << 16) // 16 + 99,
+        )
+        trial = replace(case, constants={"c": ends})
+        (outcome,) = run_engine(trial.params, [trial.run()])
+        assert trial.agrees(outcome)
 
 
 def digits_cases(images: slice) -> list[EngineCase]:

@@ -18,6 +18,7 @@ from tilewright.cli import run
 from tilewright.engine_case import engine_case
 from workloads.builder import NetworkBuilder
 from workloads.errors import InputError
+from workloads.formats import Int
 from workloads.network import Network
 
 PRESET = "engine_8x8"
@@ -44,7 +45,7 @@ def test_machines_it_is_not_built_for_are_refused_with_all_reasons() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"rows": 0}, "rows is 0, bound is 1..256"),
+        ({"rows": 0}, "rows is 0, bound is 1..255"),
         ({"beat_bytes": 12}, "beat_bytes is 12, bound is a power of two"),
         ({"vector_latency_cycles": 6}, "vector_latency_cycles is 6, bound is 7"),
         ({"issue_cycles": 0}, "issue_cycles is 0"),
@@ -52,6 +53,10 @@ def test_machines_it_is_not_built_for_are_refused_with_all_reasons() -> None:
         ({"burst_beats": 1024}, "burst_beats is 1024"),
         ({"input_bytes": 16}, "input_bytes is 16, bound is >= 32"),
         ({"commands": 1024}, "commands is 1024, bound is 2..512"),
+        ({"beat_bytes": 256}, "beat_bytes is 256, bound is 2..128"),
+        ({"coefficient_channels": 8}, "coefficient_channels is 8, bound is 16"),
+        ({"input_format": Int(8, signed=False)}, "input_format is uint8, bound is int8"),
+        ({"memory_latency_cycles": 5000}, "memory_latency_cycles is 5000"),
     ],
 )
 def test_bounds_of_its_parameters(change: dict[str, int], message: str) -> None:
@@ -93,7 +98,7 @@ def test_pooling() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"second_multiplier": -1}, {"mean_shift": 33}, {"bias": np.full(3, 1 << 31)}, {"shift": np.full(3, 64)},
+    [{"second_multiplier": -1}, {"mean_shift": 33}, {"bias": np.full(3, 1 << 31)}, {"shift": np.full(3, 60)},
      {"multiplier": np.full(3, 1 << 24)}, {"bias": np.zeros(2, np.int64)},
      {"second_multiplier": 3, "shift": np.array([1, 2, 3])}],
 )  # fmt: skip
@@ -120,9 +125,39 @@ def test_group_convolutions_and_lone_vector_layers_are_refused() -> None:
         engine_case(plan)
 
 
+def test_layers_that_would_mean_something_else_are_refused_by_name() -> None:
+    machine = load_accelerator(PRESET)
+    b = NetworkBuilder("transposed", "test")
+    plan = make_plan(b.build(b.conv_transpose(b.input("x", (1, 3, 4, 4)), 4, 3, stride=2)), machine)
+    with pytest.raises(InputError, match="transposed"):
+        engine_case(plan)
+    b = NetworkBuilder("rows", "test")
+    x = b.conv(b.input("x", (1, 3, 4, 4)), 4, 3, padding=1)
+    plan = make_plan(b.build(b.linear(b.reshape(x, (4, 16)), 5)), machine)
+    with pytest.raises(InputError, match="one after another"):
+        engine_case(plan)
+
+
+def test_mean_of_saturated_codes_stays_a_code() -> None:
+    codes = np.full((1, 28, 28, 1), -128)
+    rounded_up = constants(1, mean_multiplier=84, mean_shift=16)
+    assert pool(codes, (28, 28), True, rounded_up).item() == -128
+    assert pool(-codes - 1, (28, 28), True, rounded_up).item() == 127
+
+
+def test_near_miss_machines_are_told_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from importlib import resources
+
+    text = (resources.files("hw_models.presets") / f"{PRESET}.yaml").read_text(encoding="utf-8")
+    file = tmp_path / "near.yaml"
+    file.write_text(text.replace("lanes: 8", "lanes: 4"), encoding="utf-8")
+    assert run(["rtl", str(file), "-o", str(tmp_path / "out")]) == 2
+    assert "vector.lanes is 4, built is 8" in capsys.readouterr().err
+
+
 def test_too_many_channels_or_commands_are_refused() -> None:
     case = engine_case(make_plan(network(), load_accelerator(PRESET)))
-    for change, message in (({"coefficient_channels": 8}, "channel terms"), ({"commands": 2}, "commands")):
+    for change, message in (({"coefficient_channels": 16}, "channel terms"), ({"commands": 2}, "commands")):
         with pytest.raises(InputError, match=message):
             encode(case.program, replace(case.params, **change), case.constants)
 
