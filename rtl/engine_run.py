@@ -40,6 +40,8 @@ class EngineRun:
         Let the memory hold back at random; values stay, cycles do not.
     error_from : int
         Addresses from here on answer with an error.
+    again_after_cycles : int
+        Start, and from so many cycles on ask for a second start until it is taken, which is then reported; 0 does not.
     reset_after_cycles : int
         Start, reset after so many cycles, load and start again; 0 does not.
     probe : bool
@@ -52,6 +54,7 @@ class EngineRun:
     disturb: bool = False
     error_from: int = NO_ERROR
     reset_after_cycles: int = 0
+    again_after_cycles: int = 0
     probe: bool = False
 
 
@@ -108,6 +111,7 @@ def run_engine(
                 "disturb": run.disturb,
                 "error_from": run.error_from,
                 "reset_after_cycles": run.reset_after_cycles,
+                "again_after_cycles": run.again_after_cycles,
                 "timeout_cycles": HANG_CYCLES + 20 * run.expected_cycles,
                 "probe": run.probe,
             }

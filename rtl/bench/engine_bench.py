@@ -70,6 +70,10 @@ class TB:
         dut.disturb.value = int(run["disturb"])
         dut.error_from.value = run["error_from"]
         await port.write(0, 1)
+        if run["again_after_cycles"]:
+            await Timer(run["again_after_cycles"] * CLOCK_NS, unit="ns")
+            while await port.write(0, 1):  # refused while busy; the first idle cycle takes it
+                pass
         finished = RisingEdge(dut.done)
         if run["probe"] and not int(dut.done.value):
             await port.check_running(run["commands"])

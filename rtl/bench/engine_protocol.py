@@ -16,6 +16,7 @@ class EngineRunRequest(TypedDict):
     disturb: bool
     error_from: int
     reset_after_cycles: int
+    again_after_cycles: int
     timeout_cycles: int
     probe: bool
 

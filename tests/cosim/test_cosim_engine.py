@@ -65,6 +65,13 @@ def test_reset_in_the_middle_of_a_run(after: int) -> None:
     assert case.agrees(outcome)
 
 
+def test_second_start_in_the_first_idle_cycles() -> None:
+    case = machine_cases(3, 1)[0]
+    first = case.predicted_cycles - 8
+    runs = [case.run(again_after_cycles=first + phase) for phase in range(8)]
+    assert all(case.agrees(outcome) for outcome in run_engine(case.params, runs))
+
+
 def test_back_pressure_changes_no_value() -> None:
     cases = machine_cases(4, examples(3))
     largest = max(case.run().image.size for case in cases)  # type: ignore[union-attr]
