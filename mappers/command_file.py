@@ -16,7 +16,11 @@ from mappers.commands import (
     StoreCommand,
     VectorCommand,
 )
+from mappers.draft import extent
 from workloads.errors import InputError, InternalError
+
+MAX_DRAM_BYTES = 1 << 31
+"""Greatest image that a command list may name."""
 
 KINDS: dict[Engine, type[AnyCommand]] = {
     "load": LoadCommand,
@@ -64,8 +68,20 @@ def program_from(data: Any, subject: str) -> Program:
     """
     from pydantic import ValidationError
 
-    if not isinstance(data, dict) or not isinstance(data.get("commands"), list):
-        raise InputError(f"{subject}: no list 'commands'; name a file that map --commands wrote")
+    if not isinstance(data, dict):
+        raise InputError(f"{subject}: no program; name a file that map --commands wrote")
+    for key, kind in (
+        ("commands", list),
+        ("layers", list),
+        ("workload", str),
+        ("accelerator", str),
+        ("dram_bytes", int),
+    ):
+        if not isinstance(data.get(key), kind):
+            raise InputError(f"{subject}: '{key}' is missing or no {kind.__name__}; lower it again")
+    size = data["dram_bytes"]
+    if not 0 < size <= MAX_DRAM_BYTES or isinstance(size, bool):
+        raise InputError(f"{subject}: dram_bytes is {size}, bound is 1..{MAX_DRAM_BYTES}; lower it again")
     commands = []
     for index, entry in enumerate(data["commands"]):
         engine = entry.get("engine") if isinstance(entry, dict) else None
@@ -80,11 +96,15 @@ def program_from(data: Any, subject: str) -> Program:
                 f"{subject}: command {index} ({engine}): {where}: {first['msg']}; lower it again"
             ) from None
         _check_counts(command, f"{subject}: command {index} ({engine})")
+        if isinstance(command, LoadCommand | StoreCommand) and extent(command.transfers)[1] > size:
+            raise InputError(f"{subject}: command {index} ({engine}): ends beyond dram_bytes ({size}); lower it again")
         commands.append(command)
     try:
         layers = tuple(_adapter(LayerRecord).validate_json(json.dumps(x), strict=True) for x in data["layers"])
         return Program(data["workload"], data["accelerator"], layers, tuple(commands), data["dram_bytes"])
-    except (KeyError, TypeError, ValidationError, InternalError) as error:
+    except ValidationError as error:
+        raise InputError(f"{subject}: layers: {error.errors(include_url=False)[0]['msg']}; lower it again") from None
+    except InternalError as error:
         raise InputError(f"{subject}: no program ({error}); lower it again") from None
 
 

@@ -117,6 +117,10 @@ def _tree(path: Path) -> dict[str, Any]:
         stated = tree.get("schema") if isinstance(tree, dict) else None
         raise InputError(f"{subject}: schema is {stated!r}, expected '{SCHEMA}'; name a command list")
     for key, kind in kinds.items():
-        if not isinstance(tree.get(key), kind):
+        if not isinstance(tree.get(key), kind) or isinstance(tree[key], bool):
             raise InputError(f"{subject}: key '{key}' is missing or no {kind.__name__}; write it again")
+    if not all(isinstance(each, str) for each in tree["overrides"]):
+        raise InputError(f"{subject}: key 'overrides' holds something that is no text; write it again")
+    if not all(isinstance(value, int) and not isinstance(value, bool) for value in tree["dims"].values()):
+        raise InputError(f"{subject}: key 'dims' holds something that is no integer; write it again")
     return tree

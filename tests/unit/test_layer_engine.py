@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from hw_models.description import load_accelerator
 from hw_models.layer_engine import LayerConstants, convolve, engine_params, pool, requantise, rounded_shift
-from mappers.command_file import program_data, program_from
+from mappers.command_file import program_data, program_digest, program_from
 from mappers.plan import make_plan
 from rtl.engine_words import encode, vector_functions
 from tilewright.cli import run
@@ -167,6 +168,12 @@ def test_command_file_round_trip_is_the_same_program() -> None:
     assert program_from(json.loads(json.dumps(program_data(program))), "file") == program
 
 
+def resealed(tree: dict[str, Any], **changes: object) -> None:
+    """Change the program of a command file and make its digest fit."""
+    tree["program"].update(changes)
+    tree["program_sha256"] = program_digest(tree["program"])
+
+
 @pytest.mark.parametrize(
     ("edit", "code"),
     [
@@ -176,6 +183,14 @@ def test_command_file_round_trip_is_the_same_program() -> None:
         (lambda t: t.update(schema="other"), 2),
         (lambda t: t.pop("program"), 2),
         (lambda t: t.update(arch="engine_9x9"), 2),
+        (lambda t: t.update(overrides=[1]), 2),
+        (lambda t: t.update(cycles=True), 2),
+        (lambda t: resealed(t, dram_bytes="x"), 2),
+        (lambda t: resealed(t, dram_bytes=8), 2),
+        (lambda t: resealed(t, dram_bytes=10**15), 2),
+        (lambda t: resealed(t, workload=5), 2),
+        (lambda t: resealed(t, layers="abc"), 2),
+        (lambda t: resealed(t, layers=["abc"]), 2),
         (lambda t: t.update(arch_sha256="0"), 2),
     ],
 )
