@@ -13,7 +13,7 @@ from tilewright.cores import CoreRow
 
 pytestmark = pytest.mark.cosim
 
-SAMPLE = 24
+SAMPLE = 28
 ROOT = Path(__file__).parents[2]
 RTL, TABLE = ROOT / "rtl", ROOT / "docs" / "rtl_mutants.md"
 
