@@ -58,7 +58,7 @@ module engine_control #(
   wire whole = s_axil_wstrb == 4'hf;
   wire to_memory = s_axil_awaddr[18];
   wire [8:0] number = s_axil_awaddr[15:7];
-  wire in_memory = (number >> INDEX_W) == '0;
+  wire in_memory = ({1'b0, number} >> INDEX_W) == '0;
   wire to_register = ~to_memory & (s_axil_awaddr[17:5] == '0) & (s_axil_awaddr[1:0] == '0);
   wire [2:0] register = s_axil_awaddr[4:2];
   wire start = write & whole & to_register & (register == 3'd0) & s_axil_wdata[0] & ~running;

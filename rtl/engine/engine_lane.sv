@@ -15,7 +15,7 @@ module engine_lane #(
     input  wire [CODE_W-1:0] second,
     input  wire [      23:0] second_multiplier,  // unsigned; 0 without a second operand
     input  wire              relu,
-    output logic [CODE_W-1:0] code
+    output logic signed [CODE_W-1:0] code
 );
 
   localparam integer WIDE_W = (ACC_W > 32 ? ACC_W : 32) + 1 + 25 + 2;
@@ -26,9 +26,9 @@ module engine_lane #(
   logic [23:0] multiplier_1;
   logic [7:0] shift_1, shift_2;
 
-  wire signed [WIDE_W-1:0] half = shift_2 == 8'd0 ? '0 : WIDE_W'(1) <<< (shift_2 - 8'd1);
+  wire signed [WIDE_W-1:0] half = shift_2 == 8'd0 ? WIDE_W'(0) : WIDE_W'(1) <<< (shift_2 - 8'd1);
   wire signed [WIDE_W-1:0] rounded = (product + half) >>> shift_2;
-  wire signed [WIDE_W-1:0] low = relu ? '0 : MIN;
+  wire signed [WIDE_W-1:0] low = relu ? WIDE_W'(0) : MIN;
 
   always_ff @(posedge clk) begin
     biased       <= WIDE_W'($signed(sum)) + WIDE_W'($signed(bias));

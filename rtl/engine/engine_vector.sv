@@ -211,7 +211,7 @@ module engine_vector #(
 
   generate
     for (genvar l = 0; l < LANES; l++) begin : g_lane
-      wire [7:0] code;
+      wire signed [7:0] code;
       engine_lane #(
           .ACC_W (ACC_W),
           .CODE_W(8)
@@ -229,12 +229,12 @@ module engine_vector #(
 
       logic signed [POOL_W-1:0] partial[0:POOL_DEPTH-1];
       logic signed [POOL_W-1:0] pooled, meant;
-      wire signed [POOL_W-1:0] wide = POOL_W'($signed(code));
+      wire signed [POOL_W-1:0] wide = POOL_W'(code);
       wire signed [POOL_W-1:0] stored = partial[code_place];
       wire signed [POOL_W-1:0] greater = stored > wide ? stored : wide;
       wire signed [POOL_W-1:0] combined = (code_first | ~pools) ? wide : pool_mean ? stored + wide : greater;
       wire signed [49:0] scaled = 50'(pooled) * 50'($signed({1'b0, pool_multiplier}));
-      wire signed [49:0] half = pool_shift == 6'd0 ? '0 : 50'(1) <<< (pool_shift - 6'd1);
+      wire signed [49:0] half = pool_shift == 6'd0 ? 50'(0) : 50'(1) <<< (pool_shift - 6'd1);
       wire signed [49:0] mean = (scaled + half) >>> pool_shift;
 
       always_ff @(posedge clk) begin
@@ -244,7 +244,7 @@ module engine_vector #(
                   POOL_W'(mean);
         out_data[8*l+:8] <= meant[7:0];
       end
-      wire unused_ok = &{1'b0, meant[POOL_W-1:8], mean[49:POOL_W]};
+      wire unused_lane = &{1'b0, meant[POOL_W-1:8], mean[49:POOL_W]};
     end
   endgenerate
 
