@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from hw_models.accelerator import Accelerator, Core, Dma, DramChannel, PEArray, Scratchpad, VectorUnit
 from hw_models.description_schema import AcceleratorNode, ArrayNode, CoreNode, DramNode, ScratchpadNode, VectorNode
 from hw_models.energy import EnergyTable, Figure, load_energy_table
+from hw_models.sparsity import Sparsity
 from hw_models.yaml_edge import YamlPath
 from workloads.errors import InputError
 
@@ -109,6 +110,9 @@ class _Builder:
         tree_latency = 0
         if delay is not None:
             tree_latency = self.part((*path, "tree_latency"), lambda: delay.cycles(self.clock_mhz)) or 0
+        pattern, sparsity = node.sparsity, None
+        if pattern is not None:
+            sparsity = self.part((*path, "sparsity"), lambda: Sparsity(pattern.n, pattern.m))
         return self.part(
             path,
             lambda: PEArray(
@@ -123,6 +127,7 @@ class _Builder:
                 pj,
                 self.sources_at((*path, "energy")),
                 tree_latency,
+                sparsity,
             ),
         )
 
@@ -178,7 +183,8 @@ class _Builder:
         array = self.array(node.array, (*path, "array"))
         a = node.array
         refill = 1 if channel is None else max(channel.beat_bytes, -(-channel.bytes_per_cycle // 1))
-        inputs, weights = -(-a.rows * a.input_format.bits // 8), -(-a.cols * a.weight_format.bits // 8)
+        places, word_bits = (1, a.weight_format.bits) if array is None else (array.places, array.word_bits)
+        inputs, weights = -(-a.rows * places * a.input_format.bits // 8), -(-a.cols * word_bits // 8)
         lanes = -(-node.vector.lanes * a.input_format.bits // 8)
         sums = -(-max(a.cols, node.vector.lanes) * a.accumulator_format.bits // 8)
         pads = node.scratchpads
@@ -249,7 +255,8 @@ def _digest(name: str, clock_mhz: Fraction, node_nm: int, channel: DramChannel, 
         if isinstance(value, Fraction):
             return f"{value.numerator}/{value.denominator}"
         if is_dataclass(value) and not isinstance(value, type):
-            return {f.name: plain(getattr(value, f.name)) for f in fields(value) if f.name != "energy_source"}
+            parts = ((f.name, getattr(value, f.name)) for f in fields(value) if f.name != "energy_source")
+            return {name: plain(part) for name, part in parts if part is not None}
         return [plain(item) for item in value] if isinstance(value, tuple) else value
 
     tree = {"name": name, "clock_mhz": clock_mhz, "technology_nm": node_nm, "dram": channel, "core": core}

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hw_models.accelerator import Accelerator
+from hw_models.sparsity import Sparsity
 from workloads.errors import InputError
 from workloads.formats import Int
 
@@ -43,6 +44,8 @@ class EngineParams:
         Of the DMA engines and the channel.
     commands : int
         Of each engine, in one run.
+    sparsity : Sparsity, optional
+        Of an N:M array: its weights lie in memory as words of values and indices, bit after bit.
     """
 
     rows: int
@@ -64,6 +67,7 @@ class EngineParams:
     burst_beats: int
     outstanding: int
     commands: int
+    sparsity: Sparsity | None = None
 
     #: Least pipeline of the vector unit: memory, bias, scale, code, pool, mean, memory.
     VECTOR_STAGES: ClassVar[int] = 7
@@ -104,7 +108,7 @@ class EngineParams:
                 f"layer engine: input_format is {self.input_format}, bound is {self.OUTPUT}, the codes that its vector "
                 f"unit makes for the next layer; use {self.OUTPUT}"
             )
-        widest = max(self.beat_bytes, self.rows, self.cols)
+        widest = max(self.beat_bytes, self.rows * self.places, self.cols, self.weight_row_bytes)
         for key in ("input_bytes", "weight_bytes", "operand_bytes", "output_bytes"):
             if getattr(self, key) < 4 * widest:
                 raise InputError(
@@ -118,7 +122,23 @@ class EngineParams:
         codes = self.input_format.name
         if self.weight_format != self.input_format:
             codes += f"x{self.weight_format.name}"
-        return f"layer_engine_{self.rows}x{self.cols}_{codes}"
+        pattern = "" if self.sparsity is None else f"nm{self.sparsity.kept}of{self.sparsity.group}_"
+        return f"layer_engine_{self.rows}x{self.cols}_{pattern}{codes}"
+
+    @property
+    def places(self) -> int:
+        """Value of the input channels that a PE takes at once."""
+        return 1 if self.sparsity is None else self.sparsity.group
+
+    @property
+    def word_bits(self) -> int:
+        """Value of the bits of a stored weight word: a byte of a dense array, N slots of an N:M one."""
+        return 8 if self.sparsity is None else self.sparsity.word_bits(self.weight_format.bits)
+
+    @property
+    def weight_row_bytes(self) -> int:
+        """Value of the bytes that hold the words of all columns from any bit on."""
+        return (self.cols * self.word_bits + (14 if self.word_bits % 8 else 0)) // 8
 
 
 def engine_params(accelerator: Accelerator, coefficient_channels: int = 1024, commands: int = 512) -> EngineParams:
@@ -171,6 +191,7 @@ def engine_params(accelerator: Accelerator, coefficient_channels: int = 1024, co
         burst_beats=dram.burst_bytes // dram.beat_bytes,
         outstanding=core.dma.outstanding,
         commands=commands,
+        sparsity=array.sparsity,
     )
 
 

@@ -188,7 +188,11 @@ class _Encoder:
         first_n, first_y, first_x, first_c = walk.first
         base += ((first_n * y + first_y) * x + first_x) * channels + first_c
         held_c, held_k = walk.weight_tile
-        weights += walk.weight_first[0] * held_k + walk.weight_first[1]
+        row_bits = -(-held_k * p.word_bits // 8) * 8
+        if command.places != p.places or walk.weight_first[0] % p.places:
+            raise self._refuse("a group of input channels", f"{command.places} from {walk.weight_first[0]}",
+                               f"{p.places} from a multiple of it")  # fmt: skip
+        weight_bits = 8 * weights + walk.weight_first[0] // p.places * row_bits + walk.weight_first[1] * p.word_bits
         held = walk.sums_tile
         pixels = held[0] * held[1] * held[2]
         if walk.sums_first[3] % p.cols:
@@ -198,7 +202,8 @@ class _Encoder:
         at = walk.sums_first[3] // p.cols * pixels
         at += (walk.sums_first[0] * held[1] + walk.sums_first[1]) * held[2] + walk.sums_first[2]
         job = command.job
-        expected = (walk.taps[0] * walk.taps[1] * -(-walk.channels // p.rows), -(-walk.outputs // p.cols))
+        blocks = -(-walk.channels // (p.rows * p.places))
+        expected = (walk.taps[0] * walk.taps[1] * blocks, -(-walk.outputs // p.cols))
         if (job.row_folds, job.col_folds) != expected or job.stream != walk.pixels[0] * walk.pixels[1] * walk.pixels[2]:
             raise self._refuse("the fold job", f"{job}", f"{expected} folds of its walk")
         taps_y, taps_x = walk.taps
@@ -210,9 +215,9 @@ class _Encoder:
             pixels,
             held[2],
             held[1] * held[2],
-            weights,
-            held_k,
-            held_c * held_k,
+            weight_bits,
+            row_bits,
+            -(-held_c // p.places) * row_bits,
             walk.outputs,
             walk.channels,
             _word(base),

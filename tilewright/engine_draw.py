@@ -10,6 +10,7 @@ import numpy as np
 
 from hw_models.description import load_accelerator
 from hw_models.layer_engine import EngineParams
+from hw_models.sparsity import Sparsity
 from mappers.given import GivenPlan
 from mappers.legality import check_mapping
 from mappers.mapping import TILED_DIMS, Mapping, TileLoop
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 MACHINE = "engine_8x8"
 FORMATS = (Int(8), Int(8), Int(8), Int(4), Int(2), Int(4, signed=False))
+PATTERNS = ((2, 4), (1, 2), (1, 4), (2, 8), (4, 8), (2, 3), (5, 16), (3, 3), (1, 1))
 
 
 def draw_machine(draw: np.random.Generator) -> Accelerator:
@@ -54,6 +56,7 @@ def draw_machine(draw: np.random.Generator) -> Accelerator:
             burst_beats=int(2 ** draw.integers(0, 5)),
             outstanding=int(draw.integers(1, 6)),
             commands=512,
+            sparsity=Sparsity(*PATTERNS[draw.integers(len(PATTERNS))]) if draw.random() < 0.5 else None,
         )
     )
 
@@ -61,6 +64,7 @@ def draw_machine(draw: np.random.Generator) -> Accelerator:
 def machine_of(params: EngineParams) -> Accelerator:
     """Return the machine whose layer engine has `params`."""
     p, beat = params, params.beat_bytes
+    pattern = () if p.sparsity is None else (f"core.sparsity.n={p.sparsity.kept}", f"core.sparsity.m={p.sparsity.group}")
     return load_accelerator(
         MACHINE,
         [
@@ -69,6 +73,7 @@ def machine_of(params: EngineParams) -> Accelerator:
             f"core.vector.lanes={p.cols}",
             f"core.input_format={p.input_format}",
             f"core.weight_format={p.weight_format}",
+            *pattern,
             f"core.accumulator_format=int{p.accumulator_bits}",
             f"core.input.half={p.input_bytes // 2}B",
             f"core.weight.half={p.weight_bytes // 2}B",

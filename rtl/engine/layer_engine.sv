@@ -14,6 +14,9 @@ module layer_engine #(
     parameter integer WEIGHT_W          = 8,
     parameter integer WEIGHT_SIGNED     = 1,
     parameter integer ACC_W             = 32,
+    parameter integer KEPT              = 1,    // N:M sparse: N, weights of a PE
+    parameter integer GROUP             = 1,    // N:M sparse: M, input channels of a PE
+    parameter integer SLOT_INDEX_W      = 0,    // N:M sparse: bits of an index; 0: dense
     parameter integer INPUT_BYTES       = 1024,  // both halves; powers of two
     parameter integer WEIGHT_BYTES      = 1024,
     parameter integer OPERAND_BYTES     = 512,
@@ -85,10 +88,17 @@ module layer_engine #(
   localparam integer INDEX_W = $clog2(COMMANDS);
   localparam integer ACC_ADDR_W = $clog2(ACC_DEPTH) + 1;
 
-  localparam integer WIDER_IN = BEAT_BYTES > ROWS ? BEAT_BYTES : ROWS;
+  // A dense weight is a byte, N:M weights are words of values and indices, which start at any bit.
+  localparam integer STORED_W = SLOT_INDEX_W == 0 ? 8 : KEPT * (WEIGHT_W + SLOT_INDEX_W);
+  localparam integer WEIGHT_ROW = (COLS * STORED_W + (STORED_W % 8 == 0 ? 0 : 14)) / 8;
+  localparam integer PLACES = ROWS * GROUP;
+
+  localparam integer WIDER_IN = BEAT_BYTES > PLACES ? BEAT_BYTES : PLACES;
+  localparam integer WIDER_WEIGHT = BEAT_BYTES > WEIGHT_ROW ? BEAT_BYTES : WEIGHT_ROW;
   localparam integer WIDER_OUT = BEAT_BYTES > COLS ? BEAT_BYTES : COLS;
   localparam integer WIDER_TERMS = BEAT_BYTES > 8 * COLS ? BEAT_BYTES : 8 * COLS;
   localparam integer INPUT_BANKS = 1 << $clog2(WIDER_IN);
+  localparam integer WEIGHT_BANKS = 1 << $clog2(WIDER_WEIGHT);
   localparam integer OUTPUT_BANKS = 1 << $clog2(WIDER_OUT);
   localparam integer COEFFICIENT_BANKS = 1 << $clog2(WIDER_TERMS);
 
@@ -304,8 +314,9 @@ module layer_engine #(
   // Scratchpads
   wire input_en, weight_en, sums_en, store_en;
   wire [31:0] input_at, weight_at, operand_at, coefficient_at, store_at, out_at;
-  wire [8*ROWS-1:0] input_data;
-  wire [8*COLS-1:0] weight_data, operand_data, out_data;
+  wire [8*PLACES-1:0] input_data;
+  wire [8*WEIGHT_ROW-1:0] weight_data;
+  wire [8*COLS-1:0] operand_data, out_data;
   wire [64*COLS-1:0] coefficient_data;
   wire [8*BEAT_BYTES-1:0] store_data;
   wire [COLS-1:0] out_mask;
@@ -314,7 +325,7 @@ module layer_engine #(
       .BANKS   (INPUT_BANKS),
       .DEPTH   (INPUT_BYTES / INPUT_BANKS),
       .WR_BYTES(BEAT_BYTES),
-      .RD_BYTES(ROWS)
+      .RD_BYTES(PLACES)
   ) u_input (
       .clk    (clk),
       .wr_mask(input_mask),
@@ -326,10 +337,10 @@ module layer_engine #(
   );
 
   engine_scratchpad #(
-      .BANKS   (OUTPUT_BANKS),
-      .DEPTH   (WEIGHT_BYTES / OUTPUT_BANKS),
+      .BANKS   (WEIGHT_BANKS),
+      .DEPTH   (WEIGHT_BYTES / WEIGHT_BANKS),
       .WR_BYTES(BEAT_BYTES),
-      .RD_BYTES(COLS)
+      .RD_BYTES(WEIGHT_ROW)
   ) u_weight (
       .clk    (clk),
       .wr_mask(weight_mask),
@@ -399,7 +410,12 @@ module layer_engine #(
       .WEIGHT_SIGNED(WEIGHT_SIGNED),
       .ACC_W        (ACC_W),
       .ACC_ADDR_W   (ACC_ADDR_W),
-      .WORDS        (ARRAY_WORDS)
+      .WORDS        (ARRAY_WORDS),
+      .KEPT         (KEPT),
+      .GROUP        (GROUP),
+      .INDEX_W      (SLOT_INDEX_W),
+      .STORED_W     (STORED_W),
+      .WEIGHT_BYTES (WEIGHT_ROW)
   ) u_array (
       .clk          (clk),
       .rst          (rst),
