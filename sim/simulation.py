@@ -172,7 +172,8 @@ def _first_array_issue(program: Program, run: Run) -> list[int | None]:
 
 def machine_facts(accelerator: Accelerator) -> dict[str, Any]:
     """Return the rates a reader of the result needs, as plain data."""
-    return {
+    pattern = accelerator.core.array.sparsity
+    return ({} if pattern is None else {"weight_pattern": str(pattern)}) | {
         "reference_clock_mhz": float(accelerator.clock_mhz),
         "peak_macs_per_cycle": accelerator.core.array.multipliers,
         "dram_bytes_per_cycle": float(accelerator.dram.bytes_per_cycle),
