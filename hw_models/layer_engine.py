@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from hw_models.accelerator import Accelerator
+from hw_models.accelerator import Accelerator, Dataflow
 from hw_models.sparsity import Sparsity
 from workloads.errors import InputError
 from workloads.formats import Int
@@ -27,7 +27,7 @@ class EngineParams:
     Parameters
     ----------
     rows, cols : int
-        Of the weight-stationary array; the vector unit has `cols` lanes.
+        Of the array; the vector unit has `cols` lanes.
     input_format, weight_format : Int
         Codes, each in a byte of memory.
     accumulator_bits : int
@@ -46,6 +46,8 @@ class EngineParams:
         Of each engine, in one run.
     sparsity : Sparsity, optional
         Of an N:M array: its weights lie in memory as words of values and indices, bit after bit.
+    dataflows : tuple of {"ws", "os"}
+        Arrays that are built; with both each command says which runs it.
     """
 
     rows: int
@@ -68,6 +70,7 @@ class EngineParams:
     outstanding: int
     commands: int
     sparsity: Sparsity | None = None
+    dataflows: tuple[Dataflow, ...] = ("ws",)
 
     #: Least pipeline of the vector unit: memory, bias, scale, code, pool, mean, memory.
     VECTOR_STAGES: ClassVar[int] = 7
@@ -81,6 +84,8 @@ class EngineParams:
     def __post_init__(self) -> None:
         powers = ("input_bytes", "weight_bytes", "operand_bytes", "output_bytes", "coefficient_channels", "pool_depth",
                   "beat_bytes", "commands")  # fmt: skip
+        if not self.dataflows or not set(self.dataflows) <= {"ws", "os"}:
+            raise InputError(f"layer engine: dataflows are {list(self.dataflows)}, bound is ws, os or both; choose one")
         for key in powers:
             value = getattr(self, key)
             if value < 2 or value & (value - 1):
@@ -123,7 +128,8 @@ class EngineParams:
         if self.weight_format != self.input_format:
             codes += f"x{self.weight_format.name}"
         pattern = "" if self.sparsity is None else f"nm{self.sparsity.kept}of{self.sparsity.group}_"
-        return f"layer_engine_{self.rows}x{self.cols}_{pattern}{codes}"
+        flows = "" if self.dataflows == ("ws",) else "".join(f"{flow}_" for flow in self.dataflows)
+        return f"layer_engine_{self.rows}x{self.cols}_{flows}{pattern}{codes}"
 
     @property
     def places(self) -> int:
@@ -153,7 +159,7 @@ def engine_params(accelerator: Accelerator, coefficient_channels: int = 1024, co
     array, vector = core.array, core.vector
     wants = (
         (array.kind != "systolic", "array.kind", array.kind, "systolic"),
-        (array.dataflows != ("ws",), "array.dataflows", list(array.dataflows), "[ws]"),
+        (not set(array.dataflows) <= {"ws", "os"}, "array.dataflows", list(array.dataflows), "[ws], [os] or both"),
         (array.reduction_unroll != "channel", "array.reduction_unroll", array.reduction_unroll, "channel"),
         (vector.lanes != array.cols, "vector.lanes", vector.lanes, f"{array.cols}, the columns of the array"),
         (vector.simple_cycles != 1, "vector.simple", vector.simple_cycles, "1 cycle"),
@@ -192,6 +198,7 @@ def engine_params(accelerator: Accelerator, coefficient_channels: int = 1024, co
         outstanding=core.dma.outstanding,
         commands=commands,
         sparsity=array.sparsity,
+        dataflows=array.dataflows,
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hw_models.layer_engine import EngineParams, LayerConstants
+from hw_models.systolic import FoldJob
 from mappers.commands import (
     ENGINES,
     AnyCommand,
@@ -202,19 +203,29 @@ class _Encoder:
         at = walk.sums_first[3] // p.cols * pixels
         at += (walk.sums_first[0] * held[1] + walk.sums_first[1]) * held[2] + walk.sums_first[2]
         job = command.job
-        blocks = -(-walk.channels // (p.rows * p.places))
-        expected = (walk.taps[0] * walk.taps[1] * blocks, -(-walk.outputs // p.cols))
-        if (job.row_folds, job.col_folds) != expected or job.stream != walk.pixels[0] * walk.pixels[1] * walk.pixels[2]:
-            raise self._refuse("the fold job", f"{job}", f"{expected} folds of its walk")
         taps_y, taps_x = walk.taps
+        words, count = -(-walk.channels // p.places), walk.pixels[0] * walk.pixels[1] * walk.pixels[2]
+        expected = FoldJob(count, taps_y * taps_x * -(-words // p.rows), -(-walk.outputs // p.cols))
+        if command.dataflow == "os":
+            expected = FoldJob(taps_y * taps_x * words, -(-count // p.rows), -(-walk.outputs // p.cols))
+        if job != expected or command.dataflow not in p.dataflows:
+            raise self._refuse("the fold job", f"{command.dataflow} {job}", f"{expected} of its walk")
+        to_pixel, to_line, to_image = walk.stride[1] * channels, walk.stride[0] * x * channels, y * x * channels
+        line, plane, images = held[2], held[1] * held[2], walk.pixels[0]
+        if command.dataflow == "os":  # from the last pixel of a line, and of an image, to the next
+            last_x, last_y = walk.pixels[2] - 1, walk.pixels[1] - 1
+            to_image -= last_y * to_line + last_x * to_pixel
+            to_line -= last_x * to_pixel
+            plane -= last_y * line + last_x
+            line, images = line - last_x, count
         return [
             job.stream,
             job.row_folds,
             job.col_folds,
             self._vectors(sums) + at,
             pixels,
-            held[2],
-            held[1] * held[2],
+            _word(line),
+            _word(plane),
             weight_bits,
             row_bits,
             -(-held_c // p.places) * row_bits,
@@ -222,11 +233,11 @@ class _Encoder:
             walk.channels,
             _word(base),
             _pair(walk.pixels[1], walk.pixels[2]),
-            walk.pixels[0],
-            walk.stride[1] * channels,
-            walk.stride[0] * x * channels,
-            y * x * channels,
-            int(command.accumulate),
+            images,
+            to_pixel,
+            _word(to_line),
+            _word(to_image),
+            command.accumulate | (command.dataflow == "os") << 1,
             _pair(taps_y, taps_x),
             walk.dilation[1] * channels,
             walk.dilation[0] * x * channels,
