@@ -116,14 +116,18 @@ class _Encoder:
         if isinstance(command, LoadCommand):
             return self._load(command)
         if isinstance(command, StoreCommand):
-            return [*self._descriptor(command.transfers), self._byte(self._one(command.reads, "output"))]
+            slot = self._one(command.reads, "output")
+            return [*self._descriptor(command.transfers, slot), self._byte(slot)]
         if isinstance(command, ComputeCommand):
             return self._array(command)
         return self._vector(command)
 
     # --- transfers --------------------------------------------------------------------------------------------------
 
-    def _descriptor(self, transfers: Sequence[Transfer]) -> list[int]:
+    def _descriptor(self, transfers: Sequence[Transfer], slot: Slot) -> list[int]:
+        moved = sum(transfer.bytes for transfer in transfers)
+        if moved != slot.size_bytes:
+            raise self._refuse("the transfer", f"{moved} bytes", f"the {slot.size_bytes} of its tile", "lower it again")
         if len(transfers) != 1 or len(transfers[0].counts) > 3:
             raise self._refuse("the transfer", f"{len(transfers)} descriptors", "one of at most three loops")
         (transfer,) = transfers
@@ -169,7 +173,7 @@ class _Encoder:
                     "run fewer layers at once",
                 )
             terms, coefficient = outputs * self.params.TERM_BYTES, part.coefficient * self.params.TERM_BYTES
-        return [*self._descriptor(command.transfers), target, terms, coefficient]
+        return [*self._descriptor(command.transfers, slot), target, terms, coefficient]
 
     # --- array ------------------------------------------------------------------------------------------------------
 
@@ -193,6 +197,14 @@ class _Encoder:
         if command.places != p.places or walk.weight_first[0] % p.places:
             raise self._refuse("a group of input channels", f"{command.places} from {walk.weight_first[0]}",
                                f"{p.places} from a multiple of it")  # fmt: skip
+        ends = ((first_c + walk.channels, channels), (walk.weight_first[0] + walk.channels, held_c),
+                (walk.weight_first[1] + walk.outputs, held_k))  # fmt: skip
+        for end, bound in ends:
+            if end > bound:
+                raise self._refuse("the walk", f"up to channel {end}", f"the {bound} of its tile", "lower it again")
+        read_bits = p.weight_format.bits if p.sparsity is None else p.word_bits
+        if command.word_bits != read_bits:
+            raise self._refuse("the weight word", f"{command.word_bits} bits", f"{read_bits}")
         weight_bits = 8 * weights + walk.weight_first[0] // p.places * row_bits + walk.weight_first[1] * p.word_bits
         held = walk.sums_tile
         pixels = held[0] * held[1] * held[2]
