@@ -38,8 +38,8 @@ def command(
 
     if overrides and is_core(core):
         raise InputError(
-            f"core '{core}': --set {overrides[0]} overrides the description of a machine and a core has none; use --rows, "
-            f"--cols, --depth, or a machine"
+            f"core '{core}': --set {overrides[0]} overrides the description of a machine and a core has none; use "
+            f"--rows, --cols, --depth, or a machine"
         )
     folder = output if output is not None else Path(Path(core).stem)
     if folder.exists() and not folder.is_dir():
