@@ -233,7 +233,7 @@ class _Encoder:
             walk.channels,
             _word(base),
             _pair(walk.pixels[1], walk.pixels[2]),
-            images,
+            _pair(0, images),
             to_pixel,
             _word(to_line),
             _word(to_image),
@@ -282,16 +282,17 @@ class _Encoder:
         out = self._one(command.writes, "output")
         self._check_depth(n * y * x, walk.outputs)
         pool_y, pool_x = walk.pool
+        pools = functions.maximum or functions.mean
+        if not pools and walk.pool != (1, 1):
+            raise self._refuse("the window", f"{walk.pool} without a pooling", "(1, 1)", "lower it again")
         windows = x // pool_x * -(-walk.outputs // p.cols)
-        if (functions.maximum or functions.mean) and windows > p.pool_depth:
+        if pools and windows > p.pool_depth:
             raise self._refuse("a row of pooling windows", f"{windows} vectors", f"{p.pool_depth}")
         name = self.program.layers[command.layer].name
         if name not in self.constants:
             raise InputError(f"{self.subject}: layer '{name}' has no constants; give its weights and scales")
         constants = self.constants[name]
-        flags = (
-            functions.relu | (functions.maximum or functions.mean) << 1 | functions.mean << 2 | functions.second << 3
-        )
+        flags = functions.relu | functions.mean << 1 | functions.second << 2
         return [
             _pair(y, x),
             n,
@@ -319,8 +320,14 @@ def _word(value: int) -> int:
 
 
 def _pair(high: int, low: int) -> int:
-    """Return two 16-bit fields; negative ones in two's complement."""
+    """Return two 16-bit fields; negative ones in two's complement.
+
+    Sizes and places are compared as signed numbers (`engine_pixels`), so 32767 is the greatest.
+    """
     for value in (high, low):
-        if not -(1 << 15) <= value < 1 << 16:
-            raise InputError(f"layer engine: a field of a command is {value}, bound is 16 bits; use smaller tiles")
+        if not -(1 << 15) <= value < 1 << 15:
+            raise InputError(
+                f"layer engine: a field of a command is {value}, bound is -32768..32767 (16 bits, signed); use smaller "
+                f"tiles"
+            )
     return (high & 0xFFFF) << 16 | (low & 0xFFFF)
