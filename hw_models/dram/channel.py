@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Literal
 
 from hw_models.dram.address import DEFAULT_MAP, AddressMap
-from hw_models.dram.energy import CommandEnergy, command_energy
 from hw_models.dram.standard import DramStandard
 from workloads.errors import InputError
 
@@ -101,12 +100,7 @@ class TimedDram:
         if common_hz > MAX_TICK_HZ:
             raise InputError(
                 f"dram '{self.standard.name}': its clock of {float(self.standard.clock_mhz):g} MHz and one of "
-                f"{float(clock_mhz):.12g} MHz have a common tick of {float(common_hz):.3g} per second, bound is 2^63; "
+                f"{float(clock_mhz)!r} MHz have a common tick of {float(common_hz):.3g} per second, bound is 2^63; "
                 f"choose a clock with fewer digits"
             )
         return ratio
-
-    @property
-    def energy(self) -> CommandEnergy | None:
-        """Value of the energy per command, None where the standard has no currents."""
-        return command_energy(self.standard)

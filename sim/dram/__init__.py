@@ -1,1 +1,1 @@
-"""DRAM with timing: controllers of one channel each, an exact skip along sequential streams, the link to the machine."""
+"""DRAM with timing: a controller per channel, an exact skip along sequential streams, the link to the machine."""

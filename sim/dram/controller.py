@@ -174,7 +174,9 @@ class Controller:
         """Return (tick, kind, burst, bank or rank) of the next command if nothing enters before it."""
         banks, mode, now = self.banks, self.mode, self.tick
         strict = self._strict()
-        column, column_at, row, row_at, row_kind = None, NEVER, None, NEVER, ACTIVATE
+        column: Entry | None = None
+        row: Entry | None = None
+        column_at, row_at, row_kind = NEVER, NEVER, ACTIVATE
         open_row, rank_of, due = banks.open_row, banks.rank_of, banks.due
         for bank, waiting in self.by_bank[mode].items():
             first = waiting[0]
@@ -188,12 +190,12 @@ class Controller:
                 if strict is not None and hit is not strict:
                     continue
                 at = max(now, banks.column_tick(bank, mode))
-                if at < due[rank_of[bank]] and (at < column_at or (at == column_at and hit.seq < column.seq)):  # type: ignore[union-attr]
+                if at < due[rank_of[bank]] and (column is None or (at, hit.seq) < (column_at, column.seq)):
                     column, column_at = hit, at
                 continue
             kind = ACTIVATE if wanted == CLOSED else PRECHARGE
             at = max(now, banks.activate_tick(bank) if kind == ACTIVATE else banks.precharge_tick(bank))
-            if at < due[rank_of[bank]] and (at < row_at or (at == row_at and first.seq < row.seq)):  # type: ignore[union-attr]
+            if at < due[rank_of[bank]] and (row is None or (at, first.seq) < (row_at, row.seq)):
                 row, row_at, row_kind = first, at, kind
         best = (row_at, row_kind, row, row.bank if row is not None else 0)
         if min(due) <= min(column_at, row_at):

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from fractions import Fraction
-
-from hw_models.dram.energy import CommandEnergy
 
 GAPS = ("no_request", "row", "refresh", "turnaround", "bank_group", "rank", "command")
 """Why the data bus was idle before a burst: nothing queued; its row was not open; it was closed for a refresh; the
@@ -38,14 +35,33 @@ class ChannelCounts:
         for cause, ticks in other.gap_ticks.items():
             self.gap_ticks[cause] += ticks
 
-    def standby_pj(self, energy: CommandEnergy, rank_ticks: int) -> Fraction:
-        """Return standby and refresh energy of `rank_ticks` ticks summed over ranks, exact."""
-        idle = rank_ticks - self.active_rank_ticks
-        return (
-            self.active_rank_ticks * energy.active_pj_per_tick
-            + idle * energy.idle_pj_per_tick
-            + self.refreshes * energy.refresh_pj
-        )
+
+@dataclass(frozen=True, slots=True)
+class DramRun:
+    """What the DRAM did in a run.
+
+    Parameters
+    ----------
+    ticks : int
+        Length of the run in ticks of the command clock.
+    channels : tuple of ChannelCounts
+        One per channel.
+    commands : tuple of (bursts, activates)
+        Per load and store, in the order in which they were submitted per stream: reads first, then writes.
+    """
+
+    ticks: int
+    ranks: int
+    channels: tuple[ChannelCounts, ...]
+    commands: tuple[tuple[tuple[int, int], ...], ...]
+
+    @property
+    def total(self) -> ChannelCounts:
+        """Value of the counts of all channels together."""
+        total = ChannelCounts()
+        for counts in self.channels:
+            total.add(counts)
+        return total
 
 
 class Timeline:
