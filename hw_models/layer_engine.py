@@ -170,6 +170,7 @@ def engine_params(accelerator: Accelerator, coefficient_channels: int = 1024, co
             f"{float(dram.bytes_per_cycle):g} B per cycle",
             f"one beat ({dram.beat_bytes} B) per cycle",
         ),
+        (dram.device is not None, "dram.standard", "set", "a channel of fixed latency"),
         (not array.accumulator_format.signed, "array.accumulator_format", array.accumulator_format, "a signed format"),
     )
     wrong = [f"{key} is {value}, built is {bound}" for bad, key, value, bound in wants if bad]
