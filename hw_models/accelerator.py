@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+from hw_models.dram.channel import TimedDram
+from hw_models.dram.energy import CommandEnergy
 from hw_models.sparsity import Sparsity
 from workloads.errors import InputError
 from workloads.formats import Int
@@ -33,7 +35,7 @@ MAX_BYTES_PER_CYCLE = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class DramChannel:
-    """One off-chip channel with fixed latency and bandwidth.
+    """The off-chip memory: a channel with fixed latency and bandwidth, or a DRAM with timing.
 
     Parameters
     ----------
@@ -47,6 +49,11 @@ class DramChannel:
         Arbitration quantum between the read and the write stream, a multiple of `beat_bytes`.
     energy_pj_per_byte : Fraction
         Energy of one byte moved, either direction (source in `energy_source`).
+    device : TimedDram, optional
+        The DRAM behind the channel. `bytes_per_cycle` is then the peak of its data buses, a beat and a burst are one
+        burst of it, and `latency_cycles` is the way between DMA and controller, so that closed forms stay bounds.
+    command_energy : CommandEnergy, optional
+        What the event model counts instead of `energy_pj_per_byte`, which is then a sequential stream's.
     """
 
     name: str
@@ -56,6 +63,8 @@ class DramChannel:
     burst_bytes: int
     energy_pj_per_byte: Fraction
     energy_source: str
+    device: TimedDram | None = None
+    command_energy: CommandEnergy | None = None
 
     def __post_init__(self) -> None:
         _positive(f"dram '{self.name}'", beat_bytes=self.beat_bytes, burst_bytes=self.burst_bytes)

@@ -170,6 +170,7 @@ def engine_params(accelerator: Accelerator, coefficient_channels: int = 1024, co
             f"{float(dram.bytes_per_cycle):g} B per cycle",
             f"one beat ({dram.beat_bytes} B) per cycle",
         ),
+        (dram.device is not None, "dram.standard", "set", "a channel of fixed latency"),
         (not array.accumulator_format.signed, "array.accumulator_format", array.accumulator_format, "a signed format"),
     )
     wrong = [f"{key} is {value}, built is {bound}" for bad, key, value, bound in wants if bad]
@@ -258,15 +259,19 @@ def rounded_shift(values: IntArray, shift: IntArray | int) -> IntArray:
 def requantise(sums: IntArray, constants: LayerConstants, relu: bool, second: IntArray | None = None) -> IntArray:
     """Return the int8 codes of `sums` (..., K), with the second operand added before the rounding.
 
-    ``clamp(((sum + bias) * multiplier + second * second_multiplier + half) >> shift)`` in exact integers: below 2**62
-    for sums of up to 36 bits.
+    ``clamp(((sum + bias) * multiplier + second * second_multiplier + half) >> shift)`` in exact integers: in
+    64 bits where sum and bias together have 37 bits at most (below 2**61), in Python's otherwise.
     """
-    wide = (sums + constants.bias) * constants.multiplier
+    biased = sums + constants.bias
+    if biased.size and int(np.abs(biased).max()) >= 1 << 36:
+        biased = biased.astype(object)
+    wide = biased * constants.multiplier
     if second is not None:
         wide = wide + second * constants.second_multiplier
-    return np.clip(
+    codes = np.clip(
         rounded_shift(wide, constants.shift), 0 if relu else EngineParams.OUTPUT.min, EngineParams.OUTPUT.max
     )
+    return np.asarray(codes, dtype=np.int64)
 
 
 def convolve(

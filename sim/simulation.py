@@ -12,6 +12,7 @@ from hw_models.array_timing import timing_of
 from mappers.commands import ComputeCommand, LayerRecord, LoadCommand, Program, StoreCommand, VectorCommand
 from sim.attribution import LayerTime, attribute
 from sim.checks import check_result, require
+from sim.dram.energy import layer_energy_pj, summary
 from sim.energy import Ledger, count, energy_pj
 from sim.machine import Run, run_program
 from sim.result import Bounds, LayerAnnotation, LayerResult, Result, Totals
@@ -95,6 +96,9 @@ def build_result(
     times = attribute(program, run, accelerator)
     ledgers = count(program, accelerator)
     energies = [energy_pj(ledger, accelerator) for ledger in ledgers]
+    if run.dram is not None and accelerator.dram.command_energy is not None:
+        counted = layer_energy_pj(program, run.dram, accelerator, [time.cycles for time in times])
+        energies = [energy | {"dram": pj} for energy, pj in zip(energies, counted, strict=True)]
     firsts = _first_array_issue(program, run)
     multipliers = accelerator.core.array.multipliers
     layers = [
@@ -122,6 +126,7 @@ def build_result(
         layers=tuple(layers),
         placement=placement,
         not_modelled=tuple(not_modelled),
+        dram=None if run.dram is None else summary(run.dram, accelerator),
     )
 
 

@@ -59,6 +59,7 @@ module layer_engine #(
     output wire [             7:0] m_axi_arlen,
     output wire [             2:0] m_axi_arsize,
     output wire [             1:0] m_axi_arburst,
+    output wire [             2:0] m_axi_arprot,
     output wire                    m_axi_aruser,   // last burst of a command
     input  wire                    m_axi_rvalid,
     output wire                    m_axi_rready,
@@ -71,6 +72,7 @@ module layer_engine #(
     output wire [             7:0] m_axi_awlen,
     output wire [             2:0] m_axi_awsize,
     output wire [             1:0] m_axi_awburst,
+    output wire [             2:0] m_axi_awprot,
     output wire                    m_axi_awuser,   // last burst of a command
     output wire                    m_axi_wvalid,
     input  wire                    m_axi_wready,
@@ -127,8 +129,12 @@ module layer_engine #(
                   (done_store == count_store);
 
   engine_control #(
-      .IDENTITY((COLS << 16) | (ROWS << 8) | BEAT_BYTES),
-      .INDEX_W (INDEX_W)
+      .IDENTITY    ((COLS << 16) | (ROWS << 8) | BEAT_BYTES),
+      .INDEX_W     (INDEX_W),
+      .LOAD_WORDS  (LOAD_WORDS),
+      .ARRAY_WORDS (ARRAY_WORDS),
+      .VECTOR_WORDS(VECTOR_WORDS),
+      .STORE_WORDS (STORE_WORDS)
   ) u_control (
       .clk           (clk),
       .rst           (rst),
@@ -313,6 +319,7 @@ module layer_engine #(
 
   assign m_axi_arsize  = 3'($clog2(BEAT_BYTES));
   assign m_axi_arburst = 2'b01;
+  assign m_axi_arprot  = 3'b000;  // data, secure, unprivileged
 
   // Scratchpads
   wire weight_en, sums_en, store_en;
@@ -546,6 +553,7 @@ module layer_engine #(
 
   assign m_axi_awsize  = 3'($clog2(BEAT_BYTES));
   assign m_axi_awburst = 2'b01;
+  assign m_axi_awprot  = 3'b000;  // data, secure, unprivileged
 
   wire unused_ok = &{1'b0, m_axi_rlast, load_at, coefficient_load_at, input_en, input_at, weight_at, operand_at, coefficient_at,
                      store_at, out_at, unused_cycles};
