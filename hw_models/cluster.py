@@ -93,6 +93,17 @@ class Cluster:
             if len(values) > 1:
                 listed = ", ".join(str(float(value)) for value in sorted(values))
                 raise InputError(f"cluster '{self.name}': {what} of its cores is {listed}, bound is one; make it equal")
+        for core in self.cores:
+            if core.core.array.sparsity is not None:
+                raise InputError(
+                    f"cluster '{self.name}': core '{core.core.name}' has a sparse array, which is not simulated in a "
+                    "cluster yet; use a dense one"
+                )
+        if self.dram.device is not None:
+            raise InputError(
+                f"cluster '{self.name}': its DRAM has a standard with timing, a cluster has a channel of fixed latency "
+                "and bandwidth; give dram.latency and dram.bandwidth"
+            )
         if self.outstanding < 1:
             raise InputError(f"cluster '{self.name}': outstanding is {self.outstanding}, bound is >= 1; correct it")
 
@@ -109,7 +120,7 @@ class Cluster:
     @property
     def macs_per_cycle(self) -> int:
         """Value of the MACs of all arrays in one cycle."""
-        return sum(core.core.array.pes for core in self.cores)
+        return sum(core.core.array.multipliers for core in self.cores)
 
     def core(self, name: str) -> Accelerator:
         """Return the core called `name`."""

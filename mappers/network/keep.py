@@ -1,7 +1,7 @@
 """Which tensors stay in the shared scratchpad, by an integer linear model: order and options fixed, streaming allowed.
 
 COSMA's atomic operators want every operand resident. Here an operand may also stream between DRAM and core, tile by
-tile, so there is a plan at any capacity. Binary variables, with the touches t0 < t1 < ... of a tensor (made, then read):
+tile, so there is a plan at any capacity. Binary variables, with the touches t0 < t1 < ... of a tensor (made, read):
 
 * ``keep[a,i]``: a stays from touch i to touch i + 1;
 * ``load[a,i]``: at read i, a is brought in whole instead of streaming (its tiles would otherwise be fetched again);
@@ -28,9 +28,15 @@ from fractions import Fraction
 from mappers.network.cost import Option
 from mappers.network.graph import OperatorGraph
 from mappers.network.residency import Residency, Stay
+from mappers.placement.addresses import first_fit, pack
+from mappers.placement.budget import Budget
+from mappers.placement.plan import Stay as PlacedStay
 from mappers.solver import LinearModel, SolveOptions, Variable
 from workloads.errors import Infeasible, InfeasibleError, InternalError
 
+PACK_NODES = 20_000
+"""Nodes of the exact search for addresses: a count, so that the answer does not depend on the machine."""
+PACK_SECONDS = 600.0
 TIE = 1000
 """Cycles of bus time that count as much as one cycle of the objective: bytes only break ties."""
 RETRIES = 12
@@ -249,7 +255,7 @@ def keep_tensors(
             bound = solution.bound
         stays = model.stays(solution.values)
         arena = _arena(graph, order, options, stays)
-        placed, top = place(graph, stays)
+        placed, top = place(graph, stays, capacity_bytes - arena)
         if top + arena <= capacity_bytes:
             policy = "ilp" if solution.status == "optimal" else f"ilp, stopped by {solution.stopped or 'its limit'}"
             return Residency(policy, tuple(order), tuple(placed), objective, solution.objective, bound)
@@ -269,30 +275,23 @@ def _arena(graph: OperatorGraph, order: Sequence[int], options: Mapping[str, Opt
     return sum(need.values())
 
 
-def place(graph: OperatorGraph, stays: Sequence[Stay]) -> tuple[list[Stay], int]:
-    """Return `stays` at addresses, and the end of the highest; the best of several orders of first fit."""
-    size = graph.bytes_of
-    orders = (
-        lambda s: (-size[s.tensor], s.first, s.tensor),
-        lambda s: (-size[s.tensor] * (s.last - s.first + 1), s.first, s.tensor),
-        lambda s: (s.first, -size[s.tensor], s.tensor),
-        lambda s: (-(s.last - s.first), -size[s.tensor], s.first, s.tensor),
-    )
-    best: tuple[int, list[Stay]] | None = None
-    for rank in orders:
-        placed: list[Stay] = []
-        for stay in sorted(stays, key=rank):
-            address = 0
-            near = sorted(
-                (s.address, s.address + size[s.tensor]) for s in placed if s.first <= stay.last and stay.first <= s.last
-            )
-            for low, high in near:
-                if address + size[stay.tensor] <= low:
-                    break
-                address = max(address, high)
-            placed.append(replace(stay, address=address))
-        top = max((s.address + size[s.tensor] for s in placed), default=0)
-        if best is None or top < best[0]:
-            best = top, sorted(placed, key=lambda s: (s.first, s.address, s.tensor))
-    assert best is not None
-    return best[1], best[0]
+def place(graph: OperatorGraph, stays: Sequence[Stay], room_bytes: int) -> tuple[list[Stay], int]:
+    """Return `stays` at addresses below `room_bytes` where such were found, and the end of the highest.
+
+    First fit in several orders and an exact search (`mappers.placement.addresses`); else the lowest first fit.
+    """
+    names = sorted({stay.tensor for stay in stays})
+    index = {name: i for i, name in enumerate(names)}
+    sizes = [graph.bytes_of[name] for name in names]
+    plain = {PlacedStay(index[stay.tensor], stay.first, stay.last): stay for stay in stays}
+    addresses = pack(list(plain), sizes, room_bytes, Budget(PACK_SECONDS), PACK_NODES).addresses
+    if addresses is None:
+        orders = (
+            sorted(plain, key=lambda s: (-sizes[s.tensor], s.first, s.tensor)),
+            sorted(plain, key=lambda s: (s.first, -sizes[s.tensor], s.tensor)),
+        )
+        tops = [first_fit(order, sizes) for order in orders]
+        addresses = min(tops, key=lambda found: max(at + sizes[s.tensor] for s, at in found.items()))
+    placed = [replace(stay, address=addresses[key]) for key, stay in plain.items()]
+    top = max((s.address + graph.bytes_of[s.tensor] for s in placed), default=0)
+    return sorted(placed, key=lambda s: (s.first, s.address, s.tensor)), top

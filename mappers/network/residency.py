@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal, Protocol
 
 from mappers.network.graph import OperatorGraph
@@ -57,6 +57,22 @@ class Residency:
             if stay.tensor == tensor and stay.first <= step <= stay.last:
                 return stay
         return None
+
+    def with_bound(self, value: float, bound: float) -> Residency:
+        """Return this residency with what its policy states of it."""
+        return replace(self, value=value, bound=bound)
+
+    def facts(self) -> dict[str, object]:
+        """Return what a result says of the plan, as plain data."""
+        proven = self.value is not None and self.bound is not None and self.value - self.bound <= 1e-6 * abs(self.value)
+        return {
+            "policy": self.policy,
+            "objective": self.objective,
+            "value": self.value,
+            "bound": self.bound,
+            "proven_optimal": proven,
+            "stays": [asdict(stay) for stay in self.stays],
+        }
 
 
 class PlacedStep(Protocol):

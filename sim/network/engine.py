@@ -16,6 +16,7 @@ import simpy
 
 from hw_models.accelerator import DramChannel
 from hw_models.cluster import Cluster
+from mappers.commands import Transfer
 from mappers.network.program import Compute, Load, NetworkProgram, Store, Task
 from sim.channel import READ, WRITE, Channel
 from sim.network.memory import SharedMemory
@@ -228,13 +229,13 @@ class _Execution:
 
         if stream == READ:
             eligible = int(self.env.now) + max(1, dram.latency_cycles)
-            self.channel.submit(READ, eligible, -(-size // dram.beat_bytes), _nothing, arrived)
+            self.channel.submit(READ, eligible, (Transfer(0, size),), _nothing, arrived)
         else:
 
             def answered(_: int) -> None:
                 self.env.timeout(dram.latency_cycles).callbacks.append(arrived)
 
-            self.channel.submit(WRITE, int(self.env.now) + 1, -(-size // dram.beat_bytes), _nothing, answered)
+            self.channel.submit(WRITE, int(self.env.now) + 1, (Transfer(0, size),), _nothing, answered)
         return event
 
     def _loads(self, queue: Sequence[int]) -> Process:
