@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sim.network.result import NetworkResult
 
 EXECUTIONS = ("layers", "split", "fused")
-TENSOR_PLANS = ("none", "ilp", "cosma", "belady", "lru", "greedy", "arena")
+TENSOR_PLANS = ("none", "ilp", "joint", "cosma", "belady", "lru", "greedy", "arena")
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,8 @@ def simulate_network(
         operators as a pipeline of row stripes over the cores.
     tensors : str
         What stays in the shared scratchpad: ``none``; ``ilp``, least cycles (least bytes for objective ``energy``) with
-        streaming allowed; ``cosma`` and the policies of ``place``: every operand resident, weights included. ``fused``
+        streaming allowed; ``joint``, with mapping and core of every operator chosen in the same model (``layers``
+        only); ``cosma`` and the policies of ``place``: every operand resident, weights included. ``fused``
         has its own line buffers and takes ``none`` or ``ilp`` alike.
 
     Raises
@@ -111,6 +112,8 @@ def simulate_network(
         program, facts = choice.fused()
     elif tensors == "none":
         return NetworkSimulation(baseline, baseline, cluster)
+    elif tensors == "joint":
+        program, facts = choice.joint(execution)
     else:
         residency = choice.residency(tensors, plain)
         program, facts = choice.placed(residency, plain), residency.facts()
@@ -156,6 +159,19 @@ class _Choice:
         rate = None if self.objective == "energy" else self.cluster.dram.bytes_per_cycle
         options, _ = self._parts(execution)
         return keep_tensors(self.graph, range(len(self.graph.operators)), options, capacity, rate, self.time_limit_s)
+
+    def joint(self, execution: str) -> tuple[NetworkProgram, dict[str, Any]]:
+        """Return the program of the joint model's decision, and what it states."""
+        from mappers.network.joint_network import joint_plan
+        from mappers.network.lower import lower_plan
+        from workloads.errors import InputError
+
+        if execution != "layers":
+            raise InputError(f"--plan-tensors joint: goes with --execution layers, not '{execution}'; choose one")
+        residency, options, found = joint_plan(self.graph, self.cluster, self.objective, self.time_limit_s)
+        capacity = self.cluster.shared.capacity_bytes
+        facts = residency.facts() | {"model_latency_cycles": found.latency_cycles, "gap": found.gap}
+        return lower_plan(self.graph, self.cluster.name, capacity, residency, options), facts
 
     def fused(self) -> tuple[NetworkProgram, dict[str, Any]]:
         """Return the program of the chosen stacks, and what they are."""

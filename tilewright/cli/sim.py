@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     "--plan-tensors",
     "tensors",
     default=None,
-    help="What stays in a shared scratchpad: ilp, none, cosma, belady, lru, greedy or arena.",
+    help="What stays in a shared scratchpad: ilp, joint, none, cosma, belady, lru, greedy or arena.",
 )
 @arch_options
 @dim_options
