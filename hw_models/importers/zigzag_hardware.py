@@ -1,8 +1,8 @@
 """ZigZag's hardware files (``memories``, ``operational_array``), read strictly.
 
 Names and units are ZigZag's: sizes in bits, bandwidths in bits per cycle, costs in pJ per full-width access. Its
-counting rules are in `docs/importers.md`. Refused by name: in-memory computing, costs that ZigZag would fetch from CACTI,
-ports that do not carry what an operand needs, an outermost memory of which there would be several.
+counting rules are in `docs/importers.md`. Refused by name: in-memory computing, costs that ZigZag would fetch from
+CACTI, ports that do not carry what an operand needs, an outermost memory of which there would be several.
 """
 
 from __future__ import annotations
