@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from fractions import Fraction
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
@@ -176,11 +177,9 @@ def read_hierarchy(document: YamlDocument) -> MemoryTree:
         except InputError as error:
             mistakes.append(f"{document.where(path)}: {error}")
 
-    axes = [part(("axes", at), lambda axis=axis: _axis(axis)) for at, axis in enumerate(node.axes)]
+    axes = [part(("axes", at), partial(_axis, axis)) for at, axis in enumerate(node.axes)]
     everything = tuple(axis.name for axis in node.axes)
-    levels = [
-        part(("levels", at), lambda level=level: _level(level, everything)) for at, level in enumerate(node.levels)
-    ]
+    levels = [part(("levels", at), partial(_level, level, everything)) for at, level in enumerate(node.levels)]
     multiplier = node.multiplier
     core = Multiplier(multiplier.mac, multiplier.latency_cycles, tuple(multiplier.skips), tuple(multiplier.gates))
     if not mistakes:

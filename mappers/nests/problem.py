@@ -61,6 +61,8 @@ class ProblemTensor:
         for axis in self.axes:
             if any(coefficient < 1 for coefficient, _ in axis.terms):
                 raise InputError(f"{subject}: a coefficient of {axis.terms} is below 1; positive ones are supported")
+            if self.output and (len(axis.terms) > 1 or (axis.terms and axis.terms[0][0] != 1)):
+                raise InputError(f"{subject}: output axis {axis.terms}; an output is indexed by plain dimensions only")
             if len({dim for _, dim in axis.terms}) != len(axis.terms):
                 raise InputError(f"{subject}: axis {axis.terms} names a dimension twice; add the coefficients")
 
@@ -107,6 +109,9 @@ class NestProblem:
             raise InputError(f"problem: tensors {roles}, bound is distinct roles; rename one")
         if sum(tensor.output for tensor in self.tensors) != 1:
             raise InputError(f"problem: {sum(t.output for t in self.tensors)} outputs, bound is exactly one; mark one")
+        out = [dim for axis in self.output.axes for _, dim in axis.terms]
+        if len(set(out)) != len(out):
+            raise InputError(f"problem: output indexed by {out}, bound is each dimension once; correct it")
         used: set[str] = set()
         for tensor in self.tensors:
             for dim in tensor.dims:
