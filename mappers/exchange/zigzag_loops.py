@@ -1,7 +1,7 @@
 """A ZigZag mapping in the form its counting works on: loops per operand and level, spatial shares, tile sizes.
 
 An operand sees, from the inside out, the array positions one instance of its innermost memory joins, that memory's
-loops in time, the positions that the next memory joins, and so on. Where a dimension is not a multiple of its unrolling,
+loops in time, the positions that the next memory joins, and so on. Where a dimension is no multiple of its unrolling,
 ZigZag divides: 7 over 4 positions is 3.5 in each of two steps for energy, and the whole part (3) for latency.
 """
 
