@@ -154,7 +154,7 @@ def _axis(
     terms = relations[index]
     whole = 1 + sum(coefficient * (size[dim] - 1) for coefficient, dim in terms)
     given, before, after = limits.get(index, (None, 0, 0))
-    real = whole - before - after if given is None else given
+    real = whole - before - after if given is None else min(given, whole)  # rows that no window reads are not there
     if not 1 <= real <= whole:
         cursor.fail(
             f"reads {whole} elements along {index}, {real} of them real",
