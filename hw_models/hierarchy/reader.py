@@ -110,6 +110,15 @@ class MultiplierNode(_Node):
     gates: list[Name] = []
 
 
+class PrecisionNode(_Node):
+    """Bits of the operands."""
+
+    input: Bits = 8
+    weight: Bits = 8
+    sum: Bits = 24
+    output: Bits = 8
+
+
 class HierarchyNode(_Node):
     """A hierarchy file."""
 
@@ -120,6 +129,7 @@ class HierarchyNode(_Node):
     axes: list[AxisNode] = []
     levels: list[LevelNode]
     multiplier: MultiplierNode = MultiplierNode()
+    precision: PrecisionNode = PrecisionNode()
     area: Annotated[int, Field(ge=0)] = 0
 
 
@@ -182,9 +192,11 @@ def read_hierarchy(document: YamlDocument) -> MemoryTree:
     levels = [part(("levels", at), partial(_level, level, everything)) for at, level in enumerate(node.levels)]
     multiplier = node.multiplier
     core = Multiplier(multiplier.mac, multiplier.latency_cycles, tuple(multiplier.skips), tuple(multiplier.gates))
+    bits = (node.precision.input, node.precision.weight, node.precision.sum, node.precision.output)
+    area = Fraction(node.area)
     if not mistakes:
         tree = part(
-            (), lambda: MemoryTree(node.name, tuple(axes), tuple(levels), core, Fraction(node.area), node.source)
+            (), partial(MemoryTree, node.name, tuple(axes), tuple(levels), core, area, node.source, bits)
         )
     if mistakes:
         raise InputError("\n".join(mistakes))
@@ -232,6 +244,7 @@ _KEYS: dict[str, type[BaseModel]] = {
     "levels": LevelNode,
     "ports": PortNode,
     "multiplier": MultiplierNode,
+    "precision": PrecisionNode,
 }
 
 
@@ -271,6 +284,9 @@ def dump_hierarchy(tree: MemoryTree) -> str:
     core = tree.multiplier
     lines += ["multiplier:", f"  mac: {_exact(core.mac_pj)}pJ", f"  latency_cycles: {core.latency_cycles}"]
     lines += [f"  skips: {_list(core.skips)}", f"  gates: {_list(core.gates)}", f"area: {int(tree.area)}"]
+    names = ("input", "weight", "sum", "output")
+    pairs = zip(names, tree.precision_bits, strict=True)
+    lines.append(f"precision: {_table((name, f'{bits}b') for name, bits in pairs)}")
     return "\n".join(lines) + "\n"
 
 

@@ -234,6 +234,8 @@ class MemoryTree:
         In any unit, for the area-delay objective; 0 where it is not known.
     source : str
         Where the figures come from.
+    precision_bits : tuple of int
+        Bits of an input, a weight, a partial sum and a finished output where a layer does not say.
     """
 
     name: str
@@ -242,6 +244,7 @@ class MemoryTree:
     multiplier: Multiplier = field(default_factory=Multiplier)
     area: Fraction = Fraction(0)
     source: str = ""
+    precision_bits: tuple[int, int, int, int] = (8, 8, 24, 8)
 
     def __post_init__(self) -> None:
         subject = f"hierarchy '{self.name}'"
@@ -265,6 +268,8 @@ class MemoryTree:
                             f"{subject}: port '{port.name}' of level '{level.name}' carries '{role}', the level holds "
                             f"{list(level.roles)}; correct the role"
                         )
+        if any(bits < 1 for bits in self.precision_bits):
+            raise _refuse(subject, "precision_bits", list(self.precision_bits), ">= 1", "raise them")
         self._check_chains(subject)
 
     def _check_chains(self, subject: str) -> None:

@@ -17,7 +17,7 @@ MOST_POSITIONS = 1 << 24
 
 @dataclass(frozen=True, slots=True)
 class Tiles:
-    """All tiles along one dimension, and for each the tile that was there before if it slides (size 0 if it does not)."""
+    """All tiles along one dimension, and for each the tile before it if it slides (size 0 if it does not)."""
 
     starts: IntArray
     sizes: IntArray
@@ -60,9 +60,9 @@ def moved_elements(tensor: ProblemTensor, tiles: Mapping[str, Tiles], padding: b
 
 
 def _component(axes: Sequence[Axis], tiles: Sequence[Tiles], dims: Sequence[str], padding: bool) -> int:
-    if len(axes) == 1 and len(dims) == 1 and not tiles[0].before_sizes.any() and axes[0].terms[0][0] == 1:
-        if padding or (axes[0].offset == 0 and int((tiles[0].starts + tiles[0].sizes).max()) <= axes[0].size):
-            return int(tiles[0].sizes.sum())
+    plain = len(axes) == 1 and len(dims) == 1 and not tiles[0].before_sizes.any() and axes[0].terms[0][0] == 1
+    if plain and (padding or (axes[0].offset == 0 and int((tiles[0].starts + tiles[0].sizes).max()) <= axes[0].size)):
+        return int(tiles[0].sizes.sum())
     if prod(len(tile.starts) for tile in tiles) > MOST_POSITIONS:  # halve the longest, so that memory stays bounded
         longest = max(range(len(tiles)), key=lambda at: len(tiles[at].starts))
         half = len(tiles[longest].starts) // 2

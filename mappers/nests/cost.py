@@ -1,11 +1,11 @@
 """Energy, latency and room of a mapping, from its counted flows; exact rationals.
 
-Latency under ``timeloop``: the larger of the loop steps and the busy time of every port; transfers are buffered twice and
-never wait for each other. Under ``zigzag``: steps, plus the stall of the worst port, plus loading the first tiles, plus
+Latency under ``timeloop``: the larger of the loop steps and the busy time of every port; transfers are buffered twice
+and never wait for each other. Under ``zigzag``: steps, plus the stall of the worst port, plus loading the first tiles, plus
 unloading the last ones, plus the fill of systolic axes. A transfer may use the whole period of its tile where the level
 has room for a second copy, else only the period over the loops that leave the tile in place; a port adds the stalls of
-its transfers and what does not fit into the time that their windows cover together. First tiles are loaded one after the
-other: an upper bound of ZigZag's own figure, which overlaps what does not share a port.
+its transfers and what does not fit into the time that their windows cover together. First tiles are loaded one after
+the other: an upper bound of ZigZag's own figure, which overlaps what does not share a port.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ def _stalled(nest: Nest, moved: tuple[Flow, ...], traffic: list[Link], steps: in
     loads: dict[tuple[str, str], int] = {}
     for link in traffic:
         inward = link.direction in ("tl", "fl")
-        flow = flow_of[(link.role, link.level)] if inward else flow_of[(link.role, link.level, 0)]  # type: ignore[index]
+        flow = flow_of[(link.role, link.level)] if inward else flow_of[(link.role, link.level, 0)]
         period = -(-steps // max(flow.fetches, 1))
         window = period if (flow.child, flow.role) in twice else -(-period // flow.idle_steps)
         cycles = 0

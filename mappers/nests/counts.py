@@ -1,7 +1,7 @@
 """Access counts of a mapping in closed form, exact integers.
 
 A tile is fetched when a loop in time at or above the innermost loop that the tensor depends on steps; loops below that
-one and above the hold leave the tile where it is (stationarity). Under the rule ``timeloop`` a tile that moves along its
+one and above the hold leave the tile where it is (stationarity). Under ``timeloop`` a tile that moves along its
 innermost such loop fetches only what the tile before it did not hold, and the multipliers read every operand in every
 step. Under ``zigzag`` every fetch is whole, and the multipliers keep a word while it does not change.
 

@@ -1,8 +1,8 @@
 """The loops of a mapping as one tensor sees them, and the tiles that it makes of each dimension.
 
-Loops in time stand where the mapping writes them. A loop along an array axis has no time; a tensor sees it directly above
-the first of its holds that does not serve the axis (below its last hold where all serve it): that is where its data
-part. The tile of a hold is made by the loops below it and is a box; neighbours along an axis hold neighbouring boxes.
+Loops in time stand where the mapping writes them. A loop along an array axis has no time; a tensor sees it directly
+above the first of its holds that does not serve the axis (below its last hold where all serve it): that is where its
+data part. The tile of a hold is made by the loops below it and is a box; neighbours along an axis hold neighbouring boxes.
 """
 
 from __future__ import annotations
