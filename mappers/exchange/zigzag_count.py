@@ -10,18 +10,23 @@ Source: L. Mei et al., ZigZag, IEEE Transactions on Computers 2021, and A. Symon
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil, floor, prod
+from math import ceil, prod
 
 from hw_models.importers.zigzag_hardware import DIRECTIONS, Direction, ZigZagHardware
 from mappers.exchange.zigzag_latency import Movement, latency
-from mappers.exchange.zigzag_loops import OperandLoops, Temporal, Unrolling, operand_loops, shares
+from mappers.exchange.zigzag_loops import (
+    OperandLoops,
+    Temporal,
+    Unrolling,
+    operand_loops,
+    operand_space,
+    shares,
+)
 from workloads.errors import InputError
-from workloads.importers.records import ForeignProblem
-
-UPWARD: tuple[Direction, ...] = ("th", "fh")
+from workloads.importers.records import ForeignProblem, ForeignTensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,155 +64,184 @@ class ZigZagCount:
         return self.energy_pj * self.latency_cycles
 
 
-def count(
-    hardware: ZigZagHardware, layer: ForeignProblem, unrolling: Unrolling, temporal: Temporal,
-    links: Mapping[str, str],
-) -> ZigZagCount:  # fmt: skip
-    """Return ZigZag's figures.
+class ZigZagModel:
+    """ZigZag's counting of one layer on one machine under one unrolling.
 
     Parameters
     ----------
     unrolling : mapping of axis to (dimension, factor) pairs
         Factors on the array.
-    temporal : mapping of role to levels of (dimension, factor)
-        Loops in time of each memory of the role, innermost first.
     links : mapping of role to memory operand
         Such as ``{"I": "I1", "W": "I2", "O": "O"}``.
-
-    Raises
-    ------
-    InputError
-        If the loops of a role are not the steps that the unrolling leaves, or a transfer has no port.
     """
-    exact, whole = shares(layer, unrolling, True), shares(layer, unrolling, False)
-    _check_steps(layer, exact, temporal)
-    moves: dict[str, list[Movement]] = {}
-    accesses: dict[str, tuple[dict[Direction, int], ...]] = {}
-    fine: dict[str, OperandLoops] = {}
-    energy = 0.0
-    for tensor in (layer.output, *layer.inputs):
-        operand = links[tensor.name]
-        fine[tensor.name] = operand_loops(hardware, layer, operand, tensor, exact, temporal[tensor.name])
-        coarse = operand_loops(hardware, layer, operand, tensor, whole, temporal[tensor.name])
-        levels = []
-        for at, move in enumerate(movements(fine[tensor.name], operand)):
-            memory = hardware.levels(operand)[at]
-            found: dict[Direction, int] = {}
-            for way in DIRECTIONS:
-                found[way] = _accesses(move, way, fine[tensor.name].instances(at + 1))
-                cost = memory.read_energy_pj if way in ("tl", "th") else memory.write_energy_pj
-                energy += found[way] * cost
-            levels.append(found)
-        accesses[tensor.name] = tuple(levels)
-        moves[tensor.name] = movements(coarse, operand)
-    steps = fine[layer.output.name].cycles(len(temporal[layer.output.name]))
-    stall, load, unload = latency(hardware, layer, links, moves, fine, steps)
-    drain = sum(
-        ceil(prod(factor for dim, factor in unrolling[axis] if dim in dict(layer.dims))) - 1
-        for axis in hardware.systolic_axes
-        if axis in unrolling
-    )
-    macs = hardware.mac_energy_pj * layer.macs
-    return ZigZagCount(accesses, energy + macs, macs, steps, stall, load, unload, max(drain, 0))
 
+    def __init__(
+        self, hardware: ZigZagHardware, layer: ForeignProblem, unrolling: Unrolling, links: Mapping[str, str]
+    ) -> None:
+        self.hardware, self.layer, self.links = hardware, layer, dict(links)
+        self.tensors = (layer.output, *layer.inputs)
+        exact, whole = shares(layer, unrolling, True), shares(layer, unrolling, False)
+        self.fine = {t.name: operand_space(hardware, layer, links[t.name], t, exact) for t in self.tensors}
+        same = exact == whole
+        self.coarse = self.fine if same else {
+            t.name: operand_space(hardware, layer, links[t.name], t, whole) for t in self.tensors
+        }  # fmt: skip
+        self.mac_energy_pj = hardware.mac_energy_pj * layer.macs
+        self.drain = sum(
+            max(0, prod(min(factor, layer.size(dim)) for dim, factor in unrolling[axis] if dim in dict(layer.dims)) - 1)
+            for axis in hardware.systolic_axes
+            if axis in unrolling
+        )
+        self.steps = {
+            dim: ceil(size / prod((x for loops in exact.values() for d, x in loops if d == dim), start=Fraction(1)))
+            for dim, size in layer.dims
+        }
+        self._known: dict[tuple[str, object], _Role] = {}
 
-def _check_steps(
-    layer: ForeignProblem, exact: Mapping[str, tuple[tuple[str, Fraction], ...]], temporal: Temporal
-) -> None:
-    """Refuse loops in time that are not the steps that the unrolling leaves of each dimension."""
-    for role, levels in temporal.items():
-        for dim, size in layer.dims:
-            space = prod((x for loops in exact.values() for d, x in loops if d == dim), start=Fraction(1))
-            given = prod(factor for level in levels for d, factor in level if d == dim)
-            if given != ceil(size / space):
+    def count(self, temporal: Temporal) -> ZigZagCount:
+        """Return ZigZag's figures for loops in time.
+
+        Parameters
+        ----------
+        temporal : mapping of role to levels of (dimension, factor)
+            Loops in time of each memory of the role, innermost first.
+
+        Raises
+        ------
+        InputError
+            If the loops of a role are not the steps that the unrolling leaves, or a transfer has no port.
+        """
+        roles = {tensor.name: self._role(tensor.name, temporal[tensor.name]) for tensor in self.tensors}
+        steps = roles[self.layer.output.name].steps
+        ends = latency(
+            self.hardware,
+            self.layer,
+            self.links,
+            {name: role.coarse for name, role in roles.items()},
+            {name: role.fine for name, role in roles.items()},
+            steps,
+        )
+        accesses = {name: role.accesses for name, role in roles.items()}
+        energy = sum(role.energy_pj for role in roles.values()) + self.mac_energy_pj
+        return ZigZagCount(accesses, energy, self.mac_energy_pj, steps, *ends, self.drain)
+
+    def _role(self, name: str, levels: Sequence[Sequence[tuple[str, int]]]) -> _Role:
+        """Return what one role makes of its loops; roles do not look at each other here."""
+        key = (name, tuple(tuple(map(tuple, level)) for level in levels))
+        if key not in self._known:
+            self._check_steps(name, levels)
+            loops = operand_loops(self.fine[name], levels)
+            fine = movements(loops)
+            coarse = fine
+            if self.coarse is not self.fine:
+                coarse = movements(operand_loops(self.coarse[name], levels))
+            found, energy = [], 0.0
+            for at, move in enumerate(fine):
+                ways = {way: _accesses(move, way, loops.space.instances[at + 1]) for way in DIRECTIONS}
+                memory = move.memory
+                energy += (ways["tl"] + ways["th"]) * memory.read_energy_pj + (
+                    ways["fh"] + ways["fl"]
+                ) * memory.write_energy_pj
+                found.append(ways)
+            self._known[key] = _Role(fine, coarse, tuple(found), energy, loops.cycles[-1], loops.tiles)
+        return self._known[key]
+
+    def _check_steps(self, role: str, levels: Sequence[Sequence[tuple[str, int]]]) -> None:
+        """Refuse loops in time that are not the steps that the unrolling leaves of each dimension."""
+        given = dict.fromkeys(self.steps, 1)
+        for level in levels:
+            for dim, factor in level:
+                given[dim] = given.get(dim, 1) * factor
+        for dim, factor in given.items():
+            if factor != self.steps.get(dim):
                 raise InputError(
-                    f"mapping: {role} has {given} steps of {dim}, bound is {ceil(size / space)} (size {size} over "
-                    f"{float(space):g} positions); correct the loops"
+                    f"mapping: {role} has {factor} steps of {dim}, bound is {self.steps.get(dim)} (size "
+                    f"{self.layer.size(dim)} over what is unrolled); correct the loops"
                 )
 
+    def fits(self, temporal: Temporal) -> bool:
+        """Tell whether every memory holds its tiles, partial sums at their width, as ZigZag's allocation asks."""
+        taken: dict[str, int] = {}
+        for name, levels in temporal.items():
+            space = self.fine[name]
+            tiles = self._role(name, levels).tiles
+            left = any(dim in space.irrelevant for part in space.spatial[1:] for dim, size in part if size > 1)
+            for at in reversed(range(len(levels))):
+                left = left or any(dim in space.irrelevant for dim, _ in levels[at])
+                width = _bits_of(space.tensor, left and space.tensor.output)
+                twice = 2 if space.memories[at].double_buffered and at < len(levels) - 1 else 1
+                memory = space.memories[at].name
+                taken[memory] = taken.get(memory, 0) + tiles[at + 1] * width * twice
+        return all(taken.get(memory.name, 0) <= memory.size_bits for memory in self.hardware.memories)
 
-def movements(loops: OperandLoops, operand: str) -> list[Movement]:
+
+@dataclass(frozen=True)
+class _Role:
+    fine: list[Movement]
+    coarse: list[Movement]
+    accesses: tuple[dict[Direction, int], ...]
+    energy_pj: float
+    steps: int
+    tiles: tuple[int, ...]
+
+
+def count(
+    hardware: ZigZagHardware, layer: ForeignProblem, unrolling: Unrolling, temporal: Temporal,
+    links: Mapping[str, str],
+) -> ZigZagCount:  # fmt: skip
+    """Return ZigZag's figures of one mapping; see `ZigZagModel`."""
+    return ZigZagModel(hardware, layer, unrolling, links).count(temporal)
+
+
+def movements(loops: OperandLoops) -> list[Movement]:
     """Return what each level moves, innermost first; the outermost moves nothing upward."""
-    tensor, levels = loops.tensor, len(loops.memories)
-    total = loops.cycles(levels)
-    tiles = [round(loops.reach(loops.with_space_below(at))[0]) for at in range(levels + 1)]
-    periods = [_first_period(loops) if at == 0 else loops.cycles(at) for at in range(levels + 1)]
-    partial = [_partial(loops, at + 1) for at in range(levels)] + [False]
-    held = [_bits(loops, partial[at]) for at in range(levels + 1)]
+    space, tiles = loops.space, loops.tiles
+    tensor, levels = space.tensor, len(space.memories)
+    total = loops.cycles[levels]
+    periods = [_first_period(loops), *loops.cycles[1:]]
+    partial = [tensor.output and left for left in loops.uses_left[1:]]
+    held = [_bits(loops, flag) for flag in partial]
     found = []
     for at in range(levels):
         top = at == levels - 1
-        down = (tiles[at] * loops.boost(at), periods[at])
+        down = (tiles[at] * space.boosts[at], periods[at])
         up = (0, 0) if top else (tiles[at + 1], periods[at + 1])
         amounts: dict[Direction, tuple[int, int]] = dict.fromkeys(DIRECTIONS, (0, 0))
         bits: dict[Direction, int] = dict.fromkeys(DIRECTIONS, 0)
         if tensor.output:
-            sums, done = _uses_left(loops, at + 1) > 1, _uses_left(loops, at + 2) > 1
             amounts |= {"fl": down, "th": up}
             amounts |= {"tl": down if partial[at] else (0, 0), "fh": up if partial[at + 1] else (0, 0)}
-            bits |= {"fl": _bits(loops, sums), "tl": _bits(loops, True) if sums else 0}
-            bits |= {"th": _bits(loops, done), "fh": _bits(loops, True) if done else 0}
+            bits |= {"fl": held[at], "tl": held[at] if partial[at] else 0}
+            bits |= {"th": held[at + 1], "fh": held[at + 1] if partial[at + 1] else 0}
         else:
             amounts |= {"tl": down, "fh": up}
-            bits |= {"tl": _bits(loops, False), "fh": _bits(loops, False)}
+            bits |= {"tl": held[at], "fh": held[at]}
         rates = {
-            "down": floor(Fraction(tiles[at] * held[at], periods[at]) * loops.boost(at)),
-            "up": 0 if top else floor(Fraction(tiles[at + 1] * held[at + 1], periods[at + 1])),
+            "down": tiles[at] * held[at] * space.boosts[at] // periods[at],
+            "up": 0 if top else tiles[at + 1] * held[at + 1] // periods[at + 1],
         }
-        idle = (_idle(loops, at), _idle(loops, at + 1))
+        idle = (loops.top(at, space.irrelevant), loops.top(at + 1, space.irrelevant))
         counts = {way: total // period if period else 0 for way, (_, period) in amounts.items()}
-        sizes = (tiles[1] * held[1], tiles[at + 1] * held[at + 1], _grown(loops, at + 1))
-        found.append(Movement(operand, loops.memories[at], amounts, bits, counts, rates, idle, *sizes))
+        sizes = (tiles[1] * held[1], tiles[at + 1] * held[at + 1], loops.top(at + 1, space.plain))
+        found.append(Movement(space.operand, space.memories[at], amounts, bits, counts, rates, idle, *sizes))
     return found
 
 
 def _first_period(loops: OperandLoops) -> int:
     """Return the steps for which a multiplier keeps its word of an input: irrelevant loops at the very bottom."""
-    if loops.tensor.output:
-        return 1
     steps = 1
-    for dim, size in loops.temporal[0]:
-        if not loops.irrelevant(dim):
+    for dim, size in () if loops.space.tensor.output else loops.temporal[0]:
+        if dim not in loops.space.irrelevant:
             break
-        steps *= int(size)
+        steps *= size
     return steps
-
-
-def _idle(loops: OperandLoops, level: int) -> int:
-    """Return the product of the irrelevant loops at the top of memory `level - 1`; 1 for level 0."""
-    return _top(loops, level, loops.irrelevant)
-
-
-def _grown(loops: OperandLoops, level: int) -> int:
-    """Return the product of the loops at the top of memory `level - 1` that index the operand alone."""
-    return _top(loops, level, lambda dim: dim in loops.plain)
-
-
-def _top(loops: OperandLoops, level: int, wanted: object) -> int:
-    steps = 1
-    for dim, size in reversed(loops.temporal[level - 1]) if level else ():
-        if not wanted(dim):  # type: ignore[operator]
-            break
-        steps *= int(size)
-    return steps
-
-
-def _uses_left(loops: OperandLoops, level: int) -> Fraction:
-    """Return the product of the irrelevant loops, in time and space, from `level` on."""
-    left = Fraction(1)
-    for at in range(level, len(loops.spatial)):
-        inner = loops.temporal[at - 1] if at else ()
-        left *= prod((size for dim, size in (*inner, *loops.spatial[at]) if loops.irrelevant(dim)), start=Fraction(1))
-    return left
-
-
-def _partial(loops: OperandLoops, level: int) -> bool:
-    """Tell whether what crosses into `level` is a partial sum."""
-    return loops.tensor.output and _uses_left(loops, level) > 1
 
 
 def _bits(loops: OperandLoops, partial: bool) -> int:
-    tensor = loops.tensor
+    return _bits_of(loops.space.tensor, partial)
+
+
+def _bits_of(tensor: ForeignTensor, partial: bool) -> int:
     bits = tensor.partial_bits if partial or not tensor.output else tensor.bits
     assert bits is not None
     return bits
@@ -222,5 +256,5 @@ def _accesses(move: Movement, way: Direction, instances: int) -> int:
         raise InputError(
             f"memory '{move.memory.name}': no port carries '{move.operand}, {way}'; add it to an allocation"
         )
-    quanta = ceil(Fraction(amount * move.bits[way], port.min_bits_per_cycle))
-    return int(Fraction(quanta * port.min_bits_per_cycle, port.max_bits_per_cycle) * move.counts[way] * instances)
+    quanta = -(-amount * move.bits[way] // port.min_bits_per_cycle)
+    return quanta * port.min_bits_per_cycle * move.counts[way] * instances // port.max_bits_per_cycle

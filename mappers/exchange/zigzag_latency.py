@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
-from math import ceil, lcm
+from math import lcm
 
 import numpy as np
 
 from hw_models.importers.zigzag_hardware import Direction, ZigZagHardware, ZigZagMemory, ZigZagPort
-from mappers.exchange.zigzag_loops import OperandLoops
 from workloads.errors import InternalError
 from workloads.importers.records import ForeignProblem
 
@@ -58,7 +56,7 @@ class Movement:
     def real_cycles(self, way: Direction) -> int:
         """Return the cycles one period's transfer takes on its port."""
         port = self.port(way)
-        return 0 if port is None else ceil(Fraction(self.amounts[way][0] * self.bits[way], port.max_bits_per_cycle))
+        return 0 if port is None else -(-self.amounts[way][0] * self.bits[way] // port.max_bits_per_cycle)
 
 
 _Place = tuple[str, int]
@@ -67,7 +65,7 @@ _Place = tuple[str, int]
 
 def latency(
     hardware: ZigZagHardware, layer: ForeignProblem, links: Mapping[str, str], moves: Mapping[str, list[Movement]],
-    fine: Mapping[str, OperandLoops], steps: int,
+    fine: Mapping[str, list[Movement]], steps: int,
 ) -> tuple[float, float, float]:  # fmt: skip
     """Return (stall, on-loading, off-loading) in cycles.
 
@@ -75,11 +73,11 @@ def latency(
     ----------
     moves : mapping of role to levels
         With whole shares.
-    fine : mapping of role to OperandLoops
+    fine : mapping of role to levels
         With broken shares, which decide what fits twice.
     """
     order = [layer.output.name, *(tensor.name for tensor in layer.inputs)]
-    double = _double_buffered(hardware, order, links, moves, fine)
+    double = _double_buffered(order, moves, fine)
     role_of = {operand: role for role, operand in links.items()}
     ports = [(memory, port) for memory in hardware.memories for port in memory.ports]
     stall = 0.0
@@ -104,27 +102,24 @@ def latency(
 
 
 def _double_buffered(
-    hardware: ZigZagHardware, order: list[str], links: Mapping[str, str], moves: Mapping[str, list[Movement]],
-    fine: Mapping[str, OperandLoops],
-) -> dict[str, list[bool]]:  # fmt: skip
+    order: list[str], moves: Mapping[str, list[Movement]], fine: Mapping[str, list[Movement]]
+) -> dict[str, list[bool]]:
     """Return per role and level whether the memory has room for the next tile while it works on one."""
-    from mappers.exchange.zigzag_count import movements
-
-    own: dict[_Place, Fraction] = {}
+    own: dict[_Place, float] = {}
     for role in order:
-        for at, move in enumerate(movements(fine[role], links[role])):
-            own[role, at] = Fraction(move.tile_bits // move.grown, move.memory.size_bits)
+        for at, move in enumerate(fine[role]):
+            own[role, at] = (move.tile_bits // move.grown) / move.memory.size_bits
     mates: dict[_Place, list[_Place]] = {}
     for role, at in own:
         memory = moves[role][at].memory
         mates[role, at] = [(other, level) for other, level in own if moves[other][level].memory is memory]
-    taken = {place: sum((own[mate] for mate in mates[place]), Fraction(0)) for place in own}
+    taken = {place: sum(own[mate] for mate in mates[place]) for place in own}
     found: dict[str, list[bool]] = {}
     for role in order:
         found[role] = [False]
         for at in range(len(moves[role])):
-            fits = taken[role, at] <= Fraction(1, 2) or own[role, at] <= 1 - taken[role, at]
-            if fits and taken[role, at] > Fraction(1, 2) and len(mates[role, at]) > 1:
+            fits = taken[role, at] <= 0.5 or own[role, at] <= 1 - taken[role, at]
+            if fits and taken[role, at] > 0.5 and len(mates[role, at]) > 1:
                 for mate in mates[role, at]:
                     taken[mate] += own[role, at]
             found[role].append(fits)
@@ -180,7 +175,7 @@ def _ends(
     width = port.max_bits_per_cycle
     spare = max(0.0, (width - rate) / width * run)
     cycles = {job: float(moves[job[0]][job[1]].real_cycles(job[2])) for job in real}
-    least = {job: ceil(Fraction(moves[job[0]][job[1]].first_bits, width)) for job in once}
+    least = {job: -(-moves[job[0]][job[1]].first_bits // width) for job in once}
     if spare > 0:
         for job in sorted(once, key=lambda job: -cycles[job]):
             saved = min(max(0.0, cycles[job] - least[job]), spare)

@@ -7,16 +7,18 @@ ZigZag divides: 7 over 4 positions is 3.5 in each of two steps for energy, and t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from math import ceil, floor, gcd, prod
 
 from hw_models.importers.zigzag_hardware import ZigZagHardware, ZigZagMemory
 from workloads.errors import InputError
 from workloads.importers.records import ForeignProblem, ForeignTensor
 
-Loops = tuple[tuple[str, Fraction], ...]
+Share = int | Fraction
+Loops = tuple[tuple[str, Share], ...]
 Unrolling = Mapping[str, Sequence[tuple[str, int]]]
 Temporal = Mapping[str, Sequence[Sequence[tuple[str, int]]]]
 
@@ -34,18 +36,18 @@ def shares(layer: ForeignProblem, unrolling: Unrolling, exact: bool) -> dict[str
     sizes = dict(layer.dims)
     found: dict[str, Loops] = {}
     for axis, pairs in unrolling.items():
-        loops = []
+        loops: list[tuple[str, Share]] = []
         for dim, given in pairs:
             if dim not in sizes:
                 continue
             factor = min(given, sizes[dim])
             most = max(dict(other).get(dim, 0) for other in unrolling.values())
             first = next(name for name, other in unrolling.items() if dict(other).get(dim, 0) == most)
-            share = Fraction(factor)
+            share: Share = factor
             if axis == first:
-                before = prod((x for name, done in found.items() for d, x in done if d == dim), start=Fraction(1))
+                before = prod((x for done in found.values() for d, x in done if d == dim), start=Fraction(1))
                 share = Fraction(sizes[dim], ceil(sizes[dim] / (factor * before))) / before
-                share = share if exact else Fraction(floor(share))
+                share = floor(share) if not exact or share.denominator == 1 else share
             loops.append((dim, share))
         if loops:
             found[axis] = tuple(loops)
@@ -53,8 +55,8 @@ def shares(layer: ForeignProblem, unrolling: Unrolling, exact: bool) -> dict[str
 
 
 @dataclass(frozen=True)
-class OperandLoops:
-    """What one operand sees.
+class OperandSpace:
+    """What one operand sees of the array: all of a mapping but its loops in time.
 
     Parameters
     ----------
@@ -62,79 +64,109 @@ class OperandLoops:
         Those that hold it, innermost first.
     spatial : tuple of Loops
         Positions joined at the multipliers, at each memory, and what is left at the end: one more than memories.
-    temporal : tuple of Loops
-        Loops in time of each memory after irrelevant ones at the bottom of a level were moved to the level below.
     """
 
     tensor: ForeignTensor
+    operand: str
     memories: tuple[ZigZagMemory, ...]
     spatial: tuple[Loops, ...]
-    temporal: tuple[Loops, ...]
-    sizes: dict[str, int]
+    sizes: Mapping[str, int]
 
-    @property
+    @cached_property
     def plain(self) -> frozenset[str]:
         """Value of the dimensions that index the operand alone along an axis."""
-        return frozenset(terms[0][1] for terms in self._terms if len(terms) == 1)
+        return frozenset(axis.terms[0][1] for axis in self.tensor.axes if len(axis.terms) == 1)
 
-    @property
-    def joint(self) -> tuple[tuple[tuple[tuple[int, str], ...], int], ...]:
-        """Value of (terms, real size) of the axes that two dimensions index."""
-        return tuple((axis.terms, axis.size) for axis in self.tensor.axes if len(axis.terms) > 1)
+    @cached_property
+    def joint(self) -> tuple[tuple[int, str, int, str, int], ...]:
+        """Value of (coefficient, dimension, coefficient, dimension, real size) of axes with two dimensions."""
+        pairs = [axis for axis in self.tensor.axes if len(axis.terms) > 1]
+        return tuple((*axis.terms[0], *axis.terms[1], axis.size) for axis in pairs)
 
-    @property
-    def _terms(self) -> list[tuple[tuple[int, str], ...]]:
-        return [axis.terms for axis in self.tensor.axes]
+    @cached_property
+    def irrelevant(self) -> frozenset[str]:
+        """Value of the dimensions that do not index the operand; those of size 1 count as neither."""
+        return frozenset(dim for dim, size in self.sizes.items() if size != 1) - self.tensor.relevant
 
-    def irrelevant(self, dim: str) -> bool:
-        """Tell whether `dim` does not index the operand; dimensions of size 1 count as neither."""
-        return dim not in self.tensor.relevant and self.sizes[dim] != 1
+    @cached_property
+    def instances(self) -> tuple[int, ...]:
+        """Value of the copies that work, at the multipliers (first) and at each memory."""
+        return tuple(
+            round(prod(size for part in self.spatial[at:] for _, size in part)) for at in range(len(self.spatial))
+        )
 
-    def reach(self, loops: Loops) -> tuple[Fraction, Fraction]:
-        """Return (elements, uses of each) that `loops` make together."""
-        elements, uses = Fraction(1), Fraction(1)
+    @cached_property
+    def boosts(self) -> tuple[int, ...]:
+        """Value of how many different tiles one instance of each memory feeds below it, and 1 at the end."""
+        whole = self.reach([loop for part in self.spatial for loop in part])
+        below = [self.reach([loop for part in self.spatial[:at] for loop in part]) for at in range(len(self.spatial))]
+        copies = [Fraction(whole) / part for part in below]
+        return (*(round(copies[at] / copies[at + 1]) for at in range(len(self.memories))), 1)
+
+    def reach(self, loops: Iterable[tuple[str, Share]]) -> Share:
+        """Return the elements that `loops` make together."""
+        totals: dict[str, Share] = {}
         for dim, size in loops:
+            totals[dim] = totals.get(dim, 1) * size
+        elements: Share = 1
+        for dim, total in totals.items():
             if dim in self.plain:
-                elements *= size
-            elif self.irrelevant(dim):
-                uses *= size
-        for terms, real in self.joint:
-            totals = [prod((size for dim, size in loops if dim == name), start=Fraction(1)) for _, name in terms]
-            extent = min(real, distinct(terms[0][0], floor(totals[0]), terms[1][0], floor(totals[1])))
-            elements *= extent
-            uses *= totals[0] * totals[1] / extent
-        return elements, uses
+                elements *= total
+        for a, first, b, second, real in self.joint:
+            reached = distinct(a, floor(totals.get(first, 1)), b, floor(totals.get(second, 1)))
+            elements *= min(real, reached)
+        return elements
 
-    def with_space_below(self, level: int) -> Loops:
-        """Return the loops of one instance at `level` (0: a multiplier): all in time and space inside it."""
-        found: list[tuple[str, Fraction]] = []
-        for at in range(level):
-            found += [*self.temporal[at], *self.spatial[at]]
+
+@dataclass(frozen=True)
+class OperandLoops:
+    """What one operand sees of a mapping.
+
+    Parameters
+    ----------
+    temporal : tuple of levels of (dimension, factor)
+        Loops in time of each memory after irrelevant ones at the bottom of a level were moved to the level below.
+    """
+
+    space: OperandSpace
+    temporal: tuple[tuple[tuple[str, int], ...], ...]
+
+    @cached_property
+    def tiles(self) -> tuple[int, ...]:
+        """Value of the elements of one tile at the multipliers and at each memory: all in time and space inside it."""
+        inside: list[tuple[str, Share]] = []
+        found = [round(self.space.reach(()))]
+        for loops, joined in zip(self.temporal, self.space.spatial, strict=False):
+            inside += [*loops, *joined]
+            found.append(round(self.space.reach(inside)))
         return tuple(found)
 
-    def with_space_beside(self, level: int) -> Loops:
-        """Return the loops of all instances of `level` together: the positions it joins included."""
-        return (*self.with_space_below(level), *self.spatial[level])
+    @cached_property
+    def cycles(self) -> tuple[int, ...]:
+        """Value of the steps in time inside one tile of each memory; 1 first."""
+        steps = [1]
+        for loops in self.temporal:
+            steps.append(steps[-1] * prod(size for _, size in loops))
+        return tuple(steps)
 
-    def instances(self, level: int) -> int:
-        """Return the copies at `level` (0: the multipliers) that work."""
-        return round(prod((size for part in self.spatial[level:] for _, size in part), start=Fraction(1)))
+    @cached_property
+    def uses_left(self) -> tuple[bool, ...]:
+        """Value telling for each level, and one beyond, whether irrelevant loops are left from it on."""
+        found = [False, False]
+        for at in reversed(range(len(self.space.spatial))):
+            loops = [*(self.temporal[at - 1] if at else ()), *self.space.spatial[at]]
+            here = prod((size for dim, size in loops if dim in self.space.irrelevant), start=Fraction(1))
+            found.insert(0, found[0] or here > 1)
+        return tuple(found)
 
-    def distinct_instances(self, level: int) -> Fraction:
-        """Return the copies at `level` that hold different data."""
-        whole, _ = self.reach(tuple(loop for part in self.spatial for loop in part))
-        below, _ = self.reach(tuple(loop for part in self.spatial[:level] for loop in part))
-        return whole / below
-
-    def boost(self, level: int) -> int:
-        """Return how many different tiles of `level` one instance above it feeds."""
-        if level >= len(self.memories):
-            return 1
-        return round(self.distinct_instances(level) / self.distinct_instances(level + 1))
-
-    def cycles(self, level: int) -> int:
-        """Return the steps in time inside one tile of memory `level - 1`; 1 for level 0."""
-        return int(prod(size for part in self.temporal[:level] for _, size in part))
+    def top(self, level: int, wanted: frozenset[str]) -> int:
+        """Return the product of the loops over `wanted` at the top of memory `level - 1`; 1 for level 0."""
+        steps = 1
+        for dim, size in reversed(self.temporal[level - 1]) if level else ():
+            if dim not in wanted:
+                break
+            steps *= size
+        return steps
 
 
 def distinct(a: int, n: int, b: int, m: int) -> int:
@@ -143,43 +175,45 @@ def distinct(a: int, n: int, b: int, m: int) -> int:
     return n * m - max(0, m - a // common) * max(0, n - b // common)
 
 
-def operand_loops(
-    hardware: ZigZagHardware, layer: ForeignProblem, operand: str, tensor: ForeignTensor, space: Mapping[str, Loops],
-    temporal: Sequence[Sequence[tuple[str, int]]],
-) -> OperandLoops:  # fmt: skip
-    """Return what `tensor`, held in the memories of `operand`, sees of a mapping.
+def operand_space(
+    hardware: ZigZagHardware, layer: ForeignProblem, operand: str, tensor: ForeignTensor, space: Mapping[str, Loops]
+) -> OperandSpace:
+    """Return what `tensor`, held in the memories of `operand`, sees of the unrolling `space`."""
+    left = dict(space)
+    spatial = [
+        _merged([loop for axis in memory.served_axes for loop in left.pop(axis, ())])
+        for memory in hardware.levels(operand)
+    ]
+    spatial.append(_merged([loop for loops in left.values() for loop in loops]))
+    return OperandSpace(tensor, operand, hardware.levels(operand), tuple(spatial), dict(layer.dims))
+
+
+def _merged(loops: Iterable[tuple[str, Share]]) -> Loops:
+    found: dict[str, Share] = {}
+    for dim, size in loops:
+        found[dim] = found.get(dim, 1) * size
+    return tuple(found.items())
+
+
+def operand_loops(space: OperandSpace, temporal: Sequence[Sequence[tuple[str, int]]]) -> OperandLoops:
+    """Return what the operand of `space` sees of loops in time, one list per memory, innermost first.
 
     Raises
     ------
     InputError
         If `temporal` has not one list per memory.
     """
-    memories = hardware.levels(operand)
-    if len(temporal) != len(memories):
+    if len(temporal) != len(space.memories):
         raise InputError(
-            f"mapping: operand {tensor.name} has loops for {len(temporal)} levels, '{hardware.name}' has "
-            f"{len(memories)} memories for {operand}; give one list per memory"
+            f"mapping: operand {space.tensor.name} has loops for {len(temporal)} levels, the machine has "
+            f"{len(space.memories)} memories for {space.operand}; give one list per memory"
         )
-    left = dict(space)
-    spatial = []
-    for memory in memories:
-        here: dict[str, Fraction] = {}
-        for axis in memory.served_axes:
-            for dim, size in left.pop(axis, ()):
-                here[dim] = here.get(dim, Fraction(1)) * size
-        spatial.append(tuple(here.items()))
-    rest: dict[str, Fraction] = {}
-    for loops in left.values():
-        for dim, size in loops:
-            rest[dim] = rest.get(dim, Fraction(1)) * size
-    spatial.append(tuple(rest.items()))
-    levels = [[(dim, Fraction(size)) for dim, size in level] for level in temporal]
-    made = OperandLoops(tensor, memories, tuple(spatial), (), dict(layer.dims))
+    levels = [[(dim, size) for dim, size in level] for level in temporal]
     moved = True
     while moved:
         moved = False
         for at in range(1, len(levels)):
-            while levels[at] and made.irrelevant(levels[at][0][0]):
+            while levels[at] and levels[at][0][0] in space.irrelevant:
                 levels[at - 1].append(levels[at].pop(0))
                 moved = True
-    return OperandLoops(tensor, memories, tuple(spatial), tuple(map(tuple, levels)), dict(layer.dims))
+    return OperandLoops(space, tuple(map(tuple, levels)))
