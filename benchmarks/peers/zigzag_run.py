@@ -111,7 +111,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         begin = time.process_time()
         energy, latency, cmes = get_hardware_performance_zigzag(
-            workload, machine, mapping, opt=given.opt, lpf_limit=given.lpf, dump_folder=folder, loma_show_progress_bar=False
+            workload,
+            machine,
+            mapping,
+            opt=given.opt,
+            lpf_limit=given.lpf,
+            dump_folder=folder,
+            loma_show_progress_bar=False,
         )
         cpu = time.process_time() - begin
     record = {
@@ -129,7 +135,9 @@ def main() -> None:
         "layers": [layer_record(cme, seconds) for (cme, _), seconds in zip(cmes[0][1], spent, strict=True)],
     }
     Path(given.output).write_text(json.dumps(record, indent=None) + "\n")
-    print(f"{record['machine']} {record['workload']} {given.opt}: {energy:.6g} pJ, {latency:.6g} cycles, {cpu:.1f} CPU s")
+    print(
+        f"{record['machine']} {record['workload']} {given.opt}: {energy:.6g} pJ, {latency:.6g} cycles, {cpu:.1f} CPU s"
+    )
 
 
 if __name__ == "__main__":

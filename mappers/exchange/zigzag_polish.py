@@ -13,6 +13,7 @@ from itertools import pairwise, permutations
 
 from mappers.exchange.zigzag_count import ZigZagCount, ZigZagModel
 from mappers.exchange.zigzag_loops import Temporal
+from workloads.errors import InputError
 
 Levels = dict[str, list[list[tuple[str, int]]]]
 
@@ -56,6 +57,11 @@ def polish(model: ZigZagModel, temporal: Temporal | None, objective: str = "edp"
     evaluations : int
         Most mappings counted, half of them for each descent.
 
+    Raises
+    ------
+    InputError
+        If there is no start: `temporal` is None and no plain nest fits.
+
     Notes
     -----
     Plain nests: the loops that the output, the weight and the input do not see, as three blocks in all six orders, each
@@ -67,6 +73,8 @@ def polish(model: ZigZagModel, temporal: Temporal | None, objective: str = "edp"
     chosen = [state for _, _, state in sorted(starts)[:1]]
     if temporal is not None:
         chosen.insert(0, _split(temporal))
+    if not chosen:
+        raise InputError(f"layer '{model.layer.name}' on '{model.hardware.name}': no plain nest fits; give a mapping")
     ends = []
     for at, state in enumerate(chosen):
         end = _descend(model, state, objective, max(1, (evaluations - used) // (len(chosen) - at)))
