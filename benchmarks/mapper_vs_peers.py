@@ -75,7 +75,7 @@ class Solved:
 def solve(hardware: ZigZagHardware, layer: ForeignProblem, links: dict[str, str], fixed: dict[str, Any]) -> Solved:
     """Return our plan under an unrolling: the mapper's optimum for its model, then a descent under ZigZag's counting."""
     problem = nest_problem(layer)
-    found = search_nest(problem, zigzag_tree(hardware, links, fixed), Objective(("edp",)), "zigzag", 2.0)
+    found = search_nest(problem, zigzag_tree(hardware, links, fixed), Objective(("edp",)), "zigzag", 0.25)
     temporal = None
     if isinstance(found, FoundNest):
         try:
@@ -84,7 +84,7 @@ def solve(hardware: ZigZagHardware, layer: ForeignProblem, links: dict[str, str]
             loops = None
         if loops is not None and _same(dict(loops.unrolling), fixed):
             temporal = dict(loops.temporal)
-    best = polish(ZigZagModel(hardware, layer, fixed, links), temporal, "edp", 400)
+    best = polish(ZigZagModel(hardware, layer, fixed, links), temporal, "edp", 220)
     return Solved(best.count, fixed, best.temporal)
 
 
@@ -95,9 +95,9 @@ def solve_free(hardware: ZigZagHardware, layer: ForeignProblem, links: dict[str,
     """
     best = solve(hardware, layer, links, fixed)
     tried = []
-    for unrolling in unrollings(hardware, layer)[:8]:
+    for unrolling in unrollings(hardware, layer)[:4]:
         try:
-            end = polish(ZigZagModel(hardware, layer, unrolling, links), None, "edp", 12)
+            end = polish(ZigZagModel(hardware, layer, unrolling, links), None, "edp", 7)
         except InputError:  # no plain nest fits
             continue
         tried.append((end.count.edp, len(tried), unrolling))
@@ -169,7 +169,7 @@ def compare(given: argparse.Namespace, machine: str, network: str, theirs: dict[
         plans = []
         for layer in layers:
             entry = entry_for(entries, layer.name, layer.kind)
-            fixed = entry.unrolled(dict(layer.dims))
+            fixed = entry.unrolled(dict(layer.dims), dict(hardware.axes))
             key = (layer.dims, layer.tensors, repr(fixed))
             if key not in known:
                 known[key] = (solve_free if mode == "ours free" else solve)(hardware, layer, dict(entry.links), fixed)
@@ -302,7 +302,7 @@ def random_search(given: argparse.Namespace) -> None:
     network = load_workload(inputs / "workload" / "resnet18.onnx").network
     layer = zigzag_layer([x for x in network.layers if isinstance(x, MacLayer)][1])
     entry = entry_for(read_mapping_of(inputs, "tpu_like"), layer.name, layer.kind)
-    fixed, links = entry.unrolled(dict(layer.dims)), dict(entry.links)
+    fixed, links = entry.unrolled(dict(layer.dims), dict(hardware.axes)), dict(entry.links)
     begin = cpu_seconds()
     ours = solve(hardware, layer, links, fixed).count.edp
     middle = cpu_seconds()

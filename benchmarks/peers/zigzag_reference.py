@@ -29,7 +29,7 @@ def run(python: str, machine: str, objective: str, folder: Path) -> dict[str, An
     if not target.exists():
         script = ROOT / "benchmarks" / "peers" / "zigzag_run.py"
         arguments = [FILES / f"{machine}.yaml", FILES / f"{machine}_mapping.yaml", FILES / "zigzag_layers.yaml"]
-        command = [python, str(script), *map(str, arguments), "--opt", objective, "--lpf", "5", "-o", str(target)]
+        command = [python, str(script), *map(str, arguments), "--opt", objective, "--lpf", "4", "-o", str(target)]
         subprocess.run(command, check=True)
     record: dict[str, Any] = json.loads(target.read_text())
     return record

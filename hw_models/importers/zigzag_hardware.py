@@ -133,7 +133,8 @@ def read_hardware(top: Cursor) -> ZigZagHardware:
     memories = tuple(_memory(name, entry, names) for name, entry in fields["memories"].entries().items())
     if not memories:
         fields["memories"].fail("is empty", "at least one memory for each of I1, I2 and O is needed")
-    _check_ports(fields["memories"].entries(), memories)
+    if not top.mistakes:
+        _check_ports(fields["memories"].entries(), memories)
     name = fields["name"].text()
     mac_energy = array["unit_energy"].number(0.0, "pJ per MAC")
     mac_area = array["unit_area"].number(0.0, "area per MAC") if "unit_area" in array else 0.0
@@ -171,7 +172,7 @@ def _memory(name: str, cursor: Cursor, axes: list[str]) -> ZigZagMemory:
         fields["latency"].integer(0, MAX_SIDE, "cycles; ZigZag's counting does not use it")
     if "mem_type" in fields:
         fields["mem_type"].choice(("sram", "dram", "rf"))
-    if len(fields) < 6 or cursor.mistakes:
+    if any(key not in fields for key in ("size", "r_cost", "w_cost", "operands", "ports", "served_dimensions")):
         cursor.finish()
     return ZigZagMemory(
         name,

@@ -40,12 +40,22 @@ class ZigZagEntry:
     links: tuple[tuple[str, str], ...]
     order: Pairs = ()
 
-    def unrolled(self, sizes: Mapping[str, int]) -> dict[str, Pairs]:
-        """Return the unrolling for a layer of `sizes`: other dimensions dropped, factors cut to the layer's."""
-        return {
-            axis: tuple((dim, min(factor, sizes[dim])) for dim, factor in pairs if dim in sizes)
-            for axis, pairs in self.unrolling
-        }
+    def unrolled(self, sizes: Mapping[str, int], axes: Mapping[str, int]) -> dict[str, Pairs]:
+        """Return the unrolling for a layer on an array, as ZigZag cuts it.
+
+        Dimensions that the layer has not are dropped, factors cut to the dimension and to the axis, in the order given.
+        """
+        found: dict[str, Pairs] = {}
+        for axis, pairs in self.unrolling:
+            if axis not in axes:
+                raise InputError(f"mapping '{self.name}': axis {axis} is not one of {', '.join(axes)} of the array")
+            left, cut = axes[axis], []
+            for dim, factor in pairs:
+                if dim in sizes:
+                    cut.append((dim, max(1, min(factor, sizes[dim], left))))
+                    left //= cut[-1][1]
+            found[axis] = tuple(cut)
+        return found
 
 
 def read_mapping(top: Cursor) -> tuple[ZigZagEntry, ...]:

@@ -1,6 +1,6 @@
 """ZigZag's own accesses, energies and cycles, reproduced from its files by the project's readers and counting.
 
-The reference is `data/zigzag_counts.json`: mappings that zigzag-dse found on the small machines of `tests/data/peers`, under
+The reference is `data/zigzag_counts.json`: mappings that zigzag-dse found on the machines of `tests/data/peers`, under
 three objectives, with everything it counted (written by `benchmarks/peers/zigzag_reference.py`).
 """
 
@@ -52,7 +52,8 @@ def test_every_access_and_cycle_is_equal(case: dict[str, Any]) -> None:
     entry = entry_for(entries, layer.name, layer.kind)
     found = count(hardware, layer, spatial(case), case["temporal"], dict(entry.links))
     accesses = {
-        role: [{WAYS[way]: n for way, n in level.items()} for level in levels] for role, levels in found.accesses.items()
+        role: [{WAYS[way]: n for way, n in level.items()} for level in levels]
+        for role, levels in found.accesses.items()
     }
     assert accesses == case["word_accesses"]
     assert found.energy_pj == pytest.approx(case["energy_pj"], rel=1e-12)
@@ -74,8 +75,12 @@ def test_a_mapping_makes_a_nest_and_comes_back(case: dict[str, Any]) -> None:
     nest = nest_of_loops(problem, tree, case["temporal"], spatial(case))
     nest.check(problem, tree)
     back = loops_of_nest(problem, tree, nest)
-    plain = {role: [[list(loop) for loop in level if loop[1] > 1] for level in levels] for role, levels in back.temporal}
-    given = {role: [[loop for loop in level if loop[1] > 1] for level in levels] for role, levels in case["temporal"].items()}
+    plain = {
+        role: [[list(loop) for loop in level if loop[1] > 1] for level in levels] for role, levels in back.temporal
+    }
+    given = {
+        role: [[loop for loop in level if loop[1] > 1] for level in levels] for role, levels in case["temporal"].items()
+    }
     assert plain == given
     assert {axis: pairs for axis, pairs in back.unrolling} == {
         axis: tuple(pair for pair in pairs if pair[1] > 1) for axis, pairs in spatial(case).items()
