@@ -264,7 +264,9 @@ class Deepening:
             point = tuple(int(i) + o for i, o in zip(index, offsets, strict=True))
             own_shared = part.shared
             if limited and level is not None:
-                own_shared = tuple(sorted({**shared, level.name: shared.get(level.name, 0.0) + float(bits[index])}.items()))
+                own_shared = tuple(
+                    sorted({**shared, level.name: shared.get(level.name, 0.0) + float(bits[index])}.items())
+                )
             found.append(
                 Partial(
                     after,

@@ -38,7 +38,12 @@ def relaxed_energy_pj(graph: HoldGraph, sums: GridSums) -> float:
     single = Unrolling(tuple(() for _ in tree.axes))
     tables = MoveTables(problem, tree, single, "zigzag" if graph.latched else "timeloop", sums)
     inner = [level for level in tree.levels[1:] if not level.serves]
-    if not tree.axes or not inner or not graph.latched and not all(_covered(graph, t, inner) for t in range(len(graph.tensors))):
+    if (
+        not tree.axes
+        or not inner
+        or not graph.latched
+        and not all(_covered(graph, t, inner) for t in range(len(graph.tensors)))
+    ):
         return total
     return total + _around_multipliers(graph, tables, inner)
 

@@ -189,7 +189,9 @@ class NestSearch:
     def _first(self, use: Unrolling) -> _Choice:
         """Return a choice with a bound from its steps and the energy of the MACs alone."""
         steps = self._steps(prod(size for _, size in self.problem.dims) // use.used)
-        return _Choice(use, float(self._value(np.array([self.least_pj]), np.array([float(steps + self._extra(use))]))[0]))
+        return _Choice(
+            use, float(self._value(np.array([self.least_pj]), np.array([float(steps + self._extra(use))]))[0])
+        )
 
     def _mac_pj(self) -> float:
         core = self.tree.multiplier
@@ -251,7 +253,9 @@ class NestSearch:
         while True:
             known = len(self.places)
             frame = self._frame(costs, energy, choice, busy)
-            deepening = Deepening(frame, lambda: self.best.value, finish, lambda: self.stop() or len(self.places) > known)
+            deepening = Deepening(
+                frame, lambda: self.best.value, finish, lambda: self.stop() or len(self.places) > known
+            )
             deepening.dive()
             if dive:
                 return True
