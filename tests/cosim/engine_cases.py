@@ -132,6 +132,21 @@ def planes(b: NetworkBuilder) -> str:
     return b.conv(b.input("image", (2, 4, 3, 4)), 2, 1, name="conv")
 
 
+def images(b: NetworkBuilder) -> str:
+    """Build a point-wise convolution of three images, more than two of which one tile may hold."""
+    return b.conv(b.input("image", (3, 4, 2, 2)), 2, 1, name="conv")
+
+
+def narrow(b: NetworkBuilder) -> str:
+    """Build a point-wise convolution to more channels than it has: many tiles of few outputs."""
+    return b.conv(b.input("image", (1, 4, 4, 4)), 8, 1, name="conv")
+
+
+def broad(b: NetworkBuilder) -> str:
+    """Build a point-wise convolution from more channels than it makes: each pixel is read for several column folds."""
+    return b.conv(b.input("image", (1, 8, 4, 4)), 4, 1, name="conv")
+
+
 def block(b: NetworkBuilder) -> str:
     """Build a small residual block."""
     y = b.conv(b.input("image", (1, 4, 4, 4)), 4, 1, name="conv")
@@ -209,6 +224,8 @@ TIGHT = replace(
     coefficient_channels=16, commands=64,
 )  # fmt: skip
 """Tiles of `block` fill both halves of every memory but that of the weights, which those of `rows` fill."""
+FULL = replace(TIGHT, accumulator_depth=32, weight_bytes=256)
+"""Tiles of `broad` fill both halves of the input memory, at odd addresses, those of `narrow` of the output memory."""
 PAGE = 4096
 FIRST_RUNS = 3
 COMPILER = re.compile(r"\.sv:\d+: (syntax )?error|error\(s\) during elaboration")
@@ -234,6 +251,7 @@ def engines() -> dict[EngineParams, tuple[Played, ...]]:
             Played(odd, error_from=first_output(odd)),
             Played(make_case(BASE, planes, 796, PAGE - 66)),
             Played(make_case(BASE, planes, 778, PAGE - 66)),
+            Played(make_case(BASE, images, 0, PAGE - 65, edges=False)),
         ),
         ONE_ROW: (
             Played(make_case(ONE_ROW, products, 8, PAGE - 75)),
@@ -250,7 +268,15 @@ def engines() -> dict[EngineParams, tuple[Played, ...]]:
             Played(make_case(WIDE_BEAT, pooled_residual, 38, PAGE - 201, edges=False), disturb=True),
             Played(make_case(WIDE_BEAT, products, 8, PAGE - 161)),
         ),
-        TIGHT: (Played(make_case(TIGHT, block, 0, PAGE - 65, drawn=False)),),
+        TIGHT: tuple(
+            Played(make_case(TIGHT, build, 0, PAGE - 65, drawn=False), disturb)
+            for build, disturb in ((block, False), (block, True), (rows, True))
+        ),
+        FULL: tuple(
+            Played(make_case(FULL, build, 0, PAGE - 65, edges=False, drawn=False), disturb)
+            for build in (narrow, broad)
+            for disturb in (True, False)
+        ),
     }
 
 
