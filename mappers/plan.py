@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field, replace
+from math import prod
 from typing import Literal
 
 from hw_models.accelerator import Accelerator
