@@ -112,7 +112,7 @@ def make_plan(
         if isinstance(group.lead, MacLayer):
             base[index] = tuple(
                 (layer, phase, make_problem(layout, group, layer, accelerator, prefetched=index > 0))
-                for layer, phase in _layers(group.lead)
+                for layer, phase in array_layers(group.lead)
             )
 
     def evaluate(index: int, changes: MappingABC[str, object]) -> float | None:
@@ -164,7 +164,7 @@ def check_network(network: Network, accelerator: Accelerator) -> None:
         if not isinstance(group.lead, MacLayer):
             VectorLowering(ProgramDraft(), image, accelerator, network, layout, index, group).run()
             continue
-        for layer, _ in _layers(group.lead):
+        for layer, _ in array_layers(group.lead):
             lacking = tile_violation(make_problem(layout, group, layer, accelerator), accelerator)
             if lacking is not None:
                 raise InfeasibleError(replace(lacking, subject=f"layer '{layer.name}' on '{accelerator.name}'"))
@@ -224,7 +224,7 @@ def solve(problem: TileProblem, accelerator: Accelerator, objective: str, layer:
     return found
 
 
-def _layers(lead: MacLayer) -> tuple[tuple[MacLayer, Phase | None], ...]:
+def array_layers(lead: MacLayer) -> tuple[tuple[MacLayer, Phase | None], ...]:
     """Return what runs on the array for `lead`: itself, or the phases of a transposed convolution."""
     if lead.transposed:
         return tuple((phase.layer, phase) for phase in phase_plan(lead))
