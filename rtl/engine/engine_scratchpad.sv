@@ -4,7 +4,7 @@
 // read or a write never meets a conflict. One write and one read a cycle.
 //   write  byte i of wr_data goes to wr_addr + i where wr_mask[i] is set; addresses wrap
 //   read   rd_data holds the bytes from rd_addr one cycle after rd_en, and keeps them until the next rd_en
-// A read beside a write of the same byte gives the old byte.
+// A read beside a write of the same byte gives the old byte, with THROUGH the new one.
 `default_nettype none
 
 module engine_scratchpad #(
@@ -12,6 +12,7 @@ module engine_scratchpad #(
     parameter integer DEPTH    = 64,  // words of BANKS bytes, a power of two
     parameter integer WR_BYTES = 8,
     parameter integer RD_BYTES = 4,
+    parameter integer THROUGH  = 0,
     parameter integer ADDR_W   = $clog2(BANKS * DEPTH)
 ) (
     input  wire                  clk,
@@ -58,7 +59,17 @@ module engine_scratchpad #(
         if (mask[wr_byte]) memory[wr_at] <= data[8*wr_byte+:8];
         if (rd_en) read <= memory[rd_at];
       end
-      assign bank_data[b] = read;
+      if (THROUGH == 0) begin : g_old
+        assign bank_data[b] = read;
+      end else begin : g_new
+        logic beside;
+        logic [7:0] written;
+        always_ff @(posedge clk) begin
+          if (rd_en) beside <= mask[wr_byte] & (wr_at == rd_at);
+          if (rd_en) written <= data[8*wr_byte+:8];
+        end
+        assign bank_data[b] = beside ? written : read;
+      end
     end
     for (genvar i = 0; i < RD_BYTES; i++) begin : g_read
       wire [BANK_W-1:0] bank = first + BANK_W'(i);

@@ -333,7 +333,8 @@ module layer_engine #(
   wire [8*BEAT_BYTES-1:0] store_data;
   wire [COLS-1:0] out_mask;
 
-  // A memory whose rows read side by side, or one copy of the tile per row of an output-stationary array
+  // A memory whose rows read side by side, or one copy of the tile per row of an output-stationary array, which reads in
+  // the cycle of issue, when the last beat that it waited for is just being written
   generate
     if (OUTPUT_STATIONARY == 0) begin : g_input
       engine_scratchpad #(
@@ -356,7 +357,8 @@ module layer_engine #(
             .BANKS   (INPUT_BANKS),
             .DEPTH   (INPUT_BYTES / INPUT_BANKS),
             .WR_BYTES(BEAT_BYTES),
-            .RD_BYTES(GROUP)
+            .RD_BYTES(GROUP),
+            .THROUGH (1)
         ) u_input (
             .clk    (clk),
             .wr_mask(input_mask),
@@ -374,7 +376,8 @@ module layer_engine #(
       .BANKS   (WEIGHT_BANKS),
       .DEPTH   (WEIGHT_BYTES / WEIGHT_BANKS),
       .WR_BYTES(BEAT_BYTES),
-      .RD_BYTES(WEIGHT_ROW)
+      .RD_BYTES(WEIGHT_ROW),
+      .THROUGH (OUTPUT_STATIONARY)
   ) u_weight (
       .clk    (clk),
       .wr_mask(weight_mask),

@@ -41,6 +41,9 @@ EQUIVALENT: dict[str, str] = {
     "engine_accumulator.sv: if (rd_en) rd_half <= rd_addr[ADDR_W-1]; (condition always true)": (
         "sums are taken in the cycle after rd_en alone, when both are the half of that read"
     ),
+    "engine_array_os.sv: if (rst) valid <= 1'b0; (reset to one)": (
+        "a pair that nobody asked for changes sums that the first fold starts anew; no address goes with it"
+    ),
     "engine_array.sv: swap <= 1'b0; (reset to one)": (
         "the array swaps once after a reset, when nothing is loaded; the first fold swaps its own weights in"
     ),

@@ -15,6 +15,7 @@ from hw_models.description import load_accelerator
 from hw_models.layer_engine import engine_params
 from mappers.plan import make_plan
 from rtl.engine_run import access_engine, run_engine
+from rtl.engine_top import bench_sources
 from sim.machine import run_program
 from tests.reference.profile import NIGHTLY, examples
 from tilewright.cli import run
@@ -210,3 +211,16 @@ def test_rtl_of_the_preset_is_a_directory_that_compiles(tmp_path: Path, capsys: 
     name = "layer_engine_8x8_int8"
     words = ["iverilog", "-g2012", "-t", "null", "-s", name, "-f", f"{name}.f"]
     assert subprocess.run(words, cwd=folder, capture_output=True, check=False).returncode == 0
+
+
+def test_output_stationary_job_reads_a_beat_that_is_just_being_written() -> None:
+    b = NetworkBuilder("beat", "test")
+    network = b.build(b.linear(b.input("x", (2, 5)), 3))
+    wide = ("core.dataflows=[os]", "dram.beat=32B", "dram.bandwidth=32B/cycle", "dram.burst=128B")
+    case = network_case(network, *wide)
+    (outcome,) = run_engine(case.params, [case.run()])
+    assert case.agrees(outcome)
+    sources = bench_sources(case.params, -(-case.program.dram_bytes // 32))
+    sources["layer_engine.sv"] = sources["layer_engine.sv"].replace(".THROUGH (1)", ".THROUGH (0)")
+    (stale,) = run_engine(case.params, [case.run()], sources=sources)
+    assert case.wrong(stale.memory)
