@@ -56,7 +56,11 @@ def _input_bytes(problem: TileProblem, mapping: Mapping) -> int:
 
 def _weight_bytes(problem: TileProblem, mapping: Mapping) -> int:
     channels = problem.size["G"] * problem.size["K"]
-    moved = channels * problem.size["C"] * problem.taps * problem.weight_bytes
+    moved = 0
+    for _, outputs in _tiles(problem, mapping, "W", "K"):
+        for _, inputs in _tiles(problem, mapping, "W", "C"):
+            word_rows = problem.taps * -(-inputs // problem.stored_places)
+            moved += problem.size["G"] * word_rows * -(-outputs * problem.stored_bits // 8)
     if problem.channel_terms:
         moved += channels * CHANNEL_TERM_BYTES * len(_tiles(problem, mapping, "W", "C"))
     return moved * _passes(problem, mapping, "W")

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hw_models.layer_engine import EngineParams, LayerConstants
+from hw_models.systolic import FoldJob
 from mappers.commands import (
     ENGINES,
     AnyCommand,
@@ -188,7 +189,11 @@ class _Encoder:
         first_n, first_y, first_x, first_c = walk.first
         base += ((first_n * y + first_y) * x + first_x) * channels + first_c
         held_c, held_k = walk.weight_tile
-        weights += walk.weight_first[0] * held_k + walk.weight_first[1]
+        row_bits = -(-held_k * p.word_bits // 8) * 8
+        if command.places != p.places or walk.weight_first[0] % p.places:
+            raise self._refuse("a group of input channels", f"{command.places} from {walk.weight_first[0]}",
+                               f"{p.places} from a multiple of it")  # fmt: skip
+        weight_bits = 8 * weights + walk.weight_first[0] // p.places * row_bits + walk.weight_first[1] * p.word_bits
         held = walk.sums_tile
         pixels = held[0] * held[1] * held[2]
         if walk.sums_first[3] % p.cols:
@@ -198,30 +203,41 @@ class _Encoder:
         at = walk.sums_first[3] // p.cols * pixels
         at += (walk.sums_first[0] * held[1] + walk.sums_first[1]) * held[2] + walk.sums_first[2]
         job = command.job
-        expected = (walk.taps[0] * walk.taps[1] * -(-walk.channels // p.rows), -(-walk.outputs // p.cols))
-        if (job.row_folds, job.col_folds) != expected or job.stream != walk.pixels[0] * walk.pixels[1] * walk.pixels[2]:
-            raise self._refuse("the fold job", f"{job}", f"{expected} folds of its walk")
         taps_y, taps_x = walk.taps
+        words, count = -(-walk.channels // p.places), walk.pixels[0] * walk.pixels[1] * walk.pixels[2]
+        expected = FoldJob(count, taps_y * taps_x * -(-words // p.rows), -(-walk.outputs // p.cols))
+        if command.dataflow == "os":
+            expected = FoldJob(taps_y * taps_x * words, -(-count // p.rows), -(-walk.outputs // p.cols))
+        if job != expected or command.dataflow not in p.dataflows:
+            raise self._refuse("the fold job", f"{command.dataflow} {job}", f"{expected} of its walk")
+        to_pixel, to_line, to_image = walk.stride[1] * channels, walk.stride[0] * x * channels, y * x * channels
+        line, plane, images = held[2], held[1] * held[2], walk.pixels[0]
+        if command.dataflow == "os":  # from the last pixel of a line, and of an image, to the next
+            last_x, last_y = walk.pixels[2] - 1, walk.pixels[1] - 1
+            to_image -= last_y * to_line + last_x * to_pixel
+            to_line -= last_x * to_pixel
+            plane -= last_y * line + last_x
+            line, images = line - last_x, count
         return [
             job.stream,
             job.row_folds,
             job.col_folds,
             self._vectors(sums) + at,
             pixels,
-            held[2],
-            held[1] * held[2],
-            weights,
-            held_k,
-            held_c * held_k,
+            _word(line),
+            _word(plane),
+            weight_bits,
+            row_bits,
+            -(-held_c // p.places) * row_bits,
             walk.outputs,
             walk.channels,
             _word(base),
             _pair(walk.pixels[1], walk.pixels[2]),
-            _pair(0, walk.pixels[0]),
-            walk.stride[1] * channels,
-            walk.stride[0] * x * channels,
-            y * x * channels,
-            int(command.accumulate),
+            _pair(0, images),
+            to_pixel,
+            _word(to_line),
+            _word(to_image),
+            command.accumulate | (command.dataflow == "os") << 1,
             _pair(taps_y, taps_x),
             walk.dilation[1] * channels,
             walk.dilation[0] * x * channels,

@@ -132,6 +132,9 @@ def print_result(result: Simulation, data: dict[str, Any]) -> None:
         f"(array {bounds['compute_cycles']:,}, DRAM {bounds['dram_cycles']:,}, vector {bounds['vector_cycles']:,})"
     )
     say(f"MACs           {totals['macs']:,}  (array utilisation {totals['utilisation']:.1%})")
+    pattern = manifest.get("machine", {}).get("weight_pattern")
+    if pattern is not None:
+        say(f"weights        taken as pruned to {pattern} along input channels; MACs are those that remain")
     say(f"energy         {totals['energy_pj'] / 1e9:,.3f} mJ")
     say(f"DRAM           {totals['dram_read_bytes']:,} B read, {totals['dram_write_bytes']:,} B written")
     passed = sum(check["ok"] for check in data["checks"])
