@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 ROUNDS = 40
 VARIANTS = 64
-BATCH_CYCLES = 4000
-"""Predicted cycles after which a batch is full: the simplest trials run first, and often one of them is wrong."""
+FIRST_BATCH = 2
+"""Trials run in one simulation, simplest first; the next takes twice as many."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,19 +72,21 @@ class Shrinker:
     def _first(self, trials: Sequence[Trial]) -> EngineFailure | None:
         """Return the first of `trials` that goes wrong alone."""
         built: list[tuple[Trial, EngineCase]] = []
+        batch = FIRST_BATCH
         for place, trial in enumerate(trials):
             case = build(trial, self.case)
             run = None if case is None else case.run()
             if case is not None and run is not None and run.image is not None and run.image.size <= self.memory_bytes:
                 built.append((trial, case))
-            if sum(made.predicted_cycles for _, made in built) < BATCH_CYCLES and place + 1 < len(trials):
+            if len(built) < batch and place + 1 < len(trials):
                 continue
-            suspects = [pair for pair, kind in zip(built, self._kinds([c for _, c in built]), strict=True) if kind]
-            for suspect, suspected in suspects:  # what ran before may be to blame
-                (kind,) = self._kinds([suspected])
-                if kind:
-                    return EngineFailure(suspected, kind, suspect)
-            built = []
+            for number, kind in enumerate(self._kinds([made for _, made in built])):
+                trial, case = built[number]
+                # Where something ran before, that may be to blame.
+                alone = kind if not kind or number == 0 else self._kinds([case])[0]
+                if alone:
+                    return EngineFailure(case, alone, trial)
+            built, batch = [], 2 * batch
         return None
 
     def _kinds(self, cases: Sequence[EngineCase]) -> list[str]:

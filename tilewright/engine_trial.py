@@ -246,13 +246,17 @@ def _options(trial: Trial) -> Iterator[Trial]:
     """Yield trials without one of their options."""
     if trial.second is not None:
         yield replace(trial, second=None, constants=replace(trial.constants, second_multiplier=0))
+    bare: dict[str, object] = {"relu": False, "pool": (1, 1), "mean": False, "second": None}
+    windows: dict[str, object] = {"stride": (1, 1), "dilation": (1, 1), "pad": NO_PADS}
     plain: tuple[dict[str, object], ...] = (
+        bare | windows, bare, windows,
         {"relu": False}, {"pool": (1, 1), "mean": False}, {"stride": (1, 1)}, {"dilation": (1, 1)},
         {"pad": NO_PADS}, {"pad": (trial.pad[0], (0, 0))}, {"pad": ((0, 0), trial.pad[1])}, {"nest": None},
     )  # fmt: skip
     for change in plain:
-        if any(getattr(trial, key) != value for key, value in change.items()):
-            yield replace(trial, **change)  # type: ignore[arg-type]
+        if any(getattr(trial, key) is not value and getattr(trial, key) != value for key, value in change.items()):
+            constants = replace(trial.constants, second_multiplier=0) if "second" in change else trial.constants
+            yield replace(trial, constants=constants, **change)  # type: ignore[arg-type]
 
 
 def _mappings(trial: Trial) -> Iterator[Trial]:
