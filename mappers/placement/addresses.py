@@ -47,7 +47,10 @@ def pack(
     hard, easy = _peel(ordered, sizes, capacity_bytes)
     placed, complete = _by_region(hard, sizes, capacity_bytes, budget, nodes)
     if placed is None and not complete:
-        placed = _bumped(hard, sizes, capacity_bytes)
+        placed = _bumped(hard, sizes, capacity_bytes, budget)
+    if placed is None and not complete:
+        whole = _Search(hard, sizes, capacity_bytes, budget, nodes, {})
+        placed, complete = whole.run(), not whole.gave_up
     if placed is None:
         return Packing(None, complete)
     return Packing(first_fit([*hard, *reversed(easy)], sizes, placed), True)
@@ -96,7 +99,7 @@ def _regions(stays: Sequence[Stay]) -> list[range]:
 
 
 def _outwards(regions: list[range], load: list[int]) -> list[range]:
-    """Return the regions from the fullest on, always the fuller neighbour next, so that only one cut has been searched."""
+    """Return the regions from the fullest on, the fuller neighbour next: one searched region borders each."""
     if not regions:
         return []
     full = [max(load[t] for t in region) for region in regions]
@@ -113,10 +116,12 @@ def _outwards(regions: list[range], load: list[int]) -> list[range]:
     return found
 
 
-def _bumped(stays: list[Stay], sizes: Sequence[int], capacity: int) -> dict[Stay, int] | None:
+def _bumped(stays: list[Stay], sizes: Sequence[int], capacity: int, budget: Budget) -> dict[Stay, int] | None:
     """Return addresses by first fit in an order in which what did not fit goes to the front, again and again."""
     order = list(stays)
     for _ in range(BUMPS):
+        if budget.spent():
+            return None
         found = first_fit(order, sizes)
         out = [s for s in order if found[s] + sizes[s.tensor] > capacity]
         if not out:

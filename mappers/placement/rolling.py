@@ -37,7 +37,7 @@ def roll(
         for start, stop in _windows(graph, best.order, window, sweep % 2 * window // 2):
             if budget.spent() or not best.traffic_bytes:
                 return best
-            inner = reorder_window(graph, capacity_bytes, best, start, stop, width)
+            inner = reorder_window(graph, capacity_bytes, best, start, stop, width, budget)
             if inner == best.order[start:stop]:
                 continue
             trial = least_traffic(graph, capacity_bytes, budget, (*best.order[:start], *inner, *best.order[stop:]))

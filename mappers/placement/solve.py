@@ -168,6 +168,8 @@ def _optimise(found: _Found, order: tuple[int, ...] | None, budget: Budget, solv
         return  # the best by capacity packs: what is left is the gap of the relaxation itself
     orders = list(dict.fromkeys(plan.order for plan in relaxed))
     for number, one in enumerate(orders):
+        if budget.spent():
+            break
         exact = best_of_order(graph, one, capacity, budget, solver)
         if order is not None:
             found.bound = max(found.bound, exact.bound_bytes)
@@ -177,6 +179,8 @@ def _optimise(found: _Found, order: tuple[int, ...] | None, budget: Budget, solv
             return
     for one in orders:
         for name, policy in POLICIES.items():
+            if found.plan is not None and budget.spent():
+                return
             try:
                 found.offer_stays(one, policy.place(graph, one, capacity), f"policy {name}")
             except InfeasibleError:

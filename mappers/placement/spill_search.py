@@ -87,14 +87,14 @@ def search_orders(
 
 
 def reorder_window(
-    graph: TensorGraph, capacity_bytes: int, given: SpillPlan, start: int, stop: int, width: int
+    graph: TensorGraph, capacity_bytes: int, given: SpillPlan, start: int, stop: int, width: int, budget: Budget
 ) -> tuple[int, ...]:
     """Return the best order found of the operators of steps `start`..`stop` - 1 of `given`.
 
     It begins with what `given` has resident there, and is judged by its traffic plus what it takes to be, at `stop`, in
     no worse a state than `given`.
     """
-    return _Search(graph, capacity_bytes, None, None, width).window(given, start, stop)
+    return _Search(graph, capacity_bytes, None, None, width).window(given, start, stop, budget)
 
 
 class _Search:
@@ -146,7 +146,7 @@ class _Search:
             self._drop(state.cost)
         return layer[:width]
 
-    def window(self, given: SpillPlan, start: int, stop: int) -> tuple[int, ...]:
+    def window(self, given: SpillPlan, start: int, stop: int, budget: Budget) -> tuple[int, ...]:
         """Return the best order found for steps `start`..`stop` of `given`, see `reorder_window`."""
         target, allowed = given.states[stop], sum(1 << i for i in given.order[start:stop])
         first = given.states[start]
@@ -158,7 +158,7 @@ class _Search:
                 inner = replace(state, ready=ready) if ready != state.ready else state
                 for successor in self._successors(inner, 0):
                     following.setdefault(successor.done, []).append(successor)
-            layer = self._thin(following, self.width)
+            layer = self._thin(following, 4 if budget.spent() else self.width)
         best = min(layer, key=lambda s: (s.cost + self._conversion(s, target), s.resident))
         return tuple(state.operator for state in _path(best))
 
