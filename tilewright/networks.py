@@ -209,10 +209,12 @@ class _Choice:
         """Return the program of the chosen stacks, and what they are."""
         from mappers.network.fuse import choose_stacks
         from mappers.network.lower_fused import lower_stacks
+        from mappers.network.rows import StripeCosts
 
-        stacks = choose_stacks(self.graph, self.cluster, self.options)
+        costs = StripeCosts(self.graph)
+        stacks = choose_stacks(self.graph, self.cluster, self.options, costs, bytes_first=self.objective == "energy")
         facts = {"policy": "stacks", "stacks": [_stack_facts(self.graph, stack) for stack in stacks]}
-        return lower_stacks(self.graph, self.cluster, stacks, self.options), facts
+        return lower_stacks(self.graph, self.cluster, stacks, self.options, costs), facts
 
     def run(self, program: NetworkProgram, manifest: dict[str, Any], facts: Any) -> NetworkResult:
         """Execute a program."""

@@ -112,8 +112,8 @@ def batch_cycles(pipeline: Pipeline, items: int) -> int:
 def fifo_depths(pipeline: Pipeline, items: int) -> dict[str, int]:
     """Return, per tensor, the places at which `items` items run as if FIFOs were without end.
 
-    In the run without bounds (the recurrence of `batch_cycles`) the maker of item i starts at some cycle. Its places are
-    those of items whose last reader has not ended by then, item i included. With so many no maker ever waits, so
+    In the run without bounds (the recurrence of `batch_cycles`) the maker of item i starts at some cycle. Its places
+    are those of items whose last reader has not ended by then, item i included. With so many no maker ever waits, so
     the bound is enough; it is also needed to keep every one of these start times.
     """
     cycles = {name: own for stage in pipeline.stages for name, own in stage.operators}
