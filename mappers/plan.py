@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field, replace
-from math import prod
 from typing import Literal
 
 from hw_models.accelerator import Accelerator
@@ -285,8 +284,8 @@ def _notes(network: Network, accelerator: Accelerator) -> tuple[str, ...]:
     pattern = accelerator.core.array.sparsity
     if pattern is not None:
         notes.append(
-            f"every constant weight tensor is taken as pruned to {pattern} along its input channels, each filter tap by "
-            f"itself; MACs are those of the pruned network, what pruning does to its accuracy is not modelled"
+            f"every constant weight tensor is taken as pruned to {pattern} along its input channels, tap by tap; MACs "
+            f"are those that remain, what pruning does to the accuracy is not modelled"
         )
         if any(layer.weight_is_activation for layer in network.mac_layers):
             notes.append(f"weights made at run time are not pruned: a PE takes {pattern.kept} of them at a time")

@@ -27,6 +27,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "sweep": ("tilewright.cli.sweep", "Run a grid over hardware and workload parameters; resumes."),
     "rtl": ("tilewright.cli.rtl", "Write the SystemVerilog of a core."),
     "verify": ("tilewright.cli.verify", "Run the RTL against the golden model and the event model."),
+    "validate": ("tilewright.cli.validate", "Compare published machines with this simulator; exit 4 on a failed row."),
     "report": ("tilewright.cli.report", "Write a single-file HTML report of a result."),
     "list": ("tilewright.cli.list", "List workloads, archs, formats or cores."),
     "doctor": ("tilewright.cli.doctor", "Say what is installed, what that enables, and the next command."),
