@@ -1,7 +1,7 @@
 """Column commands back to back: the common case of the controller's steps in one tight loop, with the same outcome.
 
-Taken while the oldest burst of the direction finds its row open and the data bus is the only thing it waits for: no
-other burst can then be earlier, and of equals the oldest goes first. The loop ends where anything else may happen: a row
+Taken while the data bus is the only thing that a queued burst with an open row waits for: no other burst can then be
+earlier, and of equals the oldest goes first. The loop ends where anything else may happen: a row
 command, a refresh, the direction's turn, a burst of another port, a constraint other than the bus.
 """
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from sim.dram.controller import Controller
     from sim.dram.ports import Port
 
-CHECK_EVERY = 16
+CHECK_EVERY = 32
 """After so many bursts the caller looks again for a longer skip."""
 
 
 def run_hits(c: Controller, tick: int, row_tick: int, limit: int) -> bool:
-    """Send column commands from `tick` on as the module says; tell whether there was one.
+    """Send column commands from `tick` on as the module says; tell whether anything happened.
 
     Parameters
     ----------
@@ -31,37 +31,41 @@ def run_hits(c: Controller, tick: int, row_tick: int, limit: int) -> bool:
     mode, banks = c.mode, c.banks
     port = next(iter(c.order[mode].values())).port
     quiet = _quiet(c, port, limit)
-    if quiet <= tick or c.dram.page == "closed" or banks.bus_direction != mode or c.passed[mode]:
+    if quiet <= tick or c.dram.page == "closed" or banks.bus_direction != mode:
+        return False
+    if c.passed[mode] >= c.dram.bypass_limit:
         return False
     order, by_bank, other = c.order[mode], c.by_bank[mode], c.order[1 - mode]
     t, latency, counts = banks.timing, banks.latency[mode], banks.counts
     group_ok, column_ok, rank_ok = banks.group_ok[mode], banks.column_ok[mode], banks.rank_ok[mode]
     open_row, group_of, rank_of, fresh = banks.open_row, banks.group_of, banks.rank_of, banks.fresh
     burst, ccd_s, one_bus, sent = t.burst, t.ccd_s, not c.dram.standard.separate_row_commands, 0
-    at = -1
+    seq = c.seq
     while order and sent < CHECK_EVERY:
-        entry = next(iter(order.values()))
-        bank = entry.bank
-        rank, group = rank_of[bank], group_of[bank]
         at = banks.bus_end - latency
-        if (
-            at < tick
-            or open_row[bank] != entry.row
-            or rank != banks.bus_rank
-            or group_ok[group] > at
-            or column_ok[bank] >= at
-            or rank_ok[rank] > at
-            or banks.column_bus_ok > at
-            or at > row_tick
-            or at + 1 >= quiet
-        ):
+        if at + 1 >= quiet or not _enter_all(c, port, at, row_tick):
             break
-        # the command
-        waiting = by_bank[bank]
-        if waiting[0] is not entry:
+        if at < tick or at > row_tick or banks.column_bus_ok > at or rank_ok[banks.bus_rank] > at:
             break
+        for entry in order.values():
+            bank = entry.bank
+            group = group_of[bank]
+            if (
+                open_row[bank] == entry.row
+                and group_ok[group] <= at
+                and column_ok[bank] <= at
+                and rank_of[bank] == banks.bus_rank
+            ):
+                break
+        else:
+            break
+        rank, waiting = rank_of[bank], by_bank[bank]
+        c.passed[mode] = c.passed[mode] + 1 if entry.seq != next(iter(order)) else 0
         del order[entry.seq]
-        waiting.popleft()
+        if waiting[0] is entry:
+            waiting.popleft()
+        else:
+            waiting.remove(entry)
         if not fresh[bank]:
             counts.row_hits += 1
         fresh[bank] = banks.refreshed[bank] = False
@@ -84,13 +88,12 @@ def run_hits(c: Controller, tick: int, row_tick: int, limit: int) -> bool:
         if not waiting:
             del by_bank[bank]
         turned = bool(other) and c.sent + sent >= c.dram.batch
-        if turned or not order or row_tick <= at or (waiting and waiting[0].row != entry.row):
+        if turned or not order or row_tick <= at or c.passed[mode] >= c.dram.bypass_limit:
             break
-        # the burst that takes its place
-        if port.left and not _enter(c, port, at + 1):
+        if waiting and waiting[0].row != entry.row and all(rest.row != entry.row for rest in waiting):
             break
     if not sent:
-        return False
+        return c.seq != seq
     c.sent += sent
     if mode:
         counts.writes += sent
@@ -116,20 +119,28 @@ def _quiet(c: Controller, port: Port, limit: int) -> int:
     return quiet
 
 
-def _enter(c: Controller, port: Port, tick: int) -> bool:
-    """Take the next burst of `port` at `tick`; tell whether the loop can go on after it."""
-    request = port.request
-    assert request is not None
-    if request.arrival_tick > tick or len(c.order[port.direction]) != c.dram.queue - 1:
-        return False
-    entry = c.entry(port, request, port.next, tick)
-    port.step(1)
-    c.turn, c.enter_ok, c.tick = c.ports.index(port), tick + 1, tick
-    c.order[port.direction][entry.seq] = entry
-    waiting = c.by_bank[port.direction].get(entry.bank)
-    if waiting is None:
-        c.by_bank[port.direction][entry.bank] = deque((entry,))
-        return c.banks.open_row[entry.bank] == entry.row
-    known = waiting[-1].row == entry.row
-    waiting.append(entry)
-    return known
+def _enter_all(c: Controller, port: Port, at: int, row_tick: int) -> bool:
+    """Take the bursts of `port` that enter up to tick `at`; tell whether the loop can go on after them."""
+    order, room = c.order[port.direction], c.dram.queue
+    while port.left and len(order) < room:
+        request = port.request
+        assert request is not None
+        tick = max(c.enter_ok, request.arrival_tick)
+        if tick > at:
+            return True
+        if tick > row_tick:
+            return False
+        entry = c.entry(port, request, port.next, tick)
+        port.step(1)
+        c.turn, c.enter_ok, c.tick = c.ports.index(port), tick + 1, tick
+        order[entry.seq] = entry
+        waiting = c.by_bank[port.direction].get(entry.bank)
+        if waiting is None:
+            c.by_bank[port.direction][entry.bank] = deque((entry,))
+            known = c.banks.open_row[entry.bank] == entry.row
+        else:
+            known = waiting[-1].row == entry.row
+            waiting.append(entry)
+        if not known:
+            return False
+    return True
