@@ -21,6 +21,7 @@ from hw_models.description_schema import (
     VectorNode,
 )
 from hw_models.energy import EnergyTable, Figure, load_energy_table
+from hw_models.sparsity import Sparsity
 from hw_models.yaml_edge import YamlPath
 from workloads.errors import InputError
 
@@ -132,6 +133,9 @@ class _Builder:
         tree_latency = 0
         if delay is not None:
             tree_latency = self.part((*path, "tree_latency"), lambda: delay.cycles(self.clock_mhz)) or 0
+        pattern, sparsity = node.sparsity, None
+        if pattern is not None:
+            sparsity = self.part((*path, "sparsity"), lambda: Sparsity(pattern.n, pattern.m))
         return self.part(
             path,
             lambda: PEArray(
@@ -146,6 +150,7 @@ class _Builder:
                 pj,
                 self.sources_at((*path, "energy")),
                 tree_latency,
+                sparsity,
             ),
         )
 
@@ -201,7 +206,8 @@ class _Builder:
         array = self.array(node.array, (*path, "array"))
         a = node.array
         refill = 1 if channel is None else max(channel.beat_bytes, -(-channel.bytes_per_cycle // 1))
-        inputs, weights = -(-a.rows * a.input_format.bits // 8), -(-a.cols * a.weight_format.bits // 8)
+        places, word_bits = (1, a.weight_format.bits) if array is None else (array.places, array.word_bits)
+        inputs, weights = -(-a.rows * places * a.input_format.bits // 8), -(-a.cols * word_bits // 8)
         lanes = -(-node.vector.lanes * a.input_format.bits // 8)
         sums = -(-max(a.cols, node.vector.lanes) * a.accumulator_format.bits // 8)
         pads = node.scratchpads

@@ -163,6 +163,13 @@ class MacEnergyNode(_Node):
     source: Text = _key("where it comes from")
 
 
+class SparsityNode(_Node):
+    """Pattern of the constant weights, compressed to values and indices."""
+
+    n: Count = _key("weights of a group that are kept, and multipliers of a PE")
+    m: Count = _key("input channels of a group, at most 16")
+
+
 class ArrayNode(_Node):
     """A MAC array."""
 
@@ -177,6 +184,7 @@ class ArrayNode(_Node):
     accumulator_format: IntegerFormat = _key("partial sums")
     reduction_unroll: ReductionUnroll = _key("rows take the flattened window (FY, FX, C), or channels only")
     tree_latency: Delay | None = _key("adder_tree only: pipeline of a column's tree", default=None)
+    sparsity: SparsityNode | None = None
     energy: MacEnergyNode | None = None
 
 

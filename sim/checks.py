@@ -136,7 +136,7 @@ def _bus(result: Result, program: Program, run: Run, accelerator: Accelerator) -
 
 def _utilisation(result: Result, program: Program, run: Run, accelerator: Accelerator) -> tuple[bool, str]:
     t = result.totals
-    slots = t.cycles * accelerator.core.array.pes
+    slots = t.cycles * accelerator.core.array.multipliers
     exact = float(Fraction(t.macs, slots)) if slots else 0.0
     most = max((layer.utilisation for layer in result.layers), default=0.0)
     return t.utilisation == exact and t.utilisation <= 1 and most <= 1, f"{exact:.6f} over all, {most:.6f} at most"
@@ -181,6 +181,6 @@ _LAWS: tuple[tuple[str, _Law], ...] = (
     ("compute and stalls sum to each layer, layers to the total", _parts),
     ("every tile written is released once and none is left", _released),
     ("the bus is never taken twice and moves every beat", _bus),
-    ("utilisation is MACs over cycles and PEs, at most 1", _utilisation),
+    ("utilisation is MACs over cycles and multipliers, at most 1", _utilisation),
     ("energies of components and layers sum to the total", _energy),
 )

@@ -21,6 +21,7 @@ PRESETS = (
     "edge_ddr4",
     "edge_int8",
     "engine_8x8",
+    "engine_8x8_nm",
     "eyeriss_v1",
     "gemmini_16x16",
     "nvdla_large",
