@@ -57,7 +57,9 @@ def command(
         return 0
     pattern = plan.accelerator.core.array.sparsity
     if pattern is not None:
-        say(f"weights are taken as pruned to {pattern} along input channels; tiles hold whole groups of {pattern.group}")
+        say(
+            f"weights are taken as pruned to {pattern} along input channels; tiles hold whole groups of {pattern.group}"
+        )
     for entry in plan.groups:
         for part in entry.parts:
             mapping, proof = part.mapping(core), part.found.certificate
