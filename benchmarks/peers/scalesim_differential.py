@@ -1,7 +1,8 @@
-"""Compute cycles of random matrix products: our SCALE-Sim convention against SCALE-Sim itself, run in its environment.
+"""Compute cycles of random matrix products: our SCALE-Sim convention against SCALE-Sim itself in its environment.
 
-Every dataflow gets `--shapes` random products on a random array; partial folds are included. The peer's report counts the
-index of the last cycle, with stalls; without bandwidth limits (CALC) there are none, so its total must be ours less one.
+Every dataflow gets `--shapes` random products on a random array; partial folds are included. The peer's report counts
+the index of the last cycle, with stalls; without bandwidth limits (CALC) there are none, so its total must be ours less
+one.
 
 Run: python benchmarks/peers/scalesim_differential.py --python ENV/bin/python [--shapes 200] [--seed 1] [--work DIR]
 """
@@ -34,14 +35,14 @@ def peer_cycles(
     (work / f"{flow}.cfg").write_text(text)
     lines = "".join(f"L{i}, {m}, {n}, {k},\n" for i, (m, k, n) in enumerate(shapes))
     (work / f"{flow}.csv").write_text("Layer, M, N, K,\n" + lines)
-    (work / "layout.csv").write_text("layout\n" + "".join(f"L{i}, {', '.join(['1'] * 20)},\n" for i in range(len(shapes))))
+    layouts = "".join(f"L{i}, {', '.join(['1'] * 20)},\n" for i in range(len(shapes)))
+    (work / "layout.csv").write_text("layout\n" + layouts)
     options = ["-t", f"{flow}.csv", "-c", f"{flow}.cfg", "-l", "layout.csv", "-p", "results", "-i", "gemm", "-s", "N"]
     subprocess.run([python, "-m", "scalesim.scale", *options], cwd=work, check=True, capture_output=True, text=True)
     with (work / "results" / flow / "COMPUTE_REPORT.csv").open(newline="") as stream:
         table = [[cell.strip() for cell in row] for row in csv.reader(stream)]
-    totals = [i for i, name in enumerate(table[0]) if name.startswith("Total Cycles") and "prefetch" not in name.lower()]
-    stall = table[0].index("Stall Cycles")
-    return [(int(float(row[totals[0]])), int(float(row[stall]))) for row in table[1:] if len(row) > stall]
+    total, stall = table[0].index("Total Cycles"), table[0].index("Stall Cycles")
+    return [(int(float(row[total])), int(float(row[stall]))) for row in table[1:] if len(row) > stall]
 
 
 def main() -> None:
@@ -61,7 +62,7 @@ def main() -> None:
         for flow in FLOWS:
             rows, cols = draw.choice([4, 8, 16]), draw.choice([4, 8, 16])
             shapes = [
-                (draw.randint(1, arguments.largest), draw.randint(1, arguments.largest), draw.randint(1, arguments.largest))
+                (draw.randint(1, arguments.largest), *(draw.randint(1, arguments.largest) for _ in range(2)))
                 for _ in range(arguments.shapes)
             ]
             begin = time.monotonic()

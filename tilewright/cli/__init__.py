@@ -21,6 +21,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "sim": ("tilewright.cli.sim", "Map and simulate a workload; print a table per layer and totals."),
     "check": ("tilewright.cli.check", "Say where each node of a model would run, in seconds."),
     "map": ("tilewright.cli.map", "Print the plan alone: loop nests, bound and gap."),
+    "place": ("tilewright.cli.place", "Place the tensors of any graph in a scratchpad: ILP or a policy."),
     "explain": ("tilewright.cli.explain", "Say where the cycles of a result went and what would help."),
     "compare": ("tilewright.cli.compare", "Compare two results layer by layer."),
     "sweep": ("tilewright.cli.sweep", "Run a grid over hardware and workload parameters; resumes."),

@@ -1,0 +1,1 @@
+"""Shipped hierarchies, one YAML file each, with the source of their figures."""

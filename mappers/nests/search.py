@@ -1,0 +1,312 @@
+"""The optimum over divisor tiles of one problem on one hierarchy, with its certificate.
+
+Map space: divisor tiles at every level, every unrolling of the axes that the machine allows, every order of the holds of
+all tensors (uneven cuts), every choice of keep and bypass that it allows, every loop order that changes reuse.
+
+Search: each unrolling that differs in cost gets a lower bound (`mappers.nests.bounds`); in ascending order of the bound,
+each is searched to its end (`mappers.nests.exact`) until the next bound is not below the best value found.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from math import ceil, comb, prod
+
+import numpy as np
+
+from hw_models.hierarchy.tree import MemoryTree
+from mappers.nests.bounds import Costs, busy_of, energy_of
+from mappers.nests.cost import NestCost, evaluate, thinned, violation
+from mappers.nests.counts import Counting
+from mappers.nests.emit import emit
+from mappers.nests.exact import ROUNDING, Counters, Deepening, Frame, Partial
+from mappers.nests.graph import HoldGraph, State
+from mappers.nests.lattice import FloatArray, factorised
+from mappers.nests.mapping import NestMapping
+from mappers.nests.objective import Metric, Objective
+from mappers.nests.problem import NestProblem
+from mappers.nests.relaxed import relaxed_energy_pj
+from mappers.nests.spatial import Unrolling, unrollings
+from mappers.nests.tables import GridSums, MoveTables, Place
+from mappers.nests.views import Nest
+from workloads.errors import Infeasible, InternalError
+
+MAP_SPACE = "divisor tiles, all unrollings, all hold orders (uneven cuts), all bypasses, all loop orders"
+
+
+@dataclass(frozen=True, slots=True)
+class NestCertificate:
+    """What a search proved.
+
+    Parameters
+    ----------
+    map_space, counting, objective : str
+        What was covered, and by which rules it was costed.
+    value, bound : float
+        Of the objective's first metric: of the mapping, and a lower bound over the whole space.
+    mappings : int
+        Size of the space: unrollings x hold orders x tiles; loop orders between two holds that change nothing are one.
+    unrollings, distinct, searched : int
+        Choices along the axes; of different cost; searched to the end (the others were left out by bound).
+    partial, by_bound, by_dominance : int
+        Partial nests extended; left out by bound; left out because another was no worse.
+    """
+
+    map_space: str
+    counting: str
+    objective: str
+    value: float
+    bound: float
+    mappings: int
+    unrollings: int
+    distinct: int
+    searched: int
+    partial: int
+    by_bound: int
+    by_dominance: int
+
+    @property
+    def proven_optimal(self) -> bool:
+        """Value telling whether the bound meets the value."""
+        return self.bound >= self.value * ROUNDING
+
+    @property
+    def gap(self) -> float:
+        """Value of (value - bound) / value."""
+        return max(0.0, 1 - self.bound / self.value) if self.value else 0.0
+
+
+@dataclass(frozen=True)
+class FoundNest:
+    """The best nest found, its cost and its certificate."""
+
+    mapping: NestMapping
+    cost: NestCost
+    certificate: NestCertificate
+
+
+@dataclass
+class _Best:
+    value: float = np.inf
+    mapping: NestMapping | None = None
+    cost: NestCost | None = None
+
+
+@dataclass
+class _Choice:
+    """An unrolling under study."""
+
+    use: Unrolling
+    bound: float
+    known: bool = False
+
+
+def metric_value(metric: Metric, energy: float, latency: float, area: float) -> float:
+    """Return a metric of one mapping."""
+    by_name = {"energy": energy, "latency": latency, "edp": energy * latency, "area_delay": area * latency}
+    return by_name[metric]
+
+
+class NestSearch:
+    """The search of one problem."""
+
+    def __init__(
+        self,
+        problem: NestProblem,
+        tree: MemoryTree,
+        objective: Objective,
+        counting: Counting,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.problem, self.tree, self.objective, self.counting, self.stop = problem, tree, objective, counting, stop
+        self.graph = HoldGraph(problem, tree, counting)
+        self.sums = GridSums(problem)
+        self.metric = objective.metrics[0]
+        self.limits = {metric: float(limit) for metric, limit in objective.limits}
+        self.best = _Best()
+        self.counters = Counters()
+        self.places: list[Place] = []
+        self.stopped = False
+
+    def run(self) -> FoundNest | None:
+        """Return the best nest, or None if no nest keeps to the limits and capacities."""
+        uses, total = unrollings(self.problem, self.tree)
+        self.least_pj = self._mac_pj() + relaxed_energy_pj(self.graph, self.sums)
+        choices = sorted((self._first(use) for use in uses), key=lambda choice: choice.bound)
+        searched, open_bound = 0, np.inf
+        while choices:
+            choice = choices.pop(0)
+            if choice.bound * ROUNDING >= self.best.value:
+                break
+            if self.stop():
+                self.stopped, open_bound = True, min(open_bound, choice.bound)
+                break
+            costs, energy = self._bound(choice)
+            if not choice.known:
+                choice.known = True
+                if choice.bound * ROUNDING < self.best.value:
+                    self._frame_and(costs, energy, choice, dive=True)
+                at = next((k for k, other in enumerate(choices) if other.bound > choice.bound), len(choices))
+                if at:
+                    choices.insert(at, choice)
+                    continue
+            if choice.bound * ROUNDING >= self.best.value:
+                continue
+            searched += 1
+            if not self._frame_and(costs, energy, choice, dive=False):
+                self.stopped, open_bound = True, min(open_bound, choice.bound)
+                break
+        if self.best.mapping is None or self.best.cost is None:
+            return None
+        bound = min(self.best.value, open_bound)
+        certificate = NestCertificate(
+            MAP_SPACE,
+            self.counting,
+            ",".join(self.objective.metrics),
+            self.best.value,
+            bound,
+            total * self._tilings(),
+            total,
+            len(uses),
+            searched,
+            self.counters.partial,
+            self.counters.by_bound,
+            self.counters.by_dominance,
+        )
+        return FoundNest(self.best.mapping, self.best.cost, certificate)
+
+    def _tilings(self) -> int:
+        """Return the number of hold orders with tiles, of a single unrolling (none)."""
+        powers = [power for _, size in self.problem.dims for _, power in factorised(size)]
+        return sum(
+            count * prod(comb(power + holds, holds) for power in powers)
+            for holds, count in self.graph.sequences_by_holds().items()
+        )
+
+    def _first(self, use: Unrolling) -> _Choice:
+        """Return a choice with a bound from its steps and the energy of the MACs alone."""
+        steps = self._steps(prod(size for _, size in self.problem.dims) // use.used)
+        return _Choice(
+            use, float(self._value(np.array([self.least_pj]), np.array([float(steps + self._extra(use))]))[0])
+        )
+
+    def _mac_pj(self) -> float:
+        core = self.tree.multiplier
+        return float(self.problem.macs * core.mac_pj * thinned(self.problem, (*core.skips, *core.gates)))
+
+    def _steps(self, steps: int) -> int:
+        return ceil(steps * thinned(self.problem, self.tree.multiplier.skips))
+
+    def _extra(self, use: Unrolling) -> int:
+        extra = self.tree.multiplier.latency_cycles
+        for at, axis in enumerate(self.tree.axes):
+            if axis.systolic:
+                extra += prod(factor for _, factor in use.axes[at]) - 1
+        return extra
+
+    def _value(self, energy: FloatArray, latency: FloatArray) -> FloatArray:
+        area = float(self.tree.area)
+        value: FloatArray = np.asarray(metric_value(self.metric, energy, latency, area), dtype=float)  # type: ignore[arg-type]
+        for metric, limit in self.limits.items():
+            own = metric_value(metric, energy, latency, area)  # type: ignore[arg-type]
+            value = np.where(np.asarray(own) * ROUNDING > limit, np.inf, value)
+        return value
+
+    def _bound(self, choice: _Choice) -> tuple[Costs, dict[State, FloatArray]]:
+        """Tighten the bound of a choice; return what it came from."""
+        tables = MoveTables(self.problem, self.tree, choice.use, self.counting, self.sums)
+        costs = Costs(self.graph, tables)
+        energy = costs.least(energy_of, True)
+        least = float(energy[self.graph.start][tables.lattice.top]) + self._mac_pj()
+        steps = float(self._steps(tables.steps) + self._extra(choice.use))
+        choice.bound = max(choice.bound, float(self._value(np.array([least]), np.array([steps])).item()))
+        return costs, energy
+
+    def _frame(
+        self, costs: Costs, energy: dict[State, FloatArray], choice: _Choice, busy: dict[Place, dict[State, FloatArray]]
+    ) -> Frame:
+        for place in self.places:
+            if place not in busy:
+                busy[place] = costs.least(busy_of(place), True)
+        mac = self._mac_pj()
+        return Frame(
+            costs,
+            lambda energy, latency: self._value(energy + mac, latency),
+            self._steps(costs.tables.steps),
+            self._extra(choice.use),
+            tuple(self.places),
+            energy,
+            tuple(busy[place] for place in self.places),
+            self.counters,
+        )
+
+    def _frame_and(self, costs: Costs, energy: dict[State, FloatArray], choice: _Choice, dive: bool) -> bool:
+        """Dive into one unrolling or search it to its end; tell whether it was finished."""
+        busy: dict[Place, dict[State, FloatArray]] = {}
+
+        def finish(part: Partial) -> None:
+            self._leaf(costs, part)
+
+        while True:
+            known = len(self.places)
+            frame = self._frame(costs, energy, choice, busy)
+            deepening = Deepening(
+                frame, lambda: self.best.value, finish, lambda: self.stop() or len(self.places) > known
+            )
+            deepening.dive()
+            if dive:
+                return True
+            if len(self.places) == known:
+                deepening.run()
+            if len(self.places) == known:
+                return not deepening.cut
+
+    def _leaf(self, costs: Costs, part: Partial) -> None:
+        """Cost a finished nest exactly and keep it if it is better."""
+        mapping = emit(costs, part)
+        nest = Nest(self.problem, self.tree, mapping)
+        cost = evaluate(nest, self.counting)
+        if violation(nest) is not None:
+            raise InternalError(f"nest search: a nest that does not fit was accepted ({violation(nest)}); report this")
+        value = float(self._value(np.array([float(cost.energy_pj)]), np.array([float(cost.latency_cycles)])).item())
+        if cost.bound_by != "steps":
+            level, port = cost.bound_by.split(".")
+            if (level, port) not in self.places:
+                self.places.append((level, port))
+        if value < self.best.value:
+            self.best = _Best(value, mapping, cost)
+
+
+def search_nest(
+    problem: NestProblem,
+    tree: MemoryTree,
+    objective: Objective | None = None,
+    counting: Counting = "zigzag",
+    time_limit_s: float | None = None,
+) -> FoundNest | Infeasible:
+    """Return the best nest of `problem` on `tree` with its certificate, or why there is none.
+
+    Parameters
+    ----------
+    time_limit_s : float, optional
+        CPU seconds after which the best nest so far is returned with its gap.
+    """
+    goal = objective or Objective()
+    end = None if time_limit_s is None else time.process_time() + time_limit_s
+    stop = (lambda: False) if end is None else (lambda: time.process_time() > end)
+    search = NestSearch(problem, tree, goal, counting, stop)
+    found = search.run()
+    if found is None:
+        return Infeasible(f"layer on '{tree.name}'", "no nest found", 1, 0, "nests")
+    limits = list(goal.limits)
+    for before, metric in zip(goal.metrics, goal.metrics[1:], strict=False):
+        value = {"energy": found.cost.energy_pj, "latency": Fraction(found.cost.latency_cycles), "edp": found.cost.edp}
+        limits.append((before, value.get(before, tree.area * found.cost.latency_cycles)))
+        later = NestSearch(problem, tree, Objective((metric,), tuple(limits)), counting, stop)
+        again = later.run()
+        if again is not None:
+            found = replace(again, certificate=found.certificate)
+    return found
