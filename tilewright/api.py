@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mappers.given import GivenPlan
     from mappers.plan import Plan, PlannedGroup
     from sim.machine import Run
+    from sim.over_time import OverTime
     from sim.result import LayerResult, Result, Totals
     from tilewright.sweeps.run import SweepOutcome
     from tilewright.verification import VerifyReport
@@ -100,7 +101,16 @@ class Simulation:
         """Write the HTML report, plots and tables into `folder`; return the paths."""
         from tilewright.report import write
 
-        return write(self.to_json(), Path(folder))
+        series = None if self.run is None or self.plan is None else self.over_time()
+        return write(self.to_json(), Path(folder), series)
+
+    def over_time(self, bins: int = 120) -> OverTime:
+        """Return bytes per level, array and bus use, and occupancy over the run, in `bins` bins at most."""
+        from sim.over_time import over_time
+
+        if self.run is None or self.plan is None:
+            raise InputError("over_time: this result has no event times; simulate with fidelity 'event'")
+        return over_time(self.plan.program, self.run, self.plan.accelerator, bins)
 
     def trace(self, path: str | Path) -> None:
         """Write a Chrome trace for Perfetto to `path` (.json or .json.gz)."""
