@@ -12,6 +12,7 @@ from typing import Literal
 
 from hw_models.dram.channel import TimedDram
 from hw_models.dram.energy import CommandEnergy
+from hw_models.pe_memories import PEMemories
 from hw_models.sparsity import Sparsity
 from workloads.errors import InputError
 from workloads.formats import Int
@@ -149,7 +150,7 @@ class PEArray:
     kind : {"systolic", "adder_tree"}
         `systolic`: operands and partial sums move one PE per cycle; `adder_tree`: a column reduces all rows in one
         pipelined tree of `tree_latency_cycles`.
-        `row_stationary`: can be described, is not simulated yet (`hw_models.array_timing.timing_of` says what lacks).
+        `row_stationary`: PEs with `pe_memories`, run in passes (docs/dataflows.md).
     dataflows : tuple of {"ws", "os", "is", "rs"}
         Dataflows the array can run; the mapper chooses per layer. ``rs`` goes with `row_stationary` alone.
     reduction_unroll : {"window", "channel"}
@@ -173,6 +174,7 @@ class PEArray:
     energy_source: str
     tree_latency_cycles: int = 0
     sparsity: Sparsity | None = None
+    pe_memories: PEMemories | None = None
 
     def __post_init__(self) -> None:
         _positive("array", rows=self.rows, cols=self.cols)
@@ -193,6 +195,8 @@ class PEArray:
                 f"array: sparsity is {self.sparsity} with dataflow is, bound is ws, os: activations that stay have no "
                 f"pattern; remove one of the two"
             )
+        if self.pe_memories is not None and self.kind != "row_stationary":
+            raise InputError(f"array: pe_memories is set on a {self.kind} array; remove it or use kind row_stationary")
         if self.mac_pj < 0:
             raise InputError(f"array: mac_pj is {self.mac_pj}, bound is >= 0; correct it")
         if self.kind != "adder_tree" and self.tree_latency_cycles:

@@ -103,8 +103,8 @@ def timing_of(array: PEArray, dataflow: Dataflow, accumulator_depth: int) -> Arr
         )
     if dataflow == "rs":
         raise InputError(
-            "array: dataflow 'rs' (row stationary) is not simulated yet: the memories inside a PE and the schedule of "
-            "filter rows over PE sets are missing; choose an accelerator with ws, os or is"
+            "array: dataflow 'rs' (row stationary) has no folds: it runs in passes; use `sim` on it, or choose an "
+            "accelerator with ws, os or is"
         )
     if array.kind == "adder_tree":
         return AdderTreeParams(array.rows, array.cols, array.tree_latency_cycles)

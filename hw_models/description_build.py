@@ -21,6 +21,7 @@ from hw_models.description_schema import (
     VectorNode,
 )
 from hw_models.energy import EnergyTable, Figure, load_energy_table
+from hw_models.pe_memories import PEMemories
 from hw_models.sparsity import Sparsity
 from hw_models.yaml_edge import YamlPath
 from workloads.errors import InputError
@@ -136,6 +137,15 @@ class _Builder:
         pattern, sparsity = node.sparsity, None
         if pattern is not None:
             sparsity = self.part((*path, "sparsity"), lambda: Sparsity(pattern.n, pattern.m))
+        inside, memories = node.pe_memories, None
+        if inside is not None:
+            memories = self.part(
+                (*path, "pe_memories"),
+                lambda: PEMemories(
+                    inside.filter_words, inside.ifmap_words, inside.psum_words, inside.filter_bus, inside.ifmap_bus,
+                    inside.psum_in_bus, inside.psum_out_bus, inside.bank,
+                ),
+            )  # fmt: skip
         return self.part(
             path,
             lambda: PEArray(
@@ -151,6 +161,7 @@ class _Builder:
                 self.sources_at((*path, "energy")),
                 tree_latency,
                 sparsity,
+                memories,
             ),
         )
 

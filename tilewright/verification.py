@@ -109,7 +109,7 @@ def verify_core_of(
     if isinstance(params, EngineParams):
         from tilewright.verify_engine import verify_engine
 
-        return verify_engine(params, seed, simulator, jobs)
+        return verify_engine(params, seed, simulator, jobs, repro)
     from tilewright.verify_streams import verify_stream
 
     return verify_stream(params, seed, simulator, jobs, repro)
