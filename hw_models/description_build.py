@@ -217,7 +217,7 @@ class _Builder:
         array = self.array(node.array, (*path, "array"))
         a = node.array
         refill = 1 if channel is None else max(channel.beat_bytes, -(-channel.bytes_per_cycle // 1))
-        inputs, weights = (0, 0) if array is None else (-(-array.input_row_bits // 8), -(-array.weight_row_bits // 8))
+        inputs, weights = (1, 1) if array is None else (-(-array.input_row_bits // 8), -(-array.weight_row_bits // 8))
         lanes = -(-node.vector.lanes * a.input_format.bits // 8)
         sums = -(-max(a.cols, node.vector.lanes) * a.accumulator_format.bits // 8)
         pads = node.scratchpads

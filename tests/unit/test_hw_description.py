@@ -168,7 +168,7 @@ def test_an_energy_override_is_its_own_source() -> None:
         ("dram.latency=101ns", r"dram\.latency: latency is 40\.4 cycles"),
         ("dram.burst=48B", "burst_bytes is 48, not a multiple of beat_bytes"),
         ("core.kind=systolc", "did you mean 'systolic'"),
-        ("dataflows=[ws, is]", "value is 'is', bound is ws, os, rs"),
+        ("dataflows=[ws, xs]", "value is 'xs', bound is ws, os, is, rs"),
         ("input_format=int99", "bits is 99, bound is 1..64"),
         ("input_format=float16", "arrays compute with intN or uintN"),
         ("core.input.halves=3", "halves is 3, bound is 2, other buffering is not simulated yet"),
