@@ -73,16 +73,16 @@ def baselines(graph: TensorGraph, capacity: int) -> dict[str, int | None]:
     return found
 
 
-def rows_of(name: str, parameters: bool) -> Iterator[Row]:
+def rows_of(name: str, parameters: bool, time_limit_s: float) -> Iterator[Row]:
     """Yield the rows of one network."""
     graph = network_graph(load(name, **{**HUMAN, **SEARCHED}[name]), parameters=parameters)
-    sizes = scratchpad_sizes(graph, Budget(TIME_LIMIT_S))
+    sizes = scratchpad_sizes(graph, Budget(time_limit_s))
     for label, capacity in (
         ("M_R", sizes.widest_operator_bytes),
         ("M_H", sizes.middle_bytes),
         ("M_P", sizes.least_peak_bytes),
     ):
-        answer = place_tensors(graph, capacity, time_limit_s=TIME_LIMIT_S)
+        answer = place_tensors(graph, capacity, time_limit_s=time_limit_s)
         usage = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         yield Row(
             name,
@@ -115,6 +115,7 @@ def main() -> None:
     arguments.add_argument("--rows", type=Path, help="append each row to this file as it is measured")
     arguments.add_argument("--from", dest="files", type=Path, nargs="+", help="print the tables of these files of rows")
     arguments.add_argument("networks", nargs="*", help="all without")
+    arguments.add_argument("--time-limit", type=float, default=TIME_LIMIT_S, help="seconds of wall time per row")
     given = arguments.parse_args()
     rows: list[Row] = []
     for path in given.files or ():
@@ -122,7 +123,7 @@ def main() -> None:
     if not given.files:
         for name in given.networks or [*HUMAN, *SEARCHED]:
             for parameters in (False, True):
-                for row in rows_of(name, parameters):
+                for row in rows_of(name, parameters, given.time_limit):
                     rows.append(row)
                     if given.rows:
                         with given.rows.open("a", encoding="utf-8") as stream:
