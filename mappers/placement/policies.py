@@ -1,21 +1,21 @@
 """The classic ways to place tensors under a given order, behind one interface: Belady, LRU, greedy, arena.
 
-The first three walk the order. What a step needs is put at the lowest address with room (first fit, as in a linear
-arena); where there is no room, tensors that the step does not need leave:
+The first three walk the order and count bytes. Where a step does not fit, tensors that it does not need leave:
 
 * ``belady``: the one whose next use is furthest away, until there is room;
 * ``lru``: the one whose last use is longest ago, until there is room;
-* ``greedy``: the neighbours whose departure makes room for the fewest bytes moved.
+* ``greedy``: the set that costs the fewest bytes spilled and retrieved.
 
-``arena`` plans before the run, as TensorFlow Lite's greedy-by-size planner does: tensors by falling size, each at the
-lowest offset that is free over its whole life. A tensor that ends above the scratchpad is instead spilled after it is
-made and retrieved at each use.
-
-None of them moves a tensor that the step needs, so fragmentation can end them: that is `InfeasibleError`.
+``arena`` keeps everything. The stays of all four are then given addresses as TensorFlow Lite's greedy-by-size planner
+does: by falling size, each at the lowest offset that is free at all its steps. While something ends above the
+scratchpad, a tensor gives way: the one that is too high, else the largest that it meets, is resident from now on at
+its uses only, spilled once and retrieved for each. Where nothing is left to give way, fragmentation has the last
+word: `InfeasibleError`.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol
@@ -25,6 +25,9 @@ from mappers.placement.graph import TensorGraph
 from mappers.placement.liveness import needs
 from mappers.placement.plan import Stay
 from workloads.errors import Infeasible, InfeasibleError
+
+EXHAUSTIVE = 10
+"""Idle tensors up to which ``greedy`` looks at every set."""
 
 
 class Policy(Protocol):
@@ -41,50 +44,49 @@ class Policy(Protocol):
         ...
 
 
-class Walking:
-    """Place step by step; `rule` names the victim's choice."""
+class Replacement:
+    """Count bytes and replace by `rule`, then plan addresses by size."""
 
     def __init__(self, rule: str) -> None:
         self.rule = rule
 
     def place(self, graph: TensorGraph, order: Sequence[int], capacity_bytes: int) -> dict[Stay, int]:
         """Return the stays and their addresses under `order`."""
-        return _Walk(graph, order, capacity_bytes, self.rule).run()
+        return _arena(graph, order, capacity_bytes, _Walk(graph, order, capacity_bytes, self.rule).run(), self.rule)
 
 
 class Arena:
-    """Place by size before the run."""
+    """Keep everything, then plan addresses by size."""
 
     def place(self, graph: TensorGraph, order: Sequence[int], capacity_bytes: int) -> dict[Stay, int]:
         """Return the stays and their addresses under `order`."""
-        need, sizes = needs(graph, order), graph.sizes
-        split: set[int] = set()
-        while True:
-            stays = []
-            for a, steps in enumerate(need):
-                if a in split:
-                    stays += [Stay(a, one, last) for one, last in _runs(steps)]
-                else:
-                    stays.append(Stay(a, steps[0], steps[-1]))
-            by_size = sorted(stays, key=lambda s: (-sizes[s.tensor], s.first, s.tensor))
-            found = first_fit(by_size, sizes)
-            over = [s for s in by_size if found[s] + sizes[s.tensor] > capacity_bytes]
-            if not over:
-                return found
-            # what is too high leaves; if it cannot, the largest that it meets does
-            candidates = [s for s in over if s.tensor not in split and _has_gap(need[s.tensor])]
-            candidates += [
-                s for s in by_size if s.tensor not in split and s.meets(over[0]) and _has_gap(need[s.tensor])
-            ]
-            if not candidates:
-                first = over[0]
-                raise _no_room(graph, order[first.first], "arena", found[first] + sizes[first.tensor], capacity_bytes)
-            split.add(candidates[0].tensor)
+        stays = [Stay(a, steps[0], steps[-1]) for a, steps in enumerate(needs(graph, order))]
+        return _arena(graph, order, capacity_bytes, stays, "arena")
 
 
 POLICIES: Mapping[str, Policy] = MappingProxyType(
-    {"belady": Walking("belady"), "lru": Walking("lru"), "greedy": Walking("greedy"), "arena": Arena()}
+    {"belady": Replacement("belady"), "lru": Replacement("lru"), "greedy": Replacement("greedy"), "arena": Arena()}
 )
+
+
+def _arena(graph: TensorGraph, order: Sequence[int], capacity: int, stays: list[Stay], name: str) -> dict[Stay, int]:
+    """Return addresses by falling size; tensors give way until everything ends inside the scratchpad."""
+    need, sizes = needs(graph, order), graph.sizes
+    split: set[int] = set()
+    while True:
+        by_size = sorted(stays, key=lambda s: (-sizes[s.tensor], s.first, s.tensor))
+        found = first_fit(by_size, sizes)
+        over = [s for s in by_size if found[s] + sizes[s.tensor] > capacity]
+        if not over:
+            return found
+        near = [*over, *(s for s in by_size if s.meets(over[0]))]
+        victim = next((s.tensor for s in near if s.tensor not in split and _has_gap(need[s.tensor])), None)
+        if victim is None:
+            top = found[over[0]] + sizes[over[0].tensor]
+            raise _no_room(graph, order[over[0].first], name, top, capacity)
+        split.add(victim)
+        stays = [s for s in stays if s.tensor != victim]
+        stays += [Stay(victim, first, last) for first, last in _runs(need[victim])]
 
 
 def _runs(steps: Sequence[int]) -> list[tuple[int, int]]:
@@ -117,85 +119,46 @@ def _no_room(graph: TensorGraph, operator: int, policy: str, demand: int, capaci
 
 
 class _Walk:
+    """Residency by bytes, step by step."""
+
     def __init__(self, graph: TensorGraph, order: Sequence[int], capacity: int, rule: str) -> None:
         self.graph, self.order, self.capacity, self.rule = graph, order, capacity, rule
         self.need = needs(graph, order)
-        self.at: dict[int, int] = {}
-        """Address of each resident tensor."""
         self.since: dict[int, int] = {}
+        """Step since which each resident tensor has been there."""
         self.host: set[int] = {a for a, maker in enumerate(graph.producer) if maker < 0}
-        self.stays: dict[Stay, int] = {}
+        self.stays: list[Stay] = []
 
-    def run(self) -> dict[Stay, int]:
+    def run(self) -> list[Stay]:
+        """Return the stays; an evicted tensor leaves right after its last use before."""
         for t, operator in enumerate(self.order):
-            for a in [a for a in self.at if self.need[a][-1] < t]:
-                self._leave(a, self.need[a][-1])
-            pinned = {*self.graph.reads[operator], *self.graph.writes[operator]}
-            missing = sorted(pinned - set(self.at), key=lambda a: (-self.graph.sizes[a], a))
-            for a in missing:
-                address = self._room(self.graph.sizes[a], pinned, t)
-                if address is None:
-                    short = self.graph.sizes[a] + sum(self.graph.sizes[b] for b in self.at)
-                    raise _no_room(self.graph, operator, self.rule, max(short, self.capacity + 1), self.capacity)
-                self.at[a], self.since[a] = address, t
-        for a in list(self.at):
-            self._leave(a, self.need[a][-1])
+            for a in [a for a in self.since if self.need[a][-1] < t]:
+                self._leave(a, t)
+            needed = {*self.graph.reads[operator], *self.graph.writes[operator]}
+            for a in sorted(needed):
+                self.since.setdefault(a, t)
+            while (excess := sum(self.graph.sizes[a] for a in self.since) - self.capacity) > 0:
+                for a in self._victims([a for a in self.since if a not in needed], excess, t):
+                    self.host.add(a)
+                    self._leave(a, t)
+        for a in list(self.since):
+            self._leave(a, len(self.order))
         return self.stays
 
-    def _leave(self, a: int, last: int) -> None:
-        self.stays[Stay(a, self.since.pop(a), last)] = self.at.pop(a)
+    def _leave(self, a: int, t: int) -> None:
+        last = max(u for u in self.need[a] if u < t)
+        self.stays.append(Stay(a, self.since.pop(a), last))
 
-    def _evict(self, a: int, t: int) -> None:
-        self.host.add(a)
-        self._leave(a, t - 1)
-
-    def _hole(self, size: int) -> int | None:
-        """Return the lowest address with `size` free bytes."""
-        at = 0
-        for address, a in sorted((address, a) for a, address in self.at.items()):
-            if address - at >= size:
-                return at
-            at = address + self.graph.sizes[a]
-        return at if self.capacity - at >= size else None
-
-    def _room(self, size: int, pinned: set[int], t: int) -> int | None:
-        """Return an address with `size` free bytes, making room for it by the policy's rule."""
-        while (address := self._hole(size)) is None:
-            victims = self._victims(size, pinned, t)
-            if not victims:
-                return None
-            for a in victims:
-                self._evict(a, t)
-        return address
-
-    def _victims(self, size: int, pinned: set[int], t: int) -> list[int]:
-        # a tensor placed at this very step is pinned, so every idle one has been here since a step before
-        idle = [a for a in self.at if a not in pinned]
-        if self.rule == "greedy":
-            return self._cheapest_window(size, pinned)
-        if not idle:
-            return []
+    def _victims(self, idle: list[int], excess: int, t: int) -> list[int]:
+        """Return who leaves; `idle` is never empty, since every operator fits by itself."""
+        sizes = self.graph.sizes
         if self.rule == "belady":
-            return [max(idle, key=lambda a: (next(u for u in self.need[a] if u >= t), self.graph.sizes[a], -a))]
-        return [min(idle, key=lambda a: (max(u for u in self.need[a] if u < t), -self.graph.sizes[a], a))]
-
-    def _cheapest_window(self, size: int, pinned: set[int]) -> list[int]:
-        """Return the neighbours between two addresses whose departure makes a hole of `size` at the least traffic."""
-        blocks = sorted((address, a) for a, address in self.at.items())
-        best: tuple[int, list[int]] | None = None
-        for start in range(len(blocks) + 1):
-            low = blocks[start - 1][0] + self.graph.sizes[blocks[start - 1][1]] if start else 0
-            out: list[int] = []
-            cost = 0
-            for stop in range(start, len(blocks) + 1):
-                high = blocks[stop][0] if stop < len(blocks) else self.capacity
-                if high - low >= size:
-                    if best is None or cost < best[0]:
-                        best = (cost, list(out))
-                    break
-                if stop == len(blocks) or blocks[stop][1] in pinned:
-                    break
-                a = blocks[stop][1]
-                out.append(a)
-                cost += self.graph.sizes[a] * (1 if a in self.host else 2)
-        return best[1] if best else []
+            return [max(idle, key=lambda a: (next(u for u in self.need[a] if u >= t), sizes[a], -a))]
+        if self.rule == "lru":
+            return [min(idle, key=lambda a: (max(u for u in self.need[a] if u < t), -sizes[a], a))]
+        price = {a: sizes[a] * (1 if a in self.host else 2) for a in idle}
+        if len(idle) > EXHAUSTIVE:
+            return [min(idle, key=lambda a: (sizes[a] < excess, price[a], a))]
+        groups = itertools.chain.from_iterable(itertools.combinations(sorted(idle), n) for n in range(1, len(idle) + 1))
+        fits = (group for group in groups if sum(sizes[a] for a in group) >= excess)
+        return list(min(fits, key=lambda group: (sum(price[a] for a in group), group)))
