@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from hw_models.hierarchy.tree import Level
-from mappers.nests.graph import HoldGraph, State, Step
+from mappers.nests.graph import HoldGraph, State
 from mappers.nests.lattice import FloatArray
 from mappers.nests.tables import BoolArray, Move, MoveTables, Place
 
@@ -126,7 +126,9 @@ class Costs:
         child, parent = self.graph.chains[key[0]][key[2]], self.graph.chains[key[0]][key[1]]
         if slides and child is not None and parent is not None:
             for dim in self.sliding_dims(key[0]):
-                for trips in sorted({int(self.tables.time[dim] // tile) for tile in np.unique(self.lattice.values[dim])}):
+                for trips in sorted(
+                    {int(self.tables.time[dim] // tile) for tile in np.unique(self.lattice.values[dim])}
+                ):
                     if trips > 1:
                         other = cost(self.slide(key, parent, dim, trips))
                         value = np.minimum(value, other)

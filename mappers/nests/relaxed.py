@@ -1,8 +1,8 @@
 """A bound of the energy over all unrollings at once.
 
 Only the levels around each multiplier (those that serve no axis) are looked at in full: what enters them depends on
-their own tiles and not on the unrolling. What leaves the levels outside is taken as if a word read there reached as many
-of them as the array has positions, and every element crosses the outermost level once.
+their own tiles and not on the unrolling. What leaves the levels outside is taken as if a word read there reached as
+many of them as the array has positions, and every element crosses the outermost level once.
 """
 
 from __future__ import annotations
@@ -38,7 +38,11 @@ def relaxed_energy_pj(graph: HoldGraph, sums: GridSums) -> float:
     single = Unrolling(tuple(() for _ in tree.axes))
     tables = MoveTables(problem, tree, single, "zigzag" if graph.latched else "timeloop", sums)
     inner = [level for level in tree.levels[1:] if not level.serves]
-    if not tree.axes or not inner or not graph.latched and not all(_covered(graph, t, inner) for t in range(len(graph.tensors))):
+    if (
+        not tree.axes
+        or not inner
+        or (not graph.latched and not all(_covered(graph, t, inner) for t in range(len(graph.tensors))))
+    ):
         return total
     return total + _around_multipliers(graph, tables, inner)
 
@@ -130,9 +134,9 @@ def _least(
     tables: MoveTables,
 ) -> float:
     """Return the running minimum over the holders around the multipliers; -1 stands for every holder outside."""
-    places = []
-    for chain in graph.chains:
-        places.append([-1, *(at for at, level in enumerate(chain) if level is None or level in inner)])
+    places = [
+        [-1, *(at for at, level in enumerate(chain) if level is None or level in inner)] for chain in graph.chains
+    ]
     states: list[State] = [()]
     for options in places:
         states = [(*state, at) for state in states for at in options]
