@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+from hw_models.dram.channel import TimedDram
+from hw_models.dram.energy import CommandEnergy
+from hw_models.sparsity import Sparsity
 from workloads.errors import InputError
 from workloads.formats import Int
 
@@ -32,7 +35,7 @@ MAX_BYTES_PER_CYCLE = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class DramChannel:
-    """One off-chip channel with fixed latency and bandwidth.
+    """The off-chip memory: a channel with fixed latency and bandwidth, or a DRAM with timing.
 
     Parameters
     ----------
@@ -46,6 +49,11 @@ class DramChannel:
         Arbitration quantum between the read and the write stream, a multiple of `beat_bytes`.
     energy_pj_per_byte : Fraction
         Energy of one byte moved, either direction (source in `energy_source`).
+    device : TimedDram, optional
+        The DRAM behind the channel. `bytes_per_cycle` is then the peak of its data buses, a beat and a burst are one
+        burst of it, and `latency_cycles` is the way between DMA and controller, so that closed forms stay bounds.
+    command_energy : CommandEnergy, optional
+        What the event model counts instead of `energy_pj_per_byte`, which is then a sequential stream's.
     """
 
     name: str
@@ -55,6 +63,8 @@ class DramChannel:
     burst_bytes: int
     energy_pj_per_byte: Fraction
     energy_source: str
+    device: TimedDram | None = None
+    command_energy: CommandEnergy | None = None
 
     def __post_init__(self) -> None:
         _positive(f"dram '{self.name}'", beat_bytes=self.beat_bytes, burst_bytes=self.burst_bytes)
@@ -145,6 +155,9 @@ class PEArray:
         `window`: rows take consecutive elements of the flattened (FY, FX, C) window; `channel`: of C only.
     mac_pj : Fraction
         Energy of one MAC, its pipeline registers included where the source includes them.
+    sparsity : Sparsity or None
+        Pattern of the constant weights that a systolic array takes compressed: a PE holds N of the weights of M input
+        channels and has N multipliers. Weights made at run time are dense; a PE takes N of them at a time.
     """
 
     kind: ArrayKind
@@ -158,9 +171,15 @@ class PEArray:
     mac_pj: Fraction
     energy_source: str
     tree_latency_cycles: int = 0
+    sparsity: Sparsity | None = None
 
     def __post_init__(self) -> None:
         _positive("array", rows=self.rows, cols=self.cols)
+        if self.sparsity is not None and self.kind != "systolic":
+            raise InputError(
+                f"array: sparsity is {self.sparsity} on a {self.kind} array, only systolic ones are modelled with it; "
+                f"remove it or use kind systolic"
+            )
         if not self.dataflows or len(set(self.dataflows)) != len(self.dataflows):
             raise InputError(f"array: dataflows is {list(self.dataflows)}; name one at least, each at most once")
         if (self.kind == "row_stationary") != (self.dataflows == ("rs",)) or "rs" in self.dataflows[1:]:
@@ -181,6 +200,27 @@ class PEArray:
     def pes(self) -> int:
         """Value of rows times columns."""
         return self.rows * self.cols
+
+    @property
+    def places(self) -> int:
+        """Value of the input channels of one PE under constant weights: M of an N:M array, else 1."""
+        return 1 if self.sparsity is None else self.sparsity.group
+
+    @property
+    def kept(self) -> int:
+        """Value of the multipliers of one PE: N of an N:M array, else 1."""
+        return 1 if self.sparsity is None else self.sparsity.kept
+
+    @property
+    def multipliers(self) -> int:
+        """Value of the multipliers of the array, its MACs per cycle."""
+        return self.pes * self.kept
+
+    @property
+    def word_bits(self) -> int:
+        """Value of the bits of the weights of one PE: of a group with its indices, else of one weight."""
+        bits = self.weight_format.bits
+        return bits if self.sparsity is None else self.sparsity.word_bits(bits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,8 +313,14 @@ class Core:
         sums = -(-a.cols * a.accumulator_format.bits // 8)
         lanes = -(-self.vector.lanes * a.accumulator_format.bits // 8)
         needs = (
-            (self.input, "read", self.input.read_bytes_per_cycle, -(-a.rows * a.input_format.bits // 8), "array"),
-            (self.weight, "read", self.weight.read_bytes_per_cycle, -(-a.cols * a.weight_format.bits // 8), "array"),
+            (
+                self.input,
+                "read",
+                self.input.read_bytes_per_cycle,
+                -(-a.rows * a.places * a.input_format.bits // 8),
+                "array",
+            ),
+            (self.weight, "read", self.weight.read_bytes_per_cycle, -(-a.cols * a.word_bits // 8), "array"),
             (self.accumulator, "read", self.accumulator.read_bytes_per_cycle, sums, "array"),
             (self.accumulator, "write", self.accumulator.write_bytes_per_cycle, sums, "array"),
             (self.accumulator, "read", self.accumulator.read_bytes_per_cycle, lanes, "vector unit"),

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from hw_models.accelerator import Dataflow, PEArray
 from hw_models.systolic import FoldJob, SystolicParams
+from hw_models.systolic_nm import SystolicNMParams
 from workloads.errors import InputError
 
 
@@ -77,7 +78,10 @@ class AdderTreeParams:
 
 @dataclass(frozen=True, slots=True)
 class ArrayAccesses:
-    """Scratchpad elements moved by one job: array side only."""
+    """Scratchpad accesses of one job, array side only: operands of a PE, and elements of the accumulator.
+
+    An operand of a PE is one activation and one weight; on an N:M array the activations of a group and its weight word.
+    """
 
     input_reads: int
     weight_reads: int
@@ -104,15 +108,10 @@ def timing_of(array: PEArray, dataflow: Dataflow, accumulator_depth: int) -> Arr
         )
     if array.kind == "adder_tree":
         return AdderTreeParams(array.rows, array.cols, array.tree_latency_cycles)
-    return SystolicParams(
-        dataflow=dataflow,
-        rows=array.rows,
-        cols=array.cols,
-        input_format=array.input_format,
-        weight_format=array.weight_format,
-        accumulator_format=array.accumulator_format,
-        accumulator_depth=accumulator_depth,
-    )
+    sizes = (dataflow, array.rows, array.cols, array.input_format, array.weight_format, array.accumulator_format)
+    if array.sparsity is None:
+        return SystolicParams(*sizes, accumulator_depth)
+    return SystolicNMParams(*sizes, accumulator_depth, array.sparsity.kept, array.sparsity.group)
 
 
 def accesses_of(array: PEArray, dataflow: Dataflow, job: FoldJob, accumulate: bool) -> ArrayAccesses:

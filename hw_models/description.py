@@ -126,7 +126,7 @@ def _copy(value: Any) -> Any:
 
 def _apply(tree: Any, overrides: tuple[str, ...]) -> dict[YamlPath, str]:
     """Apply the overrides to `tree`; return the override text of each path set."""
-    from hw_models.description_paths import put, resolve, settle_energy
+    from hw_models.description_paths import put, resolve, settle_dram, settle_energy
 
     changed: dict[YamlPath, str] = {}
     problems: list[str] = []
@@ -139,6 +139,7 @@ def _apply(tree: Any, overrides: tuple[str, ...]) -> dict[YamlPath, str]:
             path = resolve(short.strip(), leaves_only=True, subject=subject)
             put(tree, path, parse_yaml(value.strip(), subject).tree, subject)
             settle_energy(tree, path, f"override {text}")
+            settle_dram(tree, path)
             changed[path] = subject
         except InputError as error:
             problems.append(str(error))

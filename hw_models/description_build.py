@@ -10,8 +10,18 @@ from fractions import Fraction
 from typing import Any, TypeVar
 
 from hw_models.accelerator import Accelerator, Core, Dma, DramChannel, PEArray, Scratchpad, VectorUnit
-from hw_models.description_schema import AcceleratorNode, ArrayNode, CoreNode, DramNode, ScratchpadNode, VectorNode
+from hw_models.description_dram import FIXED_KEYS, TIMED_KEYS, timed_channel
+from hw_models.description_schema import (
+    AcceleratorNode,
+    ArrayNode,
+    CoreNode,
+    DramEnergyNode,
+    DramNode,
+    ScratchpadNode,
+    VectorNode,
+)
 from hw_models.energy import EnergyTable, Figure, load_energy_table
+from hw_models.sparsity import Sparsity
 from hw_models.yaml_edge import YamlPath
 from workloads.errors import InputError
 
@@ -77,24 +87,38 @@ class _Builder:
 
     def dram(self, node: DramNode, path: YamlPath) -> DramChannel | None:
         """Build the channel."""
-        energy = node.energy
-        where = (*path, "energy")
-        if energy.per_byte is not None and energy.standard is None and energy.source is not None:
-            pj = energy.per_byte
-            self.given(where, energy.source)
-        elif energy.standard is not None and energy.per_byte is None and energy.source is None:
-            standard = energy.standard
-            pj = self.figure(where, lambda table: table.dram_per_byte(standard))
-        else:
-            self.mistakes.append((where, "give either standard, or per_byte with source; not both, not neither"))
-            pj = Fraction(0)
-        latency = self.part((*path, "latency"), lambda: node.latency.cycles(self.clock_mhz))
+        if node.standard is not None:
+            return timed_channel(self, node, path)
+        wrong = [key for key in TIMED_KEYS if getattr(node, key) is not None]
+        for key in wrong:
+            self.mistakes.append(((*path, key), f"key '{key}' goes with dram.standard; add that or remove the key"))
+        missing = [key for key in FIXED_KEYS if getattr(node, key) is None]
+        for key in missing:
+            self.mistakes.append(((*path, key), f"key '{key}' is missing; add it"))
+        if missing or wrong:
+            return None
+        assert node.latency is not None and node.bandwidth is not None  # noqa: PT018
+        delay, beat, burst = node.latency, node.beat or 0, node.burst or 0
+        pj = self.dram_energy(node, path)
+        latency = self.part((*path, "latency"), lambda: delay.cycles(self.clock_mhz))
         if latency is None:
             return None
         rate = node.bandwidth.bytes_per_cycle(self.clock_mhz)
-        return self.part(
-            path, lambda: DramChannel(node.name, rate, latency, node.beat, node.burst, pj, self.sources_at(where))
-        )
+        source = self.sources_at((*path, "energy"))
+        return self.part(path, lambda: DramChannel(node.name, rate, latency, beat, burst, pj, source))
+
+    def dram_energy(self, node: DramNode, path: YamlPath) -> Fraction:
+        """Return the energy of a byte that the description states or names."""
+        energy = node.energy or DramEnergyNode()
+        where = (*path, "energy")
+        if energy.per_byte is not None and energy.standard is None and energy.source is not None:
+            self.given(where, energy.source)
+            return energy.per_byte
+        if energy.standard is not None and energy.per_byte is None and energy.source is None:
+            standard = energy.standard
+            return self.figure(where, lambda table: table.dram_per_byte(standard))
+        self.mistakes.append((where, "give either standard, or per_byte with source; not both, not neither"))
+        return Fraction(0)
 
     def array(self, node: ArrayNode, path: YamlPath) -> PEArray | None:
         """Build the array."""
@@ -109,6 +133,9 @@ class _Builder:
         tree_latency = 0
         if delay is not None:
             tree_latency = self.part((*path, "tree_latency"), lambda: delay.cycles(self.clock_mhz)) or 0
+        pattern, sparsity = node.sparsity, None
+        if pattern is not None:
+            sparsity = self.part((*path, "sparsity"), lambda: Sparsity(pattern.n, pattern.m))
         return self.part(
             path,
             lambda: PEArray(
@@ -123,6 +150,7 @@ class _Builder:
                 pj,
                 self.sources_at((*path, "energy")),
                 tree_latency,
+                sparsity,
             ),
         )
 
@@ -178,7 +206,8 @@ class _Builder:
         array = self.array(node.array, (*path, "array"))
         a = node.array
         refill = 1 if channel is None else max(channel.beat_bytes, -(-channel.bytes_per_cycle // 1))
-        inputs, weights = -(-a.rows * a.input_format.bits // 8), -(-a.cols * a.weight_format.bits // 8)
+        places, word_bits = (1, a.weight_format.bits) if array is None else (array.places, array.word_bits)
+        inputs, weights = -(-a.rows * places * a.input_format.bits // 8), -(-a.cols * word_bits // 8)
         lanes = -(-node.vector.lanes * a.input_format.bits // 8)
         sums = -(-max(a.cols, node.vector.lanes) * a.accumulator_format.bits // 8)
         pads = node.scratchpads
@@ -249,7 +278,10 @@ def _digest(name: str, clock_mhz: Fraction, node_nm: int, channel: DramChannel, 
         if isinstance(value, Fraction):
             return f"{value.numerator}/{value.denominator}"
         if is_dataclass(value) and not isinstance(value, type):
-            return {f.name: plain(getattr(value, f.name)) for f in fields(value) if f.name != "energy_source"}
+            stated = {
+                f.name: getattr(value, f.name) for f in fields(value) if f.name not in ("energy_source", "source")
+            }
+            return {key: plain(item) for key, item in stated.items() if item is not None}
         return [plain(item) for item in value] if isinstance(value, tuple) else value
 
     tree = {"name": name, "clock_mhz": clock_mhz, "technology_nm": node_nm, "dram": channel, "core": core}

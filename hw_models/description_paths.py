@@ -90,6 +90,16 @@ def _in_order(asked: tuple[str, ...], full: tuple[str, ...]) -> bool:
     return all(part in rest for part in asked)
 
 
+def settle_dram(tree: Any, path: YamlPath) -> None:
+    """Take the keys of a fixed channel out of the description where an override names a DRAM standard, or back."""
+    if names(path)[:1] != ("dram",) or len(names(path)) != 2 or not tree["dram"]:
+        return
+    node, key = tree["dram"][0], path[-1]
+    if key == "standard":
+        for fixed in ("bandwidth", "latency", "beat", "burst", "energy"):
+            node.pop(fixed, None)
+
+
 def settle_energy(tree: Any, path: YamlPath, source: str) -> None:
     """Make the energy part around an overridden leaf whole: its source is the override, its alternative goes."""
     if len(path) < 3 or path[-2] != "energy" or path[-1] == "source":

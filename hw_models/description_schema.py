@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from pydantic_core import PydanticCustomError
 
 from hw_models.accelerator import ArrayKind, Dataflow, ReductionUnroll
+from hw_models.dram.channel import Page
 from hw_models.units import (
     BANDWIDTH,
     BYTES,
@@ -111,14 +112,48 @@ class DramEnergyNode(_Node):
 
 
 class DramNode(_Node):
-    """An off-chip channel of fixed latency and bandwidth."""
+    """Off-chip memory: a channel of fixed latency and bandwidth, or a `standard` with the timing of its commands."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": ["standard"]}, {"required": ["bandwidth", "latency", "beat", "burst", "energy"]}]
+        }
+    )
 
     name: Name = _key("name of the channel")
-    bandwidth: Rate = _key("data-bus bandwidth, read and write together")
-    latency: Delay = _key("from a read request to its first beat; from the last written beat to the response")
-    beat: Bytes = _key("bytes of one beat; a run that starts or ends inside a beat pays the whole beat")
-    burst: Bytes = _key("bytes that one stream moves before the other gets the bus; a multiple of `beat`")
-    energy: DramEnergyNode
+    bandwidth: Rate | None = _key("fixed channel: data-bus bandwidth, read and write together", default=None)
+    latency: Delay | None = _key(
+        "fixed channel: from a read request to its first beat, and from the last written beat to the response; with a "
+        "`standard`: the way to and from its controller, 0 if left out",
+        default=None,
+    )
+    beat: Bytes | None = _key(
+        "fixed channel: bytes of one beat; a run that starts or ends inside a beat pays the whole beat", default=None
+    )
+    burst: Bytes | None = _key(
+        "fixed channel: bytes that one stream moves before the other gets the bus; a multiple of `beat`", default=None
+    )
+    standard: Text | None = _key(
+        "speed bin of docs/dram.md, such as DDR4-2400, in place of the fixed keys", default=None
+    )
+    channels: Count | None = _key(
+        "standard: channels with a controller each; left out: those of a module", default=None
+    )
+    ranks: Count | None = _key("standard: ranks of a channel; left out: 1", default=None)
+    map: Text | None = _key(
+        "standard: address map, most significant field first; left out: ro-ra-ba-co-ch-bg", default=None
+    )
+    hashed: bool | None = _key("standard: XOR the bank with low bits of the row; left out: false", default=None)
+    page: Page | None = _key("standard: whether a row stays open without a queued hit; left out: open", default=None)
+    queue: Count | None = _key(
+        "standard: bursts per direction among which a controller reorders; left out: 32", default=None
+    )
+    batch: Count | None = _key(
+        "standard: column commands of one direction before the other's turn; left out: 32", default=None
+    )
+    bypass_limit: Count | None = _key("standard: bursts that may pass the oldest one; left out: 64", default=None)
+    refresh: bool | None = _key("standard: whether ranks are refreshed; left out: true", default=None)
+    energy: DramEnergyNode | None = _key("left out with a `standard`: from its currents", default=None)
 
 
 class MacEnergyNode(_Node):
@@ -126,6 +161,13 @@ class MacEnergyNode(_Node):
 
     mac: Picojoules = _key("energy of one MAC")
     source: Text = _key("where it comes from")
+
+
+class SparsityNode(_Node):
+    """Pattern of the constant weights, compressed to values and indices."""
+
+    n: Count = _key("weights of a group that are kept, and multipliers of a PE")
+    m: Count = _key("input channels of a group, at most 16")
 
 
 class ArrayNode(_Node):
@@ -142,6 +184,7 @@ class ArrayNode(_Node):
     accumulator_format: IntegerFormat = _key("partial sums")
     reduction_unroll: ReductionUnroll = _key("rows take the flattened window (FY, FX, C), or channels only")
     tree_latency: Delay | None = _key("adder_tree only: pipeline of a column's tree", default=None)
+    sparsity: SparsityNode | None = None
     energy: MacEnergyNode | None = None
 
 
@@ -240,5 +283,4 @@ NOT_YET = {
     "host": "a host processor",
     "banks": "banks of a scratchpad half",
     "ports": "extra ports of a scratchpad half",
-    "standard_bin": "DRAM timing of a speed bin",
 }

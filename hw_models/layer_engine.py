@@ -12,7 +12,8 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from hw_models.accelerator import Accelerator
+from hw_models.accelerator import Accelerator, Dataflow
+from hw_models.sparsity import Sparsity
 from workloads.errors import InputError
 from workloads.formats import Int
 
@@ -26,7 +27,7 @@ class EngineParams:
     Parameters
     ----------
     rows, cols : int
-        Of the weight-stationary array; the vector unit has `cols` lanes.
+        Of the array; the vector unit has `cols` lanes.
     input_format, weight_format : Int
         Codes, each in a byte of memory.
     accumulator_bits : int
@@ -43,6 +44,10 @@ class EngineParams:
         Of the DMA engines and the channel.
     commands : int
         Of each engine, in one run.
+    sparsity : Sparsity, optional
+        Of an N:M array: its weights lie in memory as words of values and indices, bit after bit.
+    dataflows : tuple of {"ws", "os"}
+        Arrays that are built; with both each command says which runs it.
     """
 
     rows: int
@@ -64,6 +69,8 @@ class EngineParams:
     burst_beats: int
     outstanding: int
     commands: int
+    sparsity: Sparsity | None = None
+    dataflows: tuple[Dataflow, ...] = ("ws",)
 
     #: Least pipeline of the vector unit: memory, bias, scale, code, pool, mean, memory.
     VECTOR_STAGES: ClassVar[int] = 7
@@ -77,6 +84,8 @@ class EngineParams:
     def __post_init__(self) -> None:
         powers = ("input_bytes", "weight_bytes", "operand_bytes", "output_bytes", "coefficient_channels", "pool_depth",
                   "beat_bytes", "commands")  # fmt: skip
+        if not self.dataflows or not set(self.dataflows) <= {"ws", "os"}:
+            raise InputError(f"layer engine: dataflows are {list(self.dataflows)}, bound is ws, os or both; choose one")
         for key in powers:
             value = getattr(self, key)
             if value < 2 or value & (value - 1):
@@ -104,7 +113,7 @@ class EngineParams:
                 f"layer engine: input_format is {self.input_format}, bound is {self.OUTPUT}, the codes that its vector "
                 f"unit makes for the next layer; use {self.OUTPUT}"
             )
-        widest = max(self.beat_bytes, self.rows, self.cols)
+        widest = max(self.beat_bytes, self.rows * self.places, self.cols, self.weight_row_bytes)
         for key in ("input_bytes", "weight_bytes", "operand_bytes", "output_bytes"):
             if getattr(self, key) < 4 * widest:
                 raise InputError(
@@ -118,7 +127,24 @@ class EngineParams:
         codes = self.input_format.name
         if self.weight_format != self.input_format:
             codes += f"x{self.weight_format.name}"
-        return f"layer_engine_{self.rows}x{self.cols}_{codes}"
+        pattern = "" if self.sparsity is None else f"nm{self.sparsity.kept}of{self.sparsity.group}_"
+        flows = "" if self.dataflows == ("ws",) else "".join(f"{flow}_" for flow in self.dataflows)
+        return f"layer_engine_{self.rows}x{self.cols}_{flows}{pattern}{codes}"
+
+    @property
+    def places(self) -> int:
+        """Value of the input channels that a PE takes at once."""
+        return 1 if self.sparsity is None else self.sparsity.group
+
+    @property
+    def word_bits(self) -> int:
+        """Value of the bits of a stored weight word: a byte of a dense array, N slots of an N:M one."""
+        return 8 if self.sparsity is None else self.sparsity.word_bits(self.weight_format.bits)
+
+    @property
+    def weight_row_bytes(self) -> int:
+        """Value of the bytes that hold the words of all columns from any bit on."""
+        return (self.cols * self.word_bits + (14 if self.word_bits % 8 else 0)) // 8
 
 
 def engine_params(accelerator: Accelerator, coefficient_channels: int = 1024, commands: int = 512) -> EngineParams:
@@ -133,7 +159,7 @@ def engine_params(accelerator: Accelerator, coefficient_channels: int = 1024, co
     array, vector = core.array, core.vector
     wants = (
         (array.kind != "systolic", "array.kind", array.kind, "systolic"),
-        (array.dataflows != ("ws",), "array.dataflows", list(array.dataflows), "[ws]"),
+        (not set(array.dataflows) <= {"ws", "os"}, "array.dataflows", list(array.dataflows), "[ws], [os] or both"),
         (array.reduction_unroll != "channel", "array.reduction_unroll", array.reduction_unroll, "channel"),
         (vector.lanes != array.cols, "vector.lanes", vector.lanes, f"{array.cols}, the columns of the array"),
         (vector.simple_cycles != 1, "vector.simple", vector.simple_cycles, "1 cycle"),
@@ -144,6 +170,7 @@ def engine_params(accelerator: Accelerator, coefficient_channels: int = 1024, co
             f"{float(dram.bytes_per_cycle):g} B per cycle",
             f"one beat ({dram.beat_bytes} B) per cycle",
         ),
+        (dram.device is not None, "dram.standard", "set", "a channel of fixed latency"),
         (not array.accumulator_format.signed, "array.accumulator_format", array.accumulator_format, "a signed format"),
     )
     wrong = [f"{key} is {value}, built is {bound}" for bad, key, value, bound in wants if bad]
@@ -171,6 +198,8 @@ def engine_params(accelerator: Accelerator, coefficient_channels: int = 1024, co
         burst_beats=dram.burst_bytes // dram.beat_bytes,
         outstanding=core.dma.outstanding,
         commands=commands,
+        sparsity=array.sparsity,
+        dataflows=array.dataflows,
     )
 
 
@@ -230,15 +259,19 @@ def rounded_shift(values: IntArray, shift: IntArray | int) -> IntArray:
 def requantise(sums: IntArray, constants: LayerConstants, relu: bool, second: IntArray | None = None) -> IntArray:
     """Return the int8 codes of `sums` (..., K), with the second operand added before the rounding.
 
-    ``clamp(((sum + bias) * multiplier + second * second_multiplier + half) >> shift)`` in exact integers: below 2**62
-    for sums of up to 36 bits.
+    ``clamp(((sum + bias) * multiplier + second * second_multiplier + half) >> shift)`` in exact integers: in
+    64 bits where sum and bias together have 37 bits at most (below 2**61), in Python's otherwise.
     """
-    wide = (sums + constants.bias) * constants.multiplier
+    biased = sums + constants.bias
+    if biased.size and int(np.abs(biased).max()) >= 1 << 36:
+        biased = biased.astype(object)
+    wide = biased * constants.multiplier
     if second is not None:
         wide = wide + second * constants.second_multiplier
-    return np.clip(
+    codes = np.clip(
         rounded_shift(wide, constants.shift), 0 if relu else EngineParams.OUTPUT.min, EngineParams.OUTPUT.max
     )
+    return np.asarray(codes, dtype=np.int64)
 
 
 def convolve(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -43,11 +43,17 @@ class YamlDocument:
         Name for messages, usually the file.
     lines : dict of path to int
         1-based line where each node starts (for a mapping entry: the line of its key).
+    tags : dict of path to str
+        Accepted tags (``!Component``) of the nodes that carry one.
+    notes : tuple of str
+        What was read otherwise than written: keys given twice, where the format takes the last.
     """
 
     origin: str
     tree: Any
     lines: dict[YamlPath, int]
+    tags: dict[YamlPath, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def where(self, path: YamlPath) -> str:
         """Return ``origin:line`` of the deepest known node on `path`."""
@@ -62,9 +68,10 @@ class _StrictLoader(yaml.SafeLoader):
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - the library's attribute; scalars are resolved below
 
-    def __init__(self, text: str, origin: str) -> None:
+    def __init__(self, text: str, origin: str, tags: frozenset[str]) -> None:
         super().__init__(text)
         self.origin = origin
+        self.accepted_tags = tags
         self.depth = 0
         self.nodes = 0
 
@@ -76,7 +83,7 @@ class _StrictLoader(yaml.SafeLoader):
             raise InputError(f"{place}: alias '*{event.anchor}' is not accepted; write the value out")
         if event.anchor is not None:
             raise InputError(f"{place}: anchor '&{event.anchor}' is not accepted; write the value out where needed")
-        if event.tag is not None:
+        if event.tag is not None and event.tag not in self.accepted_tags:
             raise InputError(f"{place}: tag '{event.tag}' is not accepted; remove it")
         self.nodes += 1
         if self.nodes > MAX_NODES:
@@ -89,8 +96,8 @@ class _StrictLoader(yaml.SafeLoader):
         return node
 
 
-def read_yaml(path: str | Path) -> YamlDocument:
-    """Read the YAML file `path`.
+def read_yaml(path: str | Path, *, tags: frozenset[str] = frozenset(), last_key_wins: bool = False) -> YamlDocument:
+    """Read the YAML file `path`; see `parse_yaml` for the options.
 
     Raises
     ------
@@ -112,11 +119,21 @@ def read_yaml(path: str | Path) -> YamlDocument:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError(f"file '{path}': byte {error.start} is not UTF-8; save the file as UTF-8") from error
-    return parse_yaml(text, str(path))
+    return parse_yaml(text, str(path), tags=tags, last_key_wins=last_key_wins)
 
 
-def parse_yaml(text: str, origin: str) -> YamlDocument:
+def parse_yaml(
+    text: str, origin: str, *, tags: frozenset[str] = frozenset(), last_key_wins: bool = False
+) -> YamlDocument:
     """Parse `text`; `origin` names it in messages.
+
+    Parameters
+    ----------
+    tags : frozenset of str
+        Application tags that may stand before a node (``!Component``); a tag is recorded, it never builds an object.
+    last_key_wins : bool
+        For formats of other tools whose own reader takes the last of two equal keys: take it too and note it. Else two
+        equal keys are an error.
 
     Raises
     ------
@@ -129,7 +146,7 @@ def parse_yaml(text: str, origin: str) -> YamlDocument:
     {'a': 'no', 'b': '12:30', 'c': 1e-09}
     """
     try:
-        loader = _StrictLoader(text, origin)
+        loader = _StrictLoader(text, origin, tags)
         try:
             node = loader.get_single_node()
         finally:
@@ -143,30 +160,48 @@ def parse_yaml(text: str, origin: str) -> YamlDocument:
         raise InputError(f"{origin}: not valid YAML ({detail}); correct it") from error
     if node is None:
         raise InputError(f"{origin}: is empty; a YAML mapping is needed")
-    lines: dict[YamlPath, int] = {}
-    tree = _build(node, (), origin, lines)
-    return YamlDocument(origin, tree, lines)
+    builder = _Builder(origin, last_key_wins)
+    tree = builder.build(node, ())
+    return YamlDocument(origin, tree, builder.lines, builder.tags, tuple(builder.notes))
 
 
-def _build(node: Any, path: YamlPath, origin: str, lines: dict[YamlPath, int]) -> Any:
-    """Return the plain value of `node`, recording lines; recursion is bounded by `MAX_DEPTH`."""
-    lines.setdefault(path, node.start_mark.line + 1)
-    if isinstance(node, yaml.ScalarNode):
-        return _scalar(node, f"{origin}:{node.start_mark.line + 1}")
-    if isinstance(node, yaml.SequenceNode):
-        return [_build(item, (*path, index), origin, lines) for index, item in enumerate(node.value)]
-    mapping: dict[str, Any] = {}
-    for key_node, value_node in node.value:
-        place = f"{origin}:{key_node.start_mark.line + 1}"
-        key = _scalar(key_node, place) if isinstance(key_node, yaml.ScalarNode) else None
-        if not isinstance(key, str):
-            raise InputError(f"{place}: key is not text ({key_node.value!r:.40}); use a name")
-        if key in mapping:
-            first = lines[(*path, key)]
-            raise InputError(f"{place}: key '{key}' is given twice (first on line {first}); keep one")
-        lines[(*path, key)] = key_node.start_mark.line + 1
-        mapping[key] = _build(value_node, (*path, key), origin, lines)
-    return mapping
+class _Builder:
+    """Makes plain values of nodes and records where they stand; recursion is bounded by `MAX_DEPTH`."""
+
+    def __init__(self, origin: str, last_key_wins: bool) -> None:
+        self.origin = origin
+        self.last_key_wins = last_key_wins
+        self.lines: dict[YamlPath, int] = {}
+        self.tags: dict[YamlPath, str] = {}
+        self.notes: list[str] = []
+
+    def build(self, node: Any, path: YamlPath) -> Any:
+        """Return the plain value of `node`."""
+        self.lines.setdefault(path, node.start_mark.line + 1)
+        if node.tag is not None and node.tag.startswith("!"):
+            self.tags[path] = node.tag
+        if isinstance(node, yaml.ScalarNode):
+            return _scalar(node, f"{self.origin}:{node.start_mark.line + 1}")
+        if isinstance(node, yaml.SequenceNode):
+            return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
+        mapping: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            place = f"{self.origin}:{key_node.start_mark.line + 1}"
+            key = _scalar(key_node, place) if isinstance(key_node, yaml.ScalarNode) else None
+            if not isinstance(key, str):
+                raise InputError(f"{place}: key is not text ({key_node.value!r:.40}); use a name")
+            inner = (*path, key)
+            if key in mapping:
+                first = self.lines[inner]
+                if not self.last_key_wins:
+                    raise InputError(f"{place}: key '{key}' is given twice (first on line {first}); keep one")
+                self.notes.append(f"{place}: key '{key}' is given twice (first on line {first}); the last is taken")
+                for known in (self.lines, self.tags):
+                    for old in [entry for entry in known if entry[: len(inner)] == inner]:
+                        del known[old]
+            self.lines[inner] = key_node.start_mark.line + 1
+            mapping[key] = self.build(value_node, inner)
+        return mapping
 
 
 def _scalar(node: yaml.ScalarNode, place: str) -> str | int | float | bool | None:

@@ -140,7 +140,8 @@ class ComputeCommand(Command):
     """Run a fold job on the array from an input and a weight slot into an accumulator slot.
 
     `accumulate` adds to the sums already in the slot. `macs` are useful MACs, ragged edges excluded.
-    `input_tensor` and `weight_tensor` name the operands for the traffic table. `walk` says what is computed.
+    `input_tensor` and `weight_tensor` name the operands for the traffic table. `walk` says what is computed. `places`
+    and `word_bits` are the input channels and the bits of weights that a PE takes at once.
     """
 
     dataflow: Dataflow
@@ -152,6 +153,8 @@ class ComputeCommand(Command):
     output_tensor: str
     engine: Engine = "array"
     walk: ArrayWalk | None = None
+    places: int = 1
+    word_bits: int = 8
 
 
 @dataclass(frozen=True, slots=True)

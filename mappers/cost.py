@@ -83,10 +83,14 @@ class LayerCost(LayerTraffic):
             total: IntArray = folds * work.streamed[at] + jobs * work.waited[at] + work.end[at]
             return total
         groups = work.row_groups[at]
-        taps, c = self.problem.taps, ax["C"]
-        tile, last = c.tile[ix["C"]] * taps, c.last[ix["C"]] * taps
-        streams = (c.trips[ix["C"]] - 1) * np.maximum(tile, rows) + np.maximum(last, rows)
+        tile, last = self.window_words(ix)
+        streams = (ax["C"].trips[ix["C"]] - 1) * np.maximum(tile, rows) + np.maximum(last, rows)
         return columns * groups * streams - np.maximum(tile, rows) + tile + self.issue
+
+    def window_words(self, ix: Index) -> tuple[IntArray, IntArray]:
+        """Return how many operands of a PE the window of a whole and of the last tile of channels holds."""
+        c, at, places, taps = self.axes["C"], ix["C"], self.problem.places, self.problem.taps
+        return ceil_div(c.tile[at], places) * taps, ceil_div(c.last[at], places) * taps
 
     def last_job_cycles(self, ix: Index) -> IntArray:
         """Return the least time from the readiness of the last command to its last operand, in cycles."""
@@ -94,14 +98,14 @@ class LayerCost(LayerTraffic):
         m = np.ones_like(ix["K"])
         for dim in PIXEL_DIMS:
             m = m * ax[dim].last[ix[dim]]
-        c, columns = ax["C"].last[ix["C"]], ceil_div(ax["K"].last[ix["K"]], self.array.cols)
+        (_, words), columns = self.window_words(ix), ceil_div(ax["K"].last[ix["K"]], self.array.cols)
         columns = columns * ax["G"].last[ix["G"]]
         if self.dataflow == "os":
-            stream, folds = c * taps, ceil_div(m, rows) * columns
+            stream, folds = words, ceil_div(m, rows) * columns
         elif self.array.reduction_unroll == "window":
-            stream, folds = m, ceil_div(c * taps, rows) * columns
+            stream, folds = m, ceil_div(words, rows) * columns
         else:
-            stream, folds = m, ceil_div(c, rows) * taps * columns
+            stream, folds = m, ceil_div(words // taps, rows) * taps * columns
         return self.issue + self.timing.load_cycles + (folds - 1) * np.maximum(stream, rows) + stream
 
     # --- objectives -------------------------------------------------------------------------------------------------
@@ -165,7 +169,8 @@ class LayerCost(LayerTraffic):
             reads = writes - columns * (pixels * array.cols)
         else:
             rows = self.pixel_work.row_groups[self.pixel_work.index(ix)]
-            streamed, trips = rows * columns * (size["C"] * problem.taps), ax["C"].trips[ix["C"]]
+            (tile, last), trips = self.window_words(ix), ax["C"].trips[ix["C"]]
+            streamed = rows * columns * ((trips - 1) * tile + last)
             inputs, weights = streamed * array.rows, streamed * array.cols
             writes, reads = rows * columns * array.pes * trips, rows * columns * array.pes * (trips - 1)
         outputs = problem.output_elements(size)
@@ -174,8 +179,8 @@ class LayerCost(LayerTraffic):
         constant += float(core.accumulator.read_pj_per_byte) * outputs * problem.sum_bytes
         energy: FloatArray = (
             constant
-            + float(core.input.read_pj_per_byte) * problem.input_bytes * inputs
-            + float(core.weight.read_pj_per_byte) * problem.weight_bytes * weights
+            + float(core.input.read_pj_per_byte) * (problem.input_bytes * problem.places) * inputs
+            + float(core.weight.read_pj_per_byte) * (problem.read_bits / 8) * weights
             + float(core.accumulator.write_pj_per_byte) * problem.sum_bytes * writes
             + float(core.accumulator.read_pj_per_byte) * problem.sum_bytes * reads
         )

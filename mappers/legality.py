@@ -38,7 +38,12 @@ def check_mapping(problem: TileProblem, mapping: Mapping, array: PEArray) -> tup
     if mapping.dataflow not in array.dataflows:
         known = ", ".join(array.dataflows)
         return (Violation(f"dataflow '{mapping.dataflow}'", 0, 1, "dataflows", f"use one of {known}"),)
-    return (*_check_windows(problem, mapping), *_check_slots(problem, mapping), *_check_jobs(problem, mapping, array))
+    return (
+        *_check_windows(problem, mapping),
+        *_check_words(problem, mapping),
+        *_check_slots(problem, mapping),
+        *_check_jobs(problem, mapping, array),
+    )
 
 
 def require_legal(problem: TileProblem, mapping: Mapping, array: PEArray) -> None:
@@ -48,20 +53,21 @@ def require_legal(problem: TileProblem, mapping: Mapping, array: PEArray) -> Non
         raise InputError(f"mapping of '{mapping.layer}' on '{mapping.core}': " + "; ".join(str(v) for v in wrong))
 
 
-def job_of(mapping: Mapping, array: PEArray, taps: int, tile: dict[str, int]) -> FoldJob:
+def job_of(mapping: Mapping, array: PEArray, taps: int, tile: dict[str, int], places: int = 1) -> FoldJob:
     """Return the fold job of one compute command over `tile` (sizes of `TILED_DIMS`).
 
     WS streams the output pixels past weights: rows hold the window (``window`` unroll: ``c * taps`` flattened;
     ``channel`` unroll: each tap by itself), columns the output channels of one group. OS holds the pixels in rows
-    and streams the window.
+    and streams the window. A PE takes `places` input channels of one tap at a time.
     """
+    words = -(-tile["C"] // places)
     pixels = prod(tile[dim] for dim in ("N", "OD", "OY", "OX"))
     col_folds = tile["G"] * -(-tile["K"] // array.cols)
     if mapping.dataflow == "os":
-        return FoldJob(tile["C"] * taps, -(-pixels // array.rows), col_folds)
+        return FoldJob(words * taps, -(-pixels // array.rows), col_folds)
     if array.reduction_unroll == "window":
-        return FoldJob(pixels, -(-tile["C"] * taps // array.rows), col_folds)
-    return FoldJob(pixels, taps * -(-tile["C"] // array.rows), col_folds)
+        return FoldJob(pixels, -(-words * taps // array.rows), col_folds)
+    return FoldJob(pixels, taps * -(-words // array.rows), col_folds)
 
 
 def _check_loops(problem: TileProblem, mapping: Mapping) -> tuple[Violation, ...]:
@@ -91,6 +97,15 @@ def _check_windows(problem: TileProblem, mapping: Mapping) -> tuple[Violation, .
     return tuple(wrong)
 
 
+def _check_words(problem: TileProblem, mapping: Mapping) -> tuple[Violation, ...]:
+    """Check that no tile cuts a weight word of several input channels."""
+    extent, word = problem.size["C"], problem.stored_places
+    tile = mapping.tile("C", extent)
+    if tile == extent or tile % word == 0:
+        return ()
+    return (Violation("tile C under N:M weights", tile, word, "elements", f"use a multiple of {word}"),)
+
+
 def _check_slots(problem: TileProblem, mapping: Mapping) -> tuple[Violation, ...]:
     """Check the largest tile of each tensor against its slot."""
     size = problem.size
@@ -115,7 +130,7 @@ def _check_slots(problem: TileProblem, mapping: Mapping) -> tuple[Violation, ...
 def _check_jobs(problem: TileProblem, mapping: Mapping, array: PEArray) -> tuple[Violation, ...]:
     """Check the largest compute command against the width of the array's job counters."""
     tile = {dim: mapping.tile(dim, problem.size[dim]) for dim in TILED_DIMS}
-    job = job_of(mapping, array, problem.taps, tile)
+    job = job_of(mapping, array, problem.taps, tile, problem.places)
     bound = (1 << SystolicParams.COUNT_BITS) - 1
     counts = (("stream", job.stream), ("row_folds", job.row_folds), ("col_folds", job.col_folds))
     return tuple(

@@ -94,5 +94,5 @@ def _record(network: Network, entry: PlannedGroup) -> LayerRecord:
         dims = tuple(lead.dims.as_dict().items())
     else:
         dims = (("outputs", sum(prod(network.tensor(name).shape) for name in lead.outputs)),)
-    macs = sum(part.layer.macs for part in entry.parts)
+    macs = sum(part.problem.macs for part in entry.parts)
     return LayerRecord(lead.name, lead.op, group.names, dims, macs, group.kind)

@@ -220,19 +220,23 @@ class MacLowering:
         sums = self.sums
         assert sums is not None
         lengths = _lengths(ranges)
+        products = self.problem.kept_of(lengths["C"]) * self.problem.taps
+        packed, array = self.at.weight is None, self.array
         draft = self.draft.add(
             "array",
             self.layer,
             ComputeCommand,
             sums.waits,
             dataflow=self.mapping.dataflow,
-            job=job_of(self.mapping, self.array, self.problem.taps, lengths),
+            job=job_of(self.mapping, self.array, self.problem.taps, lengths, self.problem.places),
             accumulate=ranges["C"][0] > 0,
-            macs=prod(lengths.values()) * self.problem.taps,
+            macs=prod(n for dim, n in lengths.items() if dim != "C") * products,
             input_tensor=self.at.names[0],
             weight_tensor=self.at.names[1],
             output_tensor=self.at.names[2],
             walk=array_walk(self.problem, ranges, self.input.ranges, self.weight.ranges, sums.ranges),
+            places=self.problem.places,
+            word_bits=array.word_bits if packed else array.kept * array.weight_format.bits,
         )
         for tile in (*self.input.tiles, *self.weight.tiles):
             self.draft.read(tile, draft)

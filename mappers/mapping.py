@@ -203,7 +203,8 @@ class Mapping:
         ]
         tile = {dim: self.tile(dim, problem.size[dim]) for dim in TILED_DIMS}
         pixels = prod(tile[dim] for dim in _PIXELS)
-        window = tile["C"] * problem.taps
+        words = -(-tile["C"] // problem.places)
+        window = words * problem.taps
         lines.append(NestLoop(("G",), tile["G"], 1, "scratchpad", "temporal"))
         lines.append(_folds(("K",), tile["K"], array.cols))
         rows: tuple[str, ...]
@@ -212,9 +213,11 @@ class Mapping:
         elif array.reduction_unroll == "window":
             rows, length, streamed = _WINDOW, window, NestLoop(_PIXELS, pixels, 1, "array", "temporal")
         else:
-            rows, length, streamed = ("C",), tile["C"], NestLoop(_PIXELS, pixels, 1, "array", "temporal")
+            rows, length, streamed = ("C",), words, NestLoop(_PIXELS, pixels, 1, "array", "temporal")
             lines.append(NestLoop(_WINDOW[:-1], problem.taps, 1, "scratchpad", "temporal"))
         lines += [_folds(rows, length, array.rows), streamed]
+        if problem.places > 1:  # the walk above is over groups of channels, which a PE takes whole
+            lines.append(_lanes(("C",), tile["C"], problem.places, ""))
         return (*lines, _lanes(rows, length, array.rows, "rows"), _lanes(("K",), tile["K"], array.cols, "cols"))
 
 
@@ -228,6 +231,6 @@ def _folds(dims: tuple[str, ...], length: int, lanes: int) -> NestLoop:
     return NestLoop(dims, folds, length - (folds - 1) * lanes, "scratchpad", "temporal")
 
 
-def _lanes(dims: tuple[str, ...], length: int, lanes: int, axis: Literal["rows", "cols"]) -> NestLoop:
+def _lanes(dims: tuple[str, ...], length: int, lanes: int, axis: Literal["rows", "cols", ""]) -> NestLoop:
     """Return the spatial loop: `lanes` of the array, the last fold using what is left."""
     return NestLoop(dims, min(length, lanes), (length - 1) % lanes + 1, "array", "spatial", axis)

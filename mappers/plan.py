@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field, replace
-from math import prod
 from typing import Literal
 
 from hw_models.accelerator import Accelerator
@@ -113,7 +112,7 @@ def make_plan(
         if isinstance(group.lead, MacLayer):
             base[index] = tuple(
                 (layer, phase, make_problem(layout, group, layer, accelerator, prefetched=index > 0))
-                for layer, phase in _layers(group.lead)
+                for layer, phase in array_layers(group.lead)
             )
 
     def evaluate(index: int, changes: MappingABC[str, object]) -> float | None:
@@ -165,7 +164,7 @@ def check_network(network: Network, accelerator: Accelerator) -> None:
         if not isinstance(group.lead, MacLayer):
             VectorLowering(ProgramDraft(), image, accelerator, network, layout, index, group).run()
             continue
-        for layer, _ in _layers(group.lead):
+        for layer, _ in array_layers(group.lead):
             lacking = tile_violation(make_problem(layout, group, layer, accelerator), accelerator)
             if lacking is not None:
                 raise InfeasibleError(replace(lacking, subject=f"layer '{layer.name}' on '{accelerator.name}'"))
@@ -179,21 +178,19 @@ def make_problem(
     `prefetched`: weights may load while the group before computes, as in every group but the first. That is counted on
     only where they fit one half whole: a larger first tile waits for the group before to give its half back.
     """
-    sizes_of = dict(layer_sizes(layer))
-    weights = sizes_of["G"] * sizes_of["K"] * sizes_of["C"] * prod(w.taps for w in layer.windows)
-    prefetched = prefetched and not layer.weight_is_activation and weights <= accelerator.core.weight.half_bytes
-    core = accelerator.core
-    window, whole = (1, 1), False
+    core, made = accelerator.core, layer.weight_is_activation
+    array = core.array
+    window, whole_plane = (1, 1), False
     if group.pool is not None:
         sizes = [w.taps for w in group.pool.windows]
-        whole = group.pool.is_global
-        window = (1, 1) if whole else ((1, *sizes)[-2], sizes[-1])
-    return TileProblem(
+        whole_plane = group.pool.is_global
+        window = (1, 1) if whole_plane else ((1, *sizes)[-2], sizes[-1])
+    problem = TileProblem(
         sizes=layer_sizes(layer),
         windows=layer.windows,
         groups_interleaved=layer.spatial_rank > 0,
         input_bytes=layout.views[layer.input_tensor].element_bytes,
-        weight_bytes=-(-core.array.weight_format.bits // 8),
+        weight_bytes=-(-array.weight_format.bits // 8),
         output_bytes=layout.views[group.output].element_bytes,
         sum_bytes=core.accumulator_bytes,
         input_place="dram",
@@ -205,13 +202,18 @@ def make_problem(
         operand_slot_bytes=core.vector.operand_half_bytes,
         output_slot_bytes=core.vector.output_half_bytes,
         pool=window,
-        whole_plane=whole,
+        whole_plane=whole_plane,
         simple_passes=group.simple_passes,
         special_passes=group.special_passes,
-        channel_terms=not layer.weight_is_activation,
-        weights_ready=prefetched,
+        channel_terms=not made,
         chained_functions=len(group.fused),
+        places=array.kept if made else array.places,
+        kept=array.kept,
+        stored_places=1 if made else array.places,
+        word_bits=0 if made or array.sparsity is None else array.word_bits,
     )
+    whole = problem.size["G"] * problem.stored_bytes(problem.size["K"], problem.size["C"])
+    return replace(problem, weights_ready=prefetched and not made and whole <= core.weight.half_bytes)
 
 
 def solve(problem: TileProblem, accelerator: Accelerator, objective: str, layer: str) -> Found:
@@ -222,7 +224,7 @@ def solve(problem: TileProblem, accelerator: Accelerator, objective: str, layer:
     return found
 
 
-def _layers(lead: MacLayer) -> tuple[tuple[MacLayer, Phase | None], ...]:
+def array_layers(lead: MacLayer) -> tuple[tuple[MacLayer, Phase | None], ...]:
     """Return what runs on the array for `lead`: itself, or the phases of a transposed convolution."""
     if lead.transposed:
         return tuple((phase.layer, phase) for phase in phase_plan(lead))
@@ -279,6 +281,14 @@ def _notes(network: Network, accelerator: Accelerator) -> tuple[str, ...]:
     narrow = [t.format for t in network.tensors.values() if isinstance(t.format, Int) and t.format.bits % 8]
     if narrow or accelerator.core.array.weight_format.bits % 8:
         notes.append("operands narrower than a byte are stored one to a byte; packing them is not modelled")
+    pattern = accelerator.core.array.sparsity
+    if pattern is not None:
+        notes.append(
+            f"every constant weight tensor is taken as pruned to {pattern} along its input channels, tap by tap; MACs "
+            f"are those that remain, what pruning does to the accuracy is not modelled"
+        )
+        if any(layer.weight_is_activation for layer in network.mac_layers):
+            notes.append(f"weights made at run time are not pruned: a PE takes {pattern.kept} of them at a time")
     if any(layer.dims.G > 1 for layer in network.mac_layers):
         notes.append(
             "a fold holds channels of one group only: block-diagonal packing of groups is outside the map space"

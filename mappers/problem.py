@@ -50,6 +50,13 @@ class TileProblem:
         Vector work per output element.
     chained_functions : int
         Functions fused into those passes; each costs a lane operation's energy and no time.
+    places, kept : int
+        Input channels that a PE takes at once and its multipliers: M and N for constant weights on an N:M array, N and
+        N for weights made at run time there, else 1 and 1. Every tap starts a group of its own.
+    stored_places, word_bits : int
+        Input channels and bits of a stored weight word: M and its slots for compressed weights, else 1 and the bits of
+        `weight_bytes` (written as 0). Words of one tap and group of channels lie side by side, a row of them in whole
+        bytes.
     channel_terms : bool
         Weight tiles carry bias and scale of their output channels.
     weights_ready : bool
@@ -78,6 +85,10 @@ class TileProblem:
     channel_terms: bool = True
     weights_ready: bool = False
     chained_functions: int = 0
+    places: int = 1
+    kept: int = 1
+    stored_places: int = 1
+    word_bits: int = 0
 
     @property
     def lane_operations(self) -> int:
@@ -100,8 +111,28 @@ class TileProblem:
 
     @property
     def macs(self) -> int:
-        """Value of the product of the loops."""
-        return prod(value for _, value in self.sizes)
+        """Value of the products that are computed: those of the loops that the pattern of the weights keeps."""
+        size = self.size
+        return prod(value for dim, value in self.sizes if dim != "C") * self.kept_of(size["C"])
+
+    def kept_of(self, channels: int) -> int:
+        """Return the products that `channels` input channels in a row, from the start of a group, need per output."""
+        return channels // self.places * self.kept + min(channels % self.places, self.kept)
+
+    @property
+    def stored_bits(self) -> int:
+        """Value of the bits of a stored weight word."""
+        return self.word_bits or 8 * self.weight_bytes
+
+    @property
+    def read_bits(self) -> int:
+        """Value of the bits of weights that a PE takes at once."""
+        return self.stored_bits * self.places // self.stored_places
+
+    def stored_bytes(self, outputs: int, channels: int) -> int:
+        """Return the bytes of the weights between `channels` and `outputs` channels of one group, all taps."""
+        row = -(-outputs * self.stored_bits // 8)
+        return self.taps * -(-channels // self.stored_places) * row
 
     def window(self, dim: str) -> Window:
         """Return the window of spatial loop `dim` ("OD", "OY" or "OX")."""
@@ -118,7 +149,7 @@ class TileProblem:
     def weight_tile_bytes(self, held: Mapping[str, int]) -> int:
         """Return the bytes of the weight tile that covers `held`, with its channel terms."""
         terms = held["G"] * held["K"] * CHANNEL_TERM_BYTES if self.channel_terms else 0
-        return held["G"] * held["K"] * held["C"] * self.taps * self.weight_bytes + terms
+        return held["G"] * self.stored_bytes(held["K"], held["C"]) + terms
 
     def output_elements(self, held: Mapping[str, int]) -> int:
         """Return the partial sums of the output tile that covers `held`."""
@@ -132,7 +163,7 @@ class TileProblem:
 
     def smallest(self) -> dict[str, int]:
         """Return the smallest tile that the fused operations allow."""
-        held = dict.fromkeys(TILED_DIMS, 1)
+        held = dict.fromkeys(TILED_DIMS, 1) | {"C": min(self.stored_places, self.size["C"])}
         if self.whole_plane:
             held |= {dim: self.size[dim] for dim in ("OD", "OY", "OX")}
         else:

@@ -19,6 +19,14 @@ def replay_bytes(problem: TileProblem, mapping: Mapping) -> int:
     return _input_bytes(problem, mapping) + _weight_bytes(problem, mapping) + _output_bytes(problem, mapping)
 
 
+def replay_operands(problem: TileProblem, mapping: Mapping) -> tuple[int, int, int, int, int]:
+    """Return the bytes of input, weights, residual, finished output and partial sums (both ways)."""
+    residual = problem.output_elements(problem.size) * problem.output_bytes if problem.residual == "dram" else 0
+    kept = problem.stored_elements(problem.size) * problem.output_bytes if problem.output_place == "dram" else 0
+    sums = _output_bytes(problem, mapping) - residual - kept
+    return _input_bytes(problem, mapping), _weight_bytes(problem, mapping), residual, kept, sums
+
+
 def require_replay(problem: TileProblem, mapping: Mapping, array: PEArray, dram_bytes: int) -> None:
     """Raise `InternalError` if `mapping` is illegal or does not move `dram_bytes`."""
     wrong = check_mapping(problem, mapping, array)
@@ -56,7 +64,11 @@ def _input_bytes(problem: TileProblem, mapping: Mapping) -> int:
 
 def _weight_bytes(problem: TileProblem, mapping: Mapping) -> int:
     channels = problem.size["G"] * problem.size["K"]
-    moved = channels * problem.size["C"] * problem.taps * problem.weight_bytes
+    moved = 0
+    for _, outputs in _tiles(problem, mapping, "W", "K"):
+        for _, inputs in _tiles(problem, mapping, "W", "C"):
+            word_rows = problem.taps * -(-inputs // problem.stored_places)
+            moved += problem.size["G"] * word_rows * -(-outputs * problem.stored_bits // 8)
     if problem.channel_terms:
         moved += channels * CHANNEL_TERM_BYTES * len(_tiles(problem, mapping, "W", "C"))
     return moved * _passes(problem, mapping, "W")

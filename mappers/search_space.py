@@ -111,7 +111,7 @@ class Space:
             sums * problem.sum_bytes <= problem.sum_slot_bytes, [len(axes[d]) for d in TILED_DIMS]
         ).copy()
         terms = CHANNEL_TERM_BYTES if problem.channel_terms else 0
-        weights = tile["G"] * tile["K"] * (tile["C"] * (problem.taps * problem.weight_bytes) + terms)
+        weights = tile["G"] * (self.cost.stored_bytes(tile["K"], tile["C"]) + tile["K"] * terms)
         grid &= weights <= problem.weight_slot_bytes
         if problem.input_place == "dram":
             reach = tile["N"] * tile["G"] * tile["C"] * problem.input_bytes
@@ -166,7 +166,7 @@ class Space:
         """
         cost, array = self.cost, self.cost.array
         beats, moved_pj = self._least_traffic({d: np.full(1, cost.axes[d].whole, dtype=np.int64) for d in TILED_DIMS})
-        cycles = max(-(-self.problem.macs // array.pes), beats * cost.beat_units // cost.units)
+        cycles = max(-(-self.problem.macs // (array.pes * self.problem.kept)), beats * cost.beat_units // cost.units)
         energy = float(array.mac_pj) * self.problem.macs + moved_pj
         return float(self.value(np.array([cycles * cost.units]), np.array([energy]))[0])
 

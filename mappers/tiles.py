@@ -4,7 +4,8 @@ A dimension of extent D tiled by t has ``ceil(D / t)`` iterations, all of size t
 only divisors. The map space holds the **minimal tiles**: t belongs to it unless a smaller tile has as many
 iterations, no more folds of the array along the dimension and no more bus beats per pixel. It thus holds the most
 balanced tile of every iteration count, and the larger ones that fill lanes or beats better. Under a fused pooling
-only tiles of whole windows exist, under a fused global pooling only the whole plane.
+only tiles of whole windows exist, under a fused global pooling only the whole plane, under N:M weights only tiles of
+whole groups of input channels.
 
 This is a definition, not a theorem: a larger tile leaves a smaller last one, which can shorten the last store by a few
 cycles. `tests/property` holds the search against all tiles of this space and reports what the others would have gained.
@@ -69,7 +70,7 @@ def candidates(
     # All that the tiles depend on: many problems of a network share it.
     key = (
         dim, problem.size[dim], problem.taps, problem.pool, problem.whole_plane,
-        array.rows, array.cols, array.reduction_unroll, dataflow, beat_bytes,
+        problem.places, problem.stored_places, array.rows, array.cols, array.reduction_unroll, dataflow, beat_bytes,
     )  # fmt: skip
     if key not in _KNOWN:
         _KNOWN[key] = _candidates(problem, dim, array, dataflow, beat_bytes, ())
@@ -120,6 +121,9 @@ def _sizes(extent: int, tile: int) -> IntArray:
 def _allowed(problem: TileProblem, dim: str) -> IntArray:
     """Return the sizes that the fused operations allow."""
     sizes: IntArray = np.arange(1, problem.size[dim] + 1, dtype=np.int64)
+    if dim == "C":
+        whole_words: IntArray = sizes[(sizes % problem.stored_places == 0) | (sizes == len(sizes))]
+        return whole_words
     if dim not in ("OD", "OY", "OX"):
         return sizes
     if problem.whole_plane:
@@ -134,9 +138,10 @@ def _folds(problem: TileProblem, dim: str, sizes: IntArray, array: PEArray, data
     if dim == "K":
         return -(-sizes // array.cols)
     if dim == "C" and dataflow != "os":
+        words = -(-sizes // problem.places)
         if array.reduction_unroll == "window":
-            return -(-(sizes * problem.taps) // array.rows)
-        return -(-sizes // array.rows) * problem.taps
+            return -(-(words * problem.taps) // array.rows)
+        return -(-words // array.rows) * problem.taps
     if dim in ("N", "OD", "OY", "OX") and dataflow == "os":
         return -(-sizes // array.rows)
     return np.ones_like(sizes)

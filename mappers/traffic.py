@@ -167,6 +167,12 @@ class LayerTraffic:
             np.where(cut, last_run * g_last, joined_last),
         )
 
+    def stored_bytes(self, outputs: IntArray, channels: IntArray) -> IntArray:
+        """Return the bytes of the weights of tiles of `outputs` by `channels`: see `TileProblem.stored_bytes`."""
+        problem = self.problem
+        row = ceil_div(outputs * problem.stored_bits, 8)
+        return ceil_div(channels, problem.stored_places) * row * problem.taps
+
     def input_cost(self, ix: Index, times: IntArray) -> TensorCost:
         """Return the cost of the input with tiles `ix`, each brought in `times` times."""
         problem, core, zero = self.problem, self.accelerator.core, np.zeros_like(times)
@@ -199,10 +205,10 @@ class LayerTraffic:
         terms = CHANNEL_TERM_BYTES if problem.channel_terms else 0
         moved, beats = zero, zero
         for count, size in self.classes_of(ix, ("G", "K", "C")):
-            tile = size["G"] * size["K"] * (size["C"] * (problem.taps * problem.weight_bytes) + terms)
+            tile = size["G"] * (self.stored_bytes(size["K"], size["C"]) + size["K"] * terms)
             moved, beats = moved + count * tile, beats + count * ceil_div(tile, self.beat)
-        per_channel = self._tile(ix, "C") * (problem.taps * problem.weight_bytes) + terms
-        first = self._tile(ix, "G") * self._tile(ix, "K") * per_channel
+        k = self._tile(ix, "K")
+        first = self._tile(ix, "G") * (self.stored_bytes(k, self._tile(ix, "C")) + k * terms)
         energy = float(self.accelerator.dram.energy_pj_per_byte + core.weight.write_pj_per_byte)
         return TensorCost(
             fits=first <= problem.weight_slot_bytes,

@@ -60,7 +60,7 @@ def make_image(
                 f"layer '{program.layers[command.layer].name}': a tile of outputs {part.outputs} and channels "
                 f"{part.channels}, the layer has {k} and {c}; lower it again"
             )
-        packed = pack_weights(layer, part.outputs, part.channels)
+        packed = pack_weights(layer, part.outputs, part.channels, params)
         (transfer,) = command.transfers
         if packed.size != transfer.bytes:
             raise InputError(
@@ -71,14 +71,37 @@ def make_image(
     return image
 
 
-def pack_weights(layer: LayerConstants, outputs: tuple[int, int], channels: tuple[int, int]) -> Bytes:
-    """Return the bytes of a weight tile: 8 per output channel (bias, multiplier, shift), then tap, channel, output."""
+def pack_weights(
+    layer: LayerConstants, outputs: tuple[int, int], channels: tuple[int, int], params: EngineParams
+) -> Bytes:
+    """Return the bytes of a weight tile: 8 per output channel (bias, multiplier, shift), then tap, channel, output.
+
+    Weights of an N:M engine come as tap, group of channels, output: a word each, rows of words in whole bytes.
+
+    Raises
+    ------
+    InputError
+        If weights of an N:M engine break its pattern.
+    """
     k = slice(*outputs)
     terms = np.zeros((outputs[1] - outputs[0], 2), dtype="<u4")
     terms[:, 0] = layer.bias[k] & 0xFFFFFFFF
     terms[:, 1] = layer.multiplier[k] | layer.shift[k] << 24
-    codes = layer.weights[k, slice(*channels)].transpose(2, 3, 1, 0)
-    return np.concatenate([np.frombuffer(terms.tobytes(), dtype=np.uint8), (codes & 0xFF).astype(np.uint8).ravel()])
+    weights = layer.weights[k, slice(*channels)]
+    codes = weights.transpose(2, 3, 1, 0) & 0xFF if params.sparsity is None else _words(weights, params)
+    return np.concatenate([np.frombuffer(terms.tobytes(), dtype=np.uint8), codes.astype(np.uint8).ravel()])
+
+
+def _words(weights: IntArray, params: EngineParams) -> IntArray:
+    """Return the rows of weight words of an N:M engine, one per tap and group of channels."""
+    assert params.sparsity is not None
+    values, index = params.sparsity.slots(weights)  # (K, groups, N, FY, FX)
+    value_bits = params.weight_format.bits
+    slots = (values & ((1 << value_bits) - 1)) | index << value_bits
+    slot_bits = value_bits + params.sparsity.index_bits
+    bits = slots.transpose(3, 4, 1, 0, 2)[..., None] >> np.arange(slot_bits) & 1  # (FY, FX, groups, K, N, bit)
+    rows = bits.reshape(-1, weights.shape[0] * params.word_bits).astype(np.uint8)
+    return np.packbits(rows, axis=1, bitorder="little").astype(np.int64)
 
 
 def read_tensor(image: Bytes, view: View, addresses: Mapping[str, int]) -> IntArray:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 from hw_models.layer_engine import EngineParams, LayerConstants
+from hw_models.systolic import FoldJob
 from mappers.commands import (
     ENGINES,
     AnyCommand,
@@ -22,6 +24,7 @@ from mappers.commands import (
     Transfer,
     VectorCommand,
 )
+from mappers.walk import ArrayWalk
 from workloads.errors import InputError
 
 Words = dict[Engine, list[list[int]]]
@@ -115,14 +118,18 @@ class _Encoder:
         if isinstance(command, LoadCommand):
             return self._load(command)
         if isinstance(command, StoreCommand):
-            return [*self._descriptor(command.transfers), self._byte(self._one(command.reads, "output"))]
+            slot = self._one(command.reads, "output")
+            return [*self._descriptor(command.transfers, slot), self._byte(slot)]
         if isinstance(command, ComputeCommand):
             return self._array(command)
         return self._vector(command)
 
     # --- transfers --------------------------------------------------------------------------------------------------
 
-    def _descriptor(self, transfers: Sequence[Transfer]) -> list[int]:
+    def _descriptor(self, transfers: Sequence[Transfer], slot: Slot) -> list[int]:
+        moved = sum(transfer.bytes for transfer in transfers)
+        if moved != slot.size_bytes:
+            raise self._refuse("the transfer", f"{moved} bytes", f"the {slot.size_bytes} of its tile", "lower it again")
         if len(transfers) != 1 or len(transfers[0].counts) > 3:
             raise self._refuse("the transfer", f"{len(transfers)} descriptors", "one of at most three loops")
         (transfer,) = transfers
@@ -168,7 +175,7 @@ class _Encoder:
                     "run fewer layers at once",
                 )
             terms, coefficient = outputs * self.params.TERM_BYTES, part.coefficient * self.params.TERM_BYTES
-        return [*self._descriptor(command.transfers), target, terms, coefficient]
+        return [*self._descriptor(command.transfers, slot), target, terms, coefficient]
 
     # --- array ------------------------------------------------------------------------------------------------------
 
@@ -176,8 +183,7 @@ class _Encoder:
         walk, p = command.walk, self.params
         if walk is None or walk.groups != 1 or walk.depth != 1:
             raise self._refuse("the nest", "grouped or three-dimensional", "one group and one plane", "use the model")
-        sums = self._one(command.writes, "accumulator")
-        weights = self._byte(self._one(command.reads, "weight"))
+        self._check_walk(command, walk)
         inputs = [slot for slot in command.reads if slot.memory == "input"]
         if len(inputs) > 1:
             raise self._refuse("input tiles", len(inputs), 1)
@@ -188,41 +194,43 @@ class _Encoder:
         first_n, first_y, first_x, first_c = walk.first
         base += ((first_n * y + first_y) * x + first_x) * channels + first_c
         held_c, held_k = walk.weight_tile
-        weights += walk.weight_first[0] * held_k + walk.weight_first[1]
+        row_bits = -(-held_k * p.word_bits // 8) * 8
+        weight = 8 * self._byte(self._one(command.reads, "weight"))
+        weight += walk.weight_first[0] // p.places * row_bits + walk.weight_first[1] * p.word_bits
         held = walk.sums_tile
         pixels = held[0] * held[1] * held[2]
-        if walk.sums_first[3] % p.cols:
-            raise self._refuse("the first output channel within the held sums", walk.sums_first[3],
-                               f"a multiple of {p.cols}")  # fmt: skip
         self._check_depth(pixels, held[3])
-        at = walk.sums_first[3] // p.cols * pixels
+        at = self._vectors(self._one(command.writes, "accumulator")) + walk.sums_first[3] // p.cols * pixels
         at += (walk.sums_first[0] * held[1] + walk.sums_first[1]) * held[2] + walk.sums_first[2]
-        job = command.job
-        expected = (walk.taps[0] * walk.taps[1] * -(-walk.channels // p.rows), -(-walk.outputs // p.cols))
-        if (job.row_folds, job.col_folds) != expected or job.stream != walk.pixels[0] * walk.pixels[1] * walk.pixels[2]:
-            raise self._refuse("the fold job", f"{job}", f"{expected} folds of its walk")
-        taps_y, taps_x = walk.taps
+        to_pixel, to_line, to_image = walk.stride[1] * channels, walk.stride[0] * x * channels, y * x * channels
+        line, plane, images = held[2], held[1] * held[2], _pair(0, walk.pixels[0])
+        if command.dataflow == "os":  # from the last pixel of a line, and of an image, to the next
+            last_x, last_y = walk.pixels[2] - 1, walk.pixels[1] - 1
+            to_image -= last_y * to_line + last_x * to_pixel
+            to_line -= last_x * to_pixel
+            plane -= last_y * line + last_x
+            line, images = line - last_x, prod(walk.pixels)
         return [
-            job.stream,
-            job.row_folds,
-            job.col_folds,
-            self._vectors(sums) + at,
+            command.job.stream,
+            command.job.row_folds,
+            command.job.col_folds,
+            at,
             pixels,
-            held[2],
-            held[1] * held[2],
-            weights,
-            held_k,
-            held_c * held_k,
+            _word(line),
+            _word(plane),
+            weight,
+            row_bits,
+            -(-held_c // p.places) * row_bits,
             walk.outputs,
             walk.channels,
             _word(base),
             _pair(walk.pixels[1], walk.pixels[2]),
-            walk.pixels[0],
-            walk.stride[1] * channels,
-            walk.stride[0] * x * channels,
-            y * x * channels,
-            int(command.accumulate),
-            _pair(taps_y, taps_x),
+            images,
+            to_pixel,
+            _word(to_line),
+            _word(to_image),
+            command.accumulate | (command.dataflow == "os") << 1,
+            _pair(*walk.taps),
             walk.dilation[1] * channels,
             walk.dilation[0] * x * channels,
             _pair(y, x),
@@ -230,6 +238,31 @@ class _Encoder:
             _pair(*walk.stride),
             _pair(*walk.dilation),
         ]
+
+    def _check_walk(self, command: ComputeCommand, walk: ArrayWalk) -> None:
+        """Refuse a walk that leaves its tiles, and a fold job that is not that of its walk."""
+        p = self.params
+        if command.places != p.places or walk.weight_first[0] % p.places:
+            raise self._refuse("a group of input channels", f"{command.places} from {walk.weight_first[0]}",
+                               f"{p.places} from a multiple of it")  # fmt: skip
+        held_c, held_k = walk.weight_tile
+        ends = ((walk.first[3] + walk.channels, walk.tile[3]), (walk.weight_first[0] + walk.channels, held_c),
+                (walk.weight_first[1] + walk.outputs, held_k))  # fmt: skip
+        for end, bound in ends:
+            if end > bound:
+                raise self._refuse("the walk", f"up to channel {end}", f"the {bound} of its tile", "lower it again")
+        read_bits = p.weight_format.bits if p.sparsity is None else p.word_bits
+        if command.word_bits != read_bits:
+            raise self._refuse("the weight word", f"{command.word_bits} bits", f"{read_bits}")
+        if walk.sums_first[3] % p.cols:
+            raise self._refuse("the first output channel within the held sums", walk.sums_first[3],
+                               f"a multiple of {p.cols}")  # fmt: skip
+        words, pixels, columns = -(-walk.channels // p.places), prod(walk.pixels), -(-walk.outputs // p.cols)
+        expected = FoldJob(pixels, prod(walk.taps) * -(-words // p.rows), columns)
+        if command.dataflow == "os":
+            expected = FoldJob(prod(walk.taps) * words, -(-pixels // p.rows), columns)
+        if command.job != expected or command.dataflow not in p.dataflows:
+            raise self._refuse("the fold job", f"{command.dataflow} {command.job}", f"{expected} of its walk")
 
     def _vectors(self, slot: Slot) -> int:
         """Return the vector address of a slot of the accumulator, {half, vector}."""
@@ -266,16 +299,17 @@ class _Encoder:
         out = self._one(command.writes, "output")
         self._check_depth(n * y * x, walk.outputs)
         pool_y, pool_x = walk.pool
+        pools = functions.maximum or functions.mean
+        if not pools and walk.pool != (1, 1):
+            raise self._refuse("the window", f"{walk.pool} without a pooling", "(1, 1)", "lower it again")
         windows = x // pool_x * -(-walk.outputs // p.cols)
-        if (functions.maximum or functions.mean) and windows > p.pool_depth:
+        if pools and windows > p.pool_depth:
             raise self._refuse("a row of pooling windows", f"{windows} vectors", f"{p.pool_depth}")
         name = self.program.layers[command.layer].name
         if name not in self.constants:
             raise InputError(f"{self.subject}: layer '{name}' has no constants; give its weights and scales")
         constants = self.constants[name]
-        flags = (
-            functions.relu | (functions.maximum or functions.mean) << 1 | functions.mean << 2 | functions.second << 3
-        )
+        flags = functions.relu | functions.mean << 1 | functions.second << 2
         return [
             _pair(y, x),
             n,
@@ -303,8 +337,14 @@ def _word(value: int) -> int:
 
 
 def _pair(high: int, low: int) -> int:
-    """Return two 16-bit fields; negative ones in two's complement."""
+    """Return two 16-bit fields; negative ones in two's complement.
+
+    Sizes and places are compared as signed numbers (`engine_pixels`), so 32767 is the greatest.
+    """
     for value in (high, low):
-        if not -(1 << 15) <= value < 1 << 16:
-            raise InputError(f"layer engine: a field of a command is {value}, bound is 16 bits; use smaller tiles")
+        if not -(1 << 15) <= value < 1 << 15:
+            raise InputError(
+                f"layer engine: a field of a command is {value}, bound is -32768..32767 (16 bits, signed); use smaller "
+                f"tiles"
+            )
     return (high & 0xFFFF) << 16 | (low & 0xFFFF)

@@ -13,12 +13,13 @@ every burst.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import simpy
 
 from hw_models.accelerator import DramChannel
+from mappers.commands import Transfer
 
 READ, WRITE = 0, 1
 
@@ -51,6 +52,7 @@ class Channel:
         per_beat = dram.beats_cycles(1)
         self._q = per_beat.denominator
         self._beat = per_beat.numerator
+        self._beat_bytes = dram.beat_bytes
         self._burst_beats = dram.burst_bytes // dram.beat_bytes
         self._queues: tuple[deque[_Request], deque[_Request]] = (deque(), deque())
         self._run: _Run | None = None
@@ -66,9 +68,15 @@ class Channel:
         return self._q
 
     def submit(
-        self, stream: int, eligible: int, beats: int, begun: Callable[[int], None], done: Callable[[int], None]
+        self,
+        stream: int,
+        eligible: int,
+        transfers: Sequence[Transfer],
+        begun: Callable[[int], None],
+        done: Callable[[int], None],
     ) -> None:
-        """Ask for `beats` beats no earlier than cycle `eligible` (> now); `begun` and `done` are told the cycle."""
+        """Ask for `transfers` no earlier than cycle `eligible` (> now); `begun` and `done` are told the cycle."""
+        beats = sum(transfer.beats(self._beat_bytes) for transfer in transfers)
         self._queues[stream].append(_Request(eligible, beats, begun, done))
         run = self._run
         if run is None or run.start > self._env.now * self._q:

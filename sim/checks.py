@@ -12,6 +12,7 @@ from math import isclose
 
 from hw_models.accelerator import Accelerator
 from mappers.commands import ComputeCommand, LoadCommand, Program, StoreCommand, VectorCommand
+from sim.dram.energy import counted_pj, layer_energy_pj, standby_pj
 from sim.energy import byte_energy_pj
 from sim.machine import Run
 from sim.result import Check, Result
@@ -120,6 +121,14 @@ def _bus(result: Result, program: Program, run: Run, accelerator: Accelerator) -
         if isinstance(c, LoadCommand | StoreCommand)
         for transfer in c.transfers
     )
+    if run.dram is not None:
+        counts = run.dram.total
+        moved = counts.reads + counts.writes
+        assert accelerator.dram.device is not None
+        ok = disjoint and moved == beats
+        ok = ok and counts.busy_ticks == beats * accelerator.dram.device.standard.timing.burst
+        ok = ok and all(c.busy_ticks + sum(c.gap_ticks.values()) <= run.dram.ticks for c in run.dram.channels)
+        return ok, f"{len(intervals)} bus intervals, {moved} bursts in {counts.busy_ticks} ticks for {beats} asked for"
     busy = Fraction(sum(end - start for start, end in intervals), run.bus_units)
     ok = disjoint and busy == accelerator.dram.beats_cycles(beats)
     return ok, f"{len(intervals)} bus intervals, {float(busy):g} cycles busy for {beats} beats"
@@ -127,7 +136,7 @@ def _bus(result: Result, program: Program, run: Run, accelerator: Accelerator) -
 
 def _utilisation(result: Result, program: Program, run: Run, accelerator: Accelerator) -> tuple[bool, str]:
     t = result.totals
-    slots = t.cycles * accelerator.core.array.pes
+    slots = t.cycles * accelerator.core.array.multipliers
     exact = float(Fraction(t.macs, slots)) if slots else 0.0
     most = max((layer.utilisation for layer in result.layers), default=0.0)
     return t.utilisation == exact and t.utilisation <= 1 and most <= 1, f"{exact:.6f} over all, {most:.6f} at most"
@@ -142,16 +151,23 @@ def _energy(result: Result, program: Program, run: Run, accelerator: Accelerator
         if isinstance(command, VectorCommand):
             operations[command.layer] += command.operations
     total, wrong = Fraction(0), []
-    for layer, ops in zip(result.layers, operations, strict=True):
+    counted: list[Fraction] = []
+    whole = Fraction(0)
+    if run.dram is not None and accelerator.dram.command_energy is not None:
+        counted = layer_energy_pj(program, run.dram, accelerator, [layer.cycles for layer in result.layers])
+        whole = standby_pj(run.dram, accelerator) + counted_pj(run.dram.total, accelerator) - sum(counted)
+    for index, (layer, ops) in enumerate(zip(result.layers, operations, strict=True)):
         exact = {"mac": layer.macs * core.array.mac_pj, "vector": ops * core.vector.op_pj}
         for level, (read, write) in per_byte.items():
             flows = layer.traffic_bytes[level].values()
             exact[level] = sum((flow["read"] * read + flow["write"] * write for flow in flows), Fraction(0))
+        if counted:
+            exact["dram"] = counted[index]
         total += sum(exact.values())
         if {key: float(value) for key, value in exact.items()} != layer.energy_pj:
             wrong.append(layer.name)
     summed = sum(sum(layer.energy_pj.values()) for layer in result.layers)
-    ok = not wrong and result.totals.energy_pj == float(total)
+    ok = not wrong and whole == 0 and result.totals.energy_pj == float(total)
     ok = ok and isclose(summed, result.totals.energy_pj, rel_tol=1e-9, abs_tol=1e-9)
     return ok, f"exact total {float(total):.6g} pJ, layers that differ: {wrong[:3] or 'none'}"
 
@@ -165,6 +181,6 @@ _LAWS: tuple[tuple[str, _Law], ...] = (
     ("compute and stalls sum to each layer, layers to the total", _parts),
     ("every tile written is released once and none is left", _released),
     ("the bus is never taken twice and moves every beat", _bus),
-    ("utilisation is MACs over cycles and PEs, at most 1", _utilisation),
+    ("utilisation is MACs over cycles and multipliers, at most 1", _utilisation),
     ("energies of components and layers sum to the total", _energy),
 )

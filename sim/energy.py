@@ -70,8 +70,9 @@ def _count_array(ledger: Ledger, command: ComputeCommand, accelerator: Accelerat
     array = accelerator.core.array
     moved = accesses_of(array, command.dataflow, command.job, command.accumulate)
     sums = accelerator.core.accumulator_bytes
-    ledger.move("input", command.input_tensor, "read", -(-moved.input_reads * array.input_format.bits // 8))
-    ledger.move("weight", command.weight_tensor, "read", -(-moved.weight_reads * array.weight_format.bits // 8))
+    input_bits = moved.input_reads * command.places * array.input_format.bits
+    ledger.move("input", command.input_tensor, "read", -(-input_bits // 8))
+    ledger.move("weight", command.weight_tensor, "read", -(-moved.weight_reads * command.word_bits // 8))
     ledger.move("accumulator", command.output_tensor, "read", moved.accumulator_reads * sums)
     ledger.move("accumulator", command.output_tensor, "write", moved.accumulator_writes * sums)
 

@@ -37,6 +37,8 @@ from mappers.commands import (
     VectorCommand,
 )
 from sim.channel import READ, WRITE, Channel
+from sim.dram.memory import TimedChannel
+from sim.dram.report import DramRun
 from sim.slots import SlotMonitor
 from workloads.errors import InternalError
 
@@ -69,6 +71,8 @@ class Run:
         One per command, in program order.
     bus : list of (stream, start, end)
         Bus intervals in units of 1/`bus_units` cycle; stream 0 reads, 1 writes.
+    dram : DramRun, optional
+        What a DRAM with timing did.
     """
 
     cycles: int
@@ -78,6 +82,7 @@ class Run:
     peak_scratchpad_bytes: int
     occupancy: list[tuple[int, Any, int]]
     events: int = field(default=0)
+    dram: DramRun | None = None
 
 
 class ArrayQueue:
@@ -130,7 +135,11 @@ class Machine:
         self._env = simpy.Environment()
         self._program, self._accelerator = program, accelerator
         self._issue = accelerator.core.dma.issue_cycles
-        self._channel = Channel(self._env, accelerator.dram)
+        self._channel: Channel | TimedChannel = (
+            Channel(self._env, accelerator.dram)
+            if accelerator.dram.device is None
+            else TimedChannel(self._env, accelerator.dram.device, accelerator.clock_mhz)
+        )
         self._slots = SlotMonitor(accelerator)
         self._spans = tuple(Span() for _ in program.commands)
         self._done: dict[Engine, int] = dict.fromkeys(ENGINES, 0)
@@ -165,13 +174,15 @@ class Machine:
             raise InternalError(
                 f"program '{self._program.workload}': {left[0]} is never released; the lowering is wrong"
             )
+        cycles = max((span.end for span in self._spans), default=0)
         return Run(
-            cycles=max((span.end for span in self._spans), default=0),
+            cycles=cycles,
             spans=self._spans,
             bus=self._channel.busy,
             bus_units=self._channel.units_per_cycle,
             peak_scratchpad_bytes=self._slots.peak_bytes,
             occupancy=self._slots.occupancy,
+            dram=self._channel.outcome(cycles) if isinstance(self._channel, TimedChannel) else None,
         )
 
     @property
@@ -244,7 +255,6 @@ class Machine:
                 yield self._env.timeout(self._issue)
             span.issue = self._now
             self._open(command)
-            beats = sum(transfer.beats(dram.beat_bytes) for transfer in command.transfers)
 
             def begun(cycle: int, span: Span = span) -> None:
                 span.begin = cycle
@@ -256,7 +266,7 @@ class Machine:
                 else:
                     self._complete(index)
 
-            self._channel.submit(stream, self._now + delay, beats, begun, done)
+            self._channel.submit(stream, self._now + delay, command.transfers, begun, done)
 
     def _array(self) -> Generator[simpy.Event, None, None]:
         for index, command in self._own("array"):

@@ -132,12 +132,16 @@ class Result:
     placement: dict[str, Any]
     checks: tuple[Check, ...] = ()
     not_modelled: tuple[str, ...] = field(default=())
+    dram: dict[str, Any] | None = None
+    """What a DRAM with timing did; None, and absent from the file, for a channel of fixed latency."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as plain data of schema ``tilewright.result/1``."""
         data = asdict(self)
         for layer in data["layers"]:
             layer["fused"] = list(layer["fused"])
+        if data["dram"] is None:
+            del data["dram"]
         return {
             "schema": SCHEMA,
             **data,
@@ -170,6 +174,7 @@ class Result:
                 placement=data["placement"],
                 checks=tuple(Check(**_known(Check, check)) for check in data["checks"]),
                 not_modelled=tuple(data["not_modelled"]),
+                dram=data.get("dram"),
             )
         except (KeyError, TypeError) as error:
             raise InputError(f"result: incomplete ({error}); simulate again to write a whole one") from error

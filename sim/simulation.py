@@ -12,6 +12,7 @@ from hw_models.array_timing import timing_of
 from mappers.commands import ComputeCommand, LayerRecord, LoadCommand, Program, StoreCommand, VectorCommand
 from sim.attribution import LayerTime, attribute
 from sim.checks import check_result, require
+from sim.dram.energy import layer_energy_pj, summary
 from sim.energy import Ledger, count, energy_pj
 from sim.machine import Run, run_program
 from sim.result import Bounds, LayerAnnotation, LayerResult, Result, Totals
@@ -95,10 +96,13 @@ def build_result(
     times = attribute(program, run, accelerator)
     ledgers = count(program, accelerator)
     energies = [energy_pj(ledger, accelerator) for ledger in ledgers]
+    if run.dram is not None and accelerator.dram.command_energy is not None:
+        counted = layer_energy_pj(program, run.dram, accelerator, [time.cycles for time in times])
+        energies = [energy | {"dram": pj} for energy, pj in zip(energies, counted, strict=True)]
     firsts = _first_array_issue(program, run)
-    pes = accelerator.core.array.pes
+    multipliers = accelerator.core.array.multipliers
     layers = [
-        _layer(record, note, time, ledger, energy, first, pes)
+        _layer(record, note, time, ledger, energy, first, multipliers)
         for record, note, time, ledger, energy, first in zip(
             program.layers, annotations, times, ledgers, energies, firsts, strict=True
         )
@@ -112,7 +116,7 @@ def build_result(
         energy_pj=float(total),
         dram_read_bytes=sum(ledger.moved_bytes("dram", "read") for ledger in ledgers),
         dram_write_bytes=sum(ledger.moved_bytes("dram", "write") for ledger in ledgers),
-        utilisation=_share(macs, run.cycles * pes),
+        utilisation=_share(macs, run.cycles * multipliers),
         peak_scratchpad_bytes=run.peak_scratchpad_bytes,
     )
     return Result(
@@ -122,6 +126,7 @@ def build_result(
         layers=tuple(layers),
         placement=placement,
         not_modelled=tuple(not_modelled),
+        dram=None if run.dram is None else summary(run.dram, accelerator),
     )
 
 
@@ -132,7 +137,7 @@ def _layer(
     ledger: Ledger,
     energy: dict[str, Fraction],
     first_array_issue: int | None,
-    pes: int,
+    multipliers: int,
 ) -> LayerResult:
     start = time.window_start_cycle if first_array_issue is None else min(time.window_start_cycle, first_array_issue)
     return LayerResult(
@@ -151,7 +156,7 @@ def _layer(
         analytic_cycles=note.analytic_cycles,
         energy_pj={component: float(pj) for component, pj in energy.items()},
         traffic_bytes=ledger.traffic,
-        utilisation=_share(ledger.macs, (time.end_cycle - start) * pes),
+        utilisation=_share(ledger.macs, (time.end_cycle - start) * multipliers),
         mapping=note.mapping,
         proven_optimal=note.proven_optimal,
         gap=note.gap,
@@ -172,9 +177,10 @@ def _first_array_issue(program: Program, run: Run) -> list[int | None]:
 
 def machine_facts(accelerator: Accelerator) -> dict[str, Any]:
     """Return the rates a reader of the result needs, as plain data."""
-    return {
+    pattern = accelerator.core.array.sparsity
+    return ({} if pattern is None else {"weight_pattern": str(pattern)}) | {
         "reference_clock_mhz": float(accelerator.clock_mhz),
-        "peak_macs_per_cycle": accelerator.core.array.pes,
+        "peak_macs_per_cycle": accelerator.core.array.multipliers,
         "dram_bytes_per_cycle": float(accelerator.dram.bytes_per_cycle),
         "dram_latency_cycles": accelerator.dram.latency_cycles,
         "technology_nm": accelerator.technology_nm,
@@ -196,7 +202,7 @@ def bounds_of(program: Program, accelerator: Accelerator) -> Bounds:
             vector += core.vector.cycles(
                 command.rows, command.row_elements, command.simple_passes, command.special_passes
             )
-    least = -(-macs // core.array.pes)
+    least = -(-macs // core.array.multipliers)
     compute = max(least, streaming)
     bus = -(-dram.beats_cycles(beats) // 1)
     return Bounds(least, compute, int(bus), vector, max(compute, int(bus), vector))

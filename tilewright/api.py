@@ -41,10 +41,16 @@ FIDELITIES = ("event", "analytic")
 NOT_MODELLED = (
     "bank and port conflicts of the scratchpads: layouts are taken as conflict-free, without their row padding "
     "(docs/architecture.md section 2)",
-    "DRAM rows, banks and refresh: the channel has a fixed latency and bandwidth",
     "alignment of channel slices inside a scratchpad word",
     "leakage, clock tree, control and wires in the energy",
     "values: shapes and formats only, no tensor is computed",
+)
+
+
+FIXED_CHANNEL = "DRAM rows, banks and refresh: the channel has a fixed latency and bandwidth"
+TIMED_CHANNEL = (
+    "DRAM: per-bank and postponed refresh, power-down, commands of more than one tick, "
+    "energy of termination and of the controller"
 )
 
 
@@ -278,7 +284,8 @@ def _run(plan: Plan, loaded: Workload, manifest: dict[str, Any], fidelity: str) 
         )
         for entry, limit in zip(plan.groups, limits, strict=True)
     ]
-    missing = (*NOT_MODELLED, *plan.notes, *loaded.notes)
+    channel = FIXED_CHANNEL if plan.accelerator.dram.device is None or fidelity == "analytic" else TIMED_CHANNEL
+    missing = (*NOT_MODELLED[:1], channel, *NOT_MODELLED[1:], *plan.notes, *loaded.notes)
     if fidelity == "analytic":
         from tilewright.closed_form import analytic_result
 

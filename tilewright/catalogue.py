@@ -42,8 +42,9 @@ def catalogue() -> Iterator[Entry]:
         yield DotParams(product, LANES, 40), f"dot product, {LANES} lanes: {summary}", source
     yield from _sparse_and_stored()
     yield from _fabric()
-    engine = engine_params(load_accelerator("engine_8x8"))
-    yield engine, "layer engine: DMA, scratchpads, array, vector unit, sequencer", "own design; docs/layer_engine.md"
+    parts, own = "DMA, scratchpads, array, vector unit, sequencer", "own design; docs/layer_engine.md"
+    yield engine_params(load_accelerator("engine_8x8")), f"layer engine: {parts}", own
+    yield engine_params(load_accelerator("engine_8x8_nm")), f"layer engine, 2 of 4 weights kept: {parts}", own
     yield from _epilogue()
 
 

@@ -31,7 +31,7 @@ def analytic_result(
     """Return the closed-form result of `program`; arguments as in `sim.simulate`, `bounds` from `mappers.analytic`."""
     ledgers = count(program, accelerator)
     energies = [energy_pj(ledger, accelerator) for ledger in ledgers]
-    pes = accelerator.core.array.pes
+    multipliers = accelerator.core.array.multipliers
     layers, start = [], 0
     for record, note, ledger, energy, bound in zip(program.layers, annotations, ledgers, energies, bounds, strict=True):
         cycles = bound.analytic_cycles
@@ -53,7 +53,7 @@ def analytic_result(
                 analytic_cycles=cycles,
                 energy_pj={component: float(pj) for component, pj in energy.items()},
                 traffic_bytes=ledger.traffic,
-                utilisation=float(Fraction(ledger.macs, cycles * pes)) if cycles else 0.0,
+                utilisation=float(Fraction(ledger.macs, cycles * multipliers)) if cycles else 0.0,
                 mapping=note.mapping,
                 proven_optimal=note.proven_optimal,
                 gap=note.gap,
@@ -68,7 +68,7 @@ def analytic_result(
         energy_pj=float(sum((pj for energy in energies for pj in energy.values()), Fraction(0))),
         dram_read_bytes=sum(ledger.moved_bytes("dram", "read") for ledger in ledgers),
         dram_write_bytes=sum(ledger.moved_bytes("dram", "write") for ledger in ledgers),
-        utilisation=float(Fraction(macs, start * pes)) if start else 0.0,
+        utilisation=float(Fraction(macs, start * multipliers)) if start else 0.0,
         peak_scratchpad_bytes=None,
     )
     whole = sum(layer.macs for layer in program.layers)

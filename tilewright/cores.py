@@ -100,6 +100,7 @@ def cores_of_machine(arch: str, overrides: Sequence[str] = ()) -> tuple[Systolic
     from hw_models.description import list_accelerators, load_accelerator
     from hw_models.layer_engine import engine_params
     from hw_models.systolic import SystolicParams
+    from hw_models.systolic_nm import SystolicNMParams
     from workloads.formats import Int
 
     presets = [row.name for row in list_accelerators()]
@@ -121,8 +122,8 @@ def cores_of_machine(arch: str, overrides: Sequence[str] = ()) -> tuple[Systolic
         )
     sums = Int(machine.core.accumulator_bytes * 8)
     depth = machine.core.accumulator.half_bytes // (array.cols * machine.core.accumulator_bytes)
-    return tuple(
-        SystolicParams(flow, array.rows, array.cols, array.input_format, array.weight_format, sums, depth)
-        for flow in array.dataflows
-        if flow in ("ws", "os")
-    )
+    sizes = (array.rows, array.cols, array.input_format, array.weight_format, sums, depth)
+    flows = [flow for flow in array.dataflows if flow != "rs"]
+    if array.sparsity is not None:
+        return tuple(SystolicNMParams(flow, *sizes, array.sparsity.kept, array.sparsity.group) for flow in flows)
+    return tuple(SystolicParams(flow, *sizes) for flow in flows)

@@ -197,6 +197,7 @@ def case_of(
     _check_groups(network, groups, layout)
     draw = np.random.default_rng(seed)
     made = dict(constants) if constants is not None else draw_constants(groups, draw, params)
+    made = pruned(made, groups, layout, params)
     codes = dict(inputs) if inputs is not None else {
         name: draw.integers(params.input_format.min, params.input_format.max, layout.views[name].shape, endpoint=True)
         for name in network.inputs
@@ -206,6 +207,24 @@ def case_of(
     except InternalError as error:
         raise MismatchError(f"command list of '{program.workload}': the event model refuses it: {error}") from None
     return EngineCase(network, accelerator, params, groups, layout, addresses, program, made, codes, predicted)
+
+
+def pruned(
+    constants: Mapping[str, LayerConstants], groups: Sequence[Group], layout: Layout, params: EngineParams
+) -> dict[str, LayerConstants]:
+    """Return `constants` as an engine takes them: weights of an N:M engine pruned to its pattern, by magnitude.
+
+    Groups run along the input channels, those of a matrix product along its reduction as its input lies in DRAM.
+    """
+    made = dict(constants)
+    for group in groups if params.sparsity is not None else ():
+        order, layer = reduction_order(group, layout), made[group.lead.name]
+        places = np.arange(layer.weights.shape[1]) if order is None else order
+        weights = np.empty_like(layer.weights)
+        assert params.sparsity is not None
+        weights[:, places] = params.sparsity.prune(layer.weights[:, places])
+        made[group.lead.name] = replace(layer, weights=weights)
+    return made
 
 
 def draw_constants(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from hw_models.description import load_accelerator
 from hw_models.layer_engine import EngineParams
+from hw_models.sparsity import Sparsity
 from mappers.given import GivenPlan
 from mappers.legality import check_mapping
 from mappers.mapping import TILED_DIMS, Mapping, TileLoop
@@ -22,11 +23,13 @@ from workloads.formats import Int
 from workloads.network import Network
 
 if TYPE_CHECKING:
-    from hw_models.accelerator import Accelerator
+    from hw_models.accelerator import Accelerator, Dataflow
     from mappers.plan import Plan
 
 MACHINE = "engine_8x8"
 FORMATS = (Int(8), Int(8), Int(8), Int(4), Int(2), Int(4, signed=False))
+FLOWS: tuple[tuple[Dataflow, ...], ...] = (("ws",), ("os",), ("ws", "os"), ("os", "ws"))
+PATTERNS = ((2, 4), (1, 2), (1, 4), (2, 8), (4, 8), (2, 3), (5, 16), (3, 3), (1, 1))
 
 
 def draw_machine(draw: np.random.Generator) -> Accelerator:
@@ -54,6 +57,8 @@ def draw_machine(draw: np.random.Generator) -> Accelerator:
             burst_beats=int(2 ** draw.integers(0, 5)),
             outstanding=int(draw.integers(1, 6)),
             commands=512,
+            sparsity=Sparsity(*PATTERNS[draw.integers(len(PATTERNS))]) if draw.random() < 0.5 else None,
+            dataflows=FLOWS[draw.integers(len(FLOWS))],
         )
     )
 
@@ -61,6 +66,9 @@ def draw_machine(draw: np.random.Generator) -> Accelerator:
 def machine_of(params: EngineParams) -> Accelerator:
     """Return the machine whose layer engine has `params`."""
     p, beat = params, params.beat_bytes
+    pattern = (
+        () if p.sparsity is None else (f"core.sparsity.n={p.sparsity.kept}", f"core.sparsity.m={p.sparsity.group}")
+    )
     return load_accelerator(
         MACHINE,
         [
@@ -69,6 +77,8 @@ def machine_of(params: EngineParams) -> Accelerator:
             f"core.vector.lanes={p.cols}",
             f"core.input_format={p.input_format}",
             f"core.weight_format={p.weight_format}",
+            f"core.dataflows=[{', '.join(p.dataflows)}]",
+            *pattern,
             f"core.accumulator_format=int{p.accumulator_bits}",
             f"core.input.half={p.input_bytes // 2}B",
             f"core.weight.half={p.weight_bytes // 2}B",
@@ -125,8 +135,10 @@ def draw_network(draw: np.random.Generator, weight: Int) -> Network:
     return b.build(x)
 
 
-def draw_mapping(draw: np.random.Generator, problem: TileProblem, layer: str) -> Mapping:
-    """Return any mapping of `problem`, legal or not."""
+def draw_mapping(
+    draw: np.random.Generator, problem: TileProblem, layer: str, flows: Sequence[Dataflow] = ("ws",)
+) -> Mapping:
+    """Return any mapping of `problem` under one of `flows`, legal or not."""
     loops = []
     for place in draw.permutation(len(TILED_DIMS)):
         dim = TILED_DIMS[place]
@@ -135,7 +147,8 @@ def draw_mapping(draw: np.random.Generator, problem: TileProblem, layer: str) ->
         if tile < size:
             loops.append(TileLoop(dim, size, tile))
     cuts = tuple((role, int(draw.integers(0, len(loops) + 1))) for role in "IWO")
-    return Mapping(layer, "core0", "ws", tuple(loops), cuts)
+    flow = flows[int(draw.integers(len(flows)))] if len(flows) > 1 else flows[0]
+    return Mapping(layer, "core0", flow, tuple(loops), cuts)
 
 
 def draw_plan(draw: np.random.Generator, plan: Plan, tries: int = 40) -> Plan:
@@ -148,7 +161,7 @@ def draw_plan(draw: np.random.Generator, plan: Plan, tries: int = 40) -> Plan:
         part = entry.parts[0]
         chosen = part.mapping(plan.accelerator.core.name)
         for _ in range(tries):
-            trial = draw_mapping(draw, part.problem, part.layer.name)
+            trial = draw_mapping(draw, part.problem, part.layer.name, array.dataflows)
             if not check_mapping(part.problem, trial, array):
                 chosen = replace(trial, core=plan.accelerator.core.name)
                 break

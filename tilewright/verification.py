@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hw_models.layer_engine import EngineParams
+from hw_models.sparsity import Sparsity
 from hw_models.systolic import FoldJob, IntArray, SystolicParams
 from hw_models.systolic_nm import SystolicNMParams
 from tilewright.cores import core_params, list_cores
@@ -125,7 +126,7 @@ def verify_all(
 def verify_params(
     params: SystolicParams, seed: int = 0, simulator: str = "icarus", jobs: int = 12, repro: Path | None = None
 ) -> VerifyReport:
-    """Verify one core; see `verify_core`. Nothing maps onto input-stationary and sparse cores: they replay no layer."""
+    """Verify one core; see `verify_core`. Nothing maps onto input-stationary cores: they replay no layer."""
     for key, value in (("rows", params.rows), ("cols", params.cols)):
         if not 1 <= value <= MAX_SIDE:
             raise InputError(f"verify: {key} is {value}, bound is 1..{MAX_SIDE}; choose a size in it")
@@ -156,8 +157,7 @@ def _leave(params: SystolicParams, jobs: Sequence[JobData], repro: Path | None) 
 def _compare(params: SystolicParams, drawn: tuple[JobData, ...], seed: int, simulator: str) -> VerifyReport:
     """Run the jobs alone and back to back, and the layer if there is one; compare."""
     name, rows, cols = params.name, params.rows, params.cols
-    unmapped = params.dataflow == "is" or isinstance(params, SystolicNMParams)
-    layer = None if unmapped else layer_replay(params, seed)
+    layer = None if params.dataflow == "is" else layer_replay(params, seed)
     from rtl.run import Scenario, run_scenarios
 
     scenarios = [Scenario(drawn), Scenario(drawn, back_to_back=True)]
@@ -244,11 +244,15 @@ class LayerReplay:
         from workloads.mac_layers import MacLayer
 
         self.params = params
+        places = 1
         overrides = [
             f"core.rows={params.rows}", f"core.cols={params.cols}", f"core.dataflows=[{params.dataflow}]",
             f"core.input_format={params.input_format}", f"core.weight_format={params.weight_format}",
             "energy.allow_default=true",
         ]  # fmt: skip
+        if isinstance(params, SystolicNMParams):
+            places = params.group
+            overrides += [f"core.sparsity.n={params.kept}", f"core.sparsity.m={params.group}"]
         builder = NetworkBuilder(
             "layer",
             "LeNet's second convolution; LeCun et al., Proc. IEEE 86(11) 1998",
@@ -264,8 +268,10 @@ class LayerReplay:
         i, w = params.input_format, params.weight_format
         image = draw.integers(i.min, i.max, (d.C, *layer.input_spatial[1:]), dtype=np.int64, endpoint=True)
         weight = draw.integers(w.min, w.max, (d.K, d.C, d.FY, d.FX), dtype=np.int64, endpoint=True)
+        if isinstance(params, SystolicNMParams):
+            weight = Sparsity(params.kept, params.group).prune(weight)
         self.pieces = _pieces(plan.groups[0].parts[0].mapping("core"), layer)
-        self.jobs = tuple(JobData(*_operands(layer, image, weight, piece)) for piece in self.pieces)
+        self.jobs = tuple(JobData(*_operands(layer, image, weight, piece, places)) for piece in self.pieces)
         self.golden = _convolve(layer, image, weight)
         self.offered, self.predicted_cycles = self._times(plan)
 
@@ -313,15 +319,20 @@ def _pieces(mapping: Mapping, layer: MacLayer) -> list[Piece]:
     return pieces
 
 
-def _operands(layer: MacLayer, image: IntArray, weight: IntArray, piece: Piece) -> tuple[IntArray, IntArray]:
-    """Return the activation and weight matrix of one piece, its window flattened (FY, FX, C)."""
+def _operands(
+    layer: MacLayer, image: IntArray, weight: IntArray, piece: Piece, places: int
+) -> tuple[IntArray, IntArray]:
+    """Return the activation and weight matrix of one piece, its window flattened (FY, FX, C).
+
+    Channels of each tap are filled up with zeros to whole groups of `places`.
+    """
     pixels, channels, inputs = piece
-    rows = []
+    rows, short = [], -len(piece[2]) % places
     for pixel in pixels:
         y, x = divmod(pixel, layer.dims.OX)
-        rows.append(_window(layer, image, y, x)[:, :, inputs].reshape(-1))
-    matrix = weight[np.ix_(channels, inputs)].transpose(2, 3, 1, 0).reshape(-1, len(channels))
-    return np.stack(rows), matrix
+        rows.append(np.pad(_window(layer, image, y, x)[:, :, inputs], ((0, 0), (0, 0), (0, short))).reshape(-1))
+    taps = weight[np.ix_(channels, inputs)].transpose(2, 3, 1, 0)
+    return np.stack(rows), np.pad(taps, ((0, 0), (0, 0), (0, short), (0, 0))).reshape(-1, len(channels))
 
 
 def _window(layer: MacLayer, image: IntArray, y: int, x: int) -> IntArray:

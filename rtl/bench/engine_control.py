@@ -10,6 +10,7 @@ from cocotb.triggers import FallingEdge
 COMMAND_MEMORY = 0x40000
 BITS_OF_COMMAND, BITS_OF_WORD = 7, 2
 COUNTS, IDENTITY = 0x10, 0x20
+WORDS_OF_QUEUE = 32
 OKAY, SLVERR = 0, 2
 PATIENCE_CYCLES = 50
 Commands = Sequence[Sequence[Sequence[int]]]
@@ -108,26 +109,37 @@ class ControlPort:
     async def check_idle(self, commands: Commands) -> None:
         """Read every register, and write where an engine that does not run must refuse it."""
         await self._check_counts(commands)
-        for address in (IDENTITY + 4, 0x400, 0x10010, COMMAND_MEMORY):
+        for address in (0x2, IDENTITY + 1, IDENTITY + 4, 0x400, 0x10010, COMMAND_MEMORY):
             self.expect(f"response of a read at {address:#x}", (await self.read(address))[1], SLVERR)
         refused = [
             (COUNTS, 7), (COUNTS + 12, 14), (0, 1), (_at(0, 0, 2), 11),  # some bytes only
-            (0x1, 15), (0x12, 15), (0x4, 15), (0x8, 15), (0xC, 15), (IDENTITY, 15), (0x400, 15), (0x20010, 15),
+            (0x1, 15), (0x2, 15), (0x12, 15), (0x4, 15), (0x8, 15), (0xC, 15), (IDENTITY, 15), (0x400, 15),
+            (0x20010, 15), (_at(0, 0, 2) + 1, 15), (_at(3, 0, 2) + 2, 15),
         ]  # fmt: skip
         if self.room < 512:
             refused += [(_at(0, self.room, 2), 15), (_at(3, 511, 2), 15)]
+        for engine, queue in enumerate(commands):
+            if queue:
+                refused += [(_at(engine, 0, place), 15) for place in (len(queue[0]), WORDS_OF_QUEUE - 1)]
         for address, strobe in refused:
-            self.expect(f"response of a write at {address:#x}", await self.write(address, 0xFFFFFFFF, strobe), SLVERR)
+            self.expect(f"response of a write at {address:#x}", await self.write(address, 1, strobe), SLVERR)
+        await self._check_limits(commands)
         self.expect("response of no start", await self.write(0, 0xFFFFFFFE), OKAY)
         await self._check_counts(commands)
         await self._check_patience()
         await self._check_counts(commands)
 
+    async def _check_limits(self, commands: Commands) -> None:
+        """Write counts beside the greatest one that there is room for, and what they were."""
+        for engine, queue in enumerate(commands):
+            for count, response in ((self.room + 1, SLVERR), (1 << 16, SLVERR), (self.room, OKAY), (len(queue), OKAY)):
+                self.expect(f"response of count {count:#x}", await self.write(COUNTS + 4 * engine, count), response)
+
     async def check_running(self, commands: Commands) -> None:
         """Read the status of an engine that runs, which lets nobody write."""
         self.expect("status of a run", await self.value(0) & 3, 1)
         for address in (0, COUNTS, COUNTS + 12, _at(0, 0, 2), _at(2, 0, 3)):
-            self.expect(f"response of a write at {address:#x}", await self.write(address, 0x11111111), SLVERR)
+            self.expect(f"response of a write at {address:#x}", await self.write(address, 1), SLVERR)
         await self._check_counts(commands)
 
     async def _check_counts(self, commands: Commands) -> None:

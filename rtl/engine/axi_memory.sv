@@ -33,6 +33,7 @@ module axi_memory #(
     input  wire [             7:0] s_axi_arlen,
     input  wire [             2:0] s_axi_arsize,
     input  wire [             1:0] s_axi_arburst,
+    input  wire [             2:0] s_axi_arprot,
     input  wire                    s_axi_aruser,
     output wire                    s_axi_rvalid,
     input  wire                    s_axi_rready,
@@ -45,6 +46,7 @@ module axi_memory #(
     input  wire [             7:0] s_axi_awlen,
     input  wire [             2:0] s_axi_awsize,
     input  wire [             1:0] s_axi_awburst,
+    input  wire [             2:0] s_axi_awprot,
     input  wire                    s_axi_awuser,
     input  wire                    s_axi_wvalid,
     output wire                    s_axi_wready,
@@ -70,8 +72,9 @@ module axi_memory #(
 
   logic [31:0] now;
   logic [31:0] noise;
-  wire hold_address = disturb & (noise[1:0] == 2'b00);
-  wire hold_bus = disturb & (noise[3:2] == 2'b00);
+  // Beside single cycles whole stretches of 32, so that commands queue up behind a channel that takes nothing.
+  wire hold_address = disturb & (noise[1:0] == 2'b00 | now[6:5] == 2'b01);
+  wire hold_bus = disturb & (noise[3:2] == 2'b00 | now[6:5] == 2'b11);
   wire hold_response = disturb & (noise[5:4] != 2'b00);
 
   // Addresses: queues of {eligible, user, length, address}
@@ -190,10 +193,10 @@ module axi_memory #(
 
   // What the master may do
   logic ar_waits, aw_waits, w_waits;
-  logic [45:0] ar_before, aw_before;
+  logic [48:0] ar_before, aw_before;
   logic [9*BEAT_BYTES:0] w_before;
-  wire [45:0] ar_is = {s_axi_aruser, s_axi_arburst, s_axi_arsize, s_axi_arlen, s_axi_araddr};
-  wire [45:0] aw_is = {s_axi_awuser, s_axi_awburst, s_axi_awsize, s_axi_awlen, s_axi_awaddr};
+  wire [48:0] ar_is = {s_axi_arprot, s_axi_aruser, s_axi_arburst, s_axi_arsize, s_axi_arlen, s_axi_araddr};
+  wire [48:0] aw_is = {s_axi_awprot, s_axi_awuser, s_axi_awburst, s_axi_awsize, s_axi_awlen, s_axi_awaddr};
   wire [9*BEAT_BYTES:0] w_is = {s_axi_wlast, s_axi_wstrb, s_axi_wdata};
   // Bytes of the first beat that are not moved count: a burst is whole beats of the bus.
   wire [31:0] ar_end = {20'd0, s_axi_araddr[11:BEAT_W], {BEAT_W{1'b0}}} + ((32'(s_axi_arlen) + 32'd1) << BEAT_W);

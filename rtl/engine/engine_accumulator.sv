@@ -1,6 +1,7 @@
 // Accumulator scratchpad of two halves: the array adds to one while the vector unit reads the other.
 //
-// Array side, two stages: read what stands at the address, then add and write. in_first starts a sum instead of adding.
+// Array side, two stages: read what stands at the address, then add and write. in_sums come a cycle after their address,
+// in the second stage. in_first starts a sum instead of adding.
 // A vector that follows one cycle behind on the same address takes the sum from the stage ahead. `done` tells, in the
 // cycle before the edge that writes it, that the last vector of a job is in.
 // Vector side: sums one cycle after rd_en. Addresses are {half, vector}; the two sides never use one half at a time.
@@ -31,7 +32,6 @@ module engine_accumulator #(
 
   logic add_valid, add_first, add_job_last, forward, rd_half;
   logic [ADDR_W-1:0] add_addr;
-  logic [COLS*ACC_W-1:0] incoming;
 
   assign done = add_valid & add_job_last;
 
@@ -41,7 +41,6 @@ module engine_accumulator #(
     add_first    <= in_first;
     add_job_last <= in_job_last;
     add_addr     <= in_addr;
-    incoming     <= in_sums;
     forward      <= add_valid & (add_addr == in_addr);
     if (rd_en) rd_half <= rd_addr[ADDR_W-1];
   end
@@ -60,7 +59,7 @@ module engine_accumulator #(
 
       wire [ACC_W-1:0] stored = add_addr[ADDR_W-1] ? from_high : from_low;
       wire [ACC_W-1:0] partial = forward ? ahead : stored;
-      wire [ACC_W-1:0] sum = incoming[c*ACC_W+:ACC_W] + (add_first ? '0 : partial);
+      wire [ACC_W-1:0] sum = in_sums[c*ACC_W+:ACC_W] + (add_first ? '0 : partial);
 
       always_ff @(posedge clk) begin
         if (add_valid & ~add_addr[ADDR_W-1]) low[add_addr[INDEX_W-1:0]] <= sum;

@@ -3,7 +3,13 @@
 // The fold rule is that of the stream core (systolic_control_ws); operands never fail to come, because the command waited
 // for its tiles. Addresses are one cycle ahead of the array, the read of a scratchpad. A job issued in cycle t reads its
 // first weight row in cycle t + 1; the next job may issue one cycle after its last fold has started to stream.
-// `done` falls in the cycle before the edge that writes the last sums.
+// INDEX_W 0: dense, a weight is a byte in memory. Otherwise N:M sparse (systolic_mac): a PE takes GROUP input channels,
+// and its weights are a word of KEPT values with their indices.
+// Words: 2 vectors of a fold, 3 row folds, 4 column folds; 5 first sum, 6..8 from one column fold, line, image to the
+// next; 9 first weight, 10 and 11 from one row, tap to the next, in bits; 12 output channels, 13 input channels; 14 first
+// tap of the first pixel, 15 {y, x} pixels, 16 images, 17..19 from one pixel, line, image to the next; 20 bit 0 add to
+// what stands, bit 1 output-stationary; 21 {y, x} taps, 22 and 23 from one tap, line of taps to the next; {y, x} of 24 the
+// tile, 25 its place under the first tap, 26 stride, 27 dilation.
 `default_nettype none
 
 module engine_array #(
@@ -15,7 +21,12 @@ module engine_array #(
     parameter integer WEIGHT_SIGNED = 1,
     parameter integer ACC_W         = 32,
     parameter integer ACC_ADDR_W    = 8,   // {half, vector}
-    parameter integer WORDS         = 28
+    parameter integer WORDS         = 28,
+    parameter integer KEPT          = 1,
+    parameter integer GROUP         = 1,
+    parameter integer INDEX_W       = 0,
+    parameter integer STORED_W      = 8,   // bits of a stored weight word
+    parameter integer WEIGHT_BYTES  = 4    // that hold COLS words from any bit on
 ) (
     input  wire                   clk,
     input  wire                   rst,
@@ -24,10 +35,10 @@ module engine_array #(
     output wire                   ready,
     output wire                   weight_en,
     output wire [           31:0] weight_at,
-    input  wire [     8*COLS-1:0] weight_data,
+    input  wire [8*WEIGHT_BYTES-1:0] weight_data,
     output wire                   input_en,
     output wire [           31:0] input_at,
-    input  wire [     8*ROWS-1:0] input_data,
+    input  wire [8*ROWS*GROUP-1:0] input_data,
     output wire                   sums_valid,
     output wire                   sums_first,
     output wire                   sums_job_last,
@@ -36,6 +47,8 @@ module engine_array #(
 );
 
   localparam integer COUNT_W = 24;
+  localparam integer PLACES = ROWS * GROUP;
+  localparam integer WORD_W = KEPT * (WEIGHT_W + INDEX_W);
 
   initial if (WORDS != 28) $fatal(1, "%m: WORDS must be 28");
 
@@ -89,21 +102,25 @@ module engine_array #(
 
   // Weights
   wire [COLS-1:0] weight_mask;
+  wire [2:0] weight_bit;
 
   engine_weights #(
-      .ROWS(ROWS),
-      .COLS(COLS)
+      .ROWS  (ROWS),
+      .COLS  (COLS),
+      .GROUP (GROUP),
+      .WORD_W(STORED_W)
   ) u_weights (
       .clk      (clk),
       .load     (issue),
       .base     (word[9]),
-      .row_bytes(word[10]),
-      .tap_bytes(word[11]),
+      .row_bits (word[10]),
+      .tap_bits (word[11]),
       .k_count  (word[12]),
       .c_count  (word[13]),
       .taps     (32'(word[21][15:0]) * 32'(word[21][31:16])),
       .step     (w_enter),
       .at       (weight_at),
+      .first_bit(weight_bit),
       .mask     (weight_mask)
   );
   assign weight_en = w_enter;
@@ -119,11 +136,11 @@ module engine_array #(
   always_ff @(posedge clk) if (issue) next <= command;
 
   logic add;
-  wire [ROWS-1:0] input_mask;
+  wire [PLACES-1:0] input_mask;
   wire [ACC_ADDR_W-1:0] acc_at;
 
   engine_pixels #(
-      .ROWS (ROWS),
+      .ROWS (PLACES),
       .ACC_W(ACC_ADDR_W)
   ) u_pixels (
       .clk       (clk),
@@ -163,9 +180,11 @@ module engine_array #(
   // One cycle later, with the data
   logic w_valid, swap;
   logic [COLS-1:0] w_mask;
-  logic [ROWS-1:0] a_mask;
-  wire [ROWS*INPUT_W-1:0] a_codes;
-  wire [COLS*WEIGHT_W-1:0] w_codes;
+  logic [2:0] w_bit;
+  logic [PLACES-1:0] a_mask;
+  wire [PLACES*INPUT_W-1:0] a_codes;
+  wire [COLS*WORD_W-1:0] w_codes;
+  wire [8*WEIGHT_BYTES-1:0] w_row;
 
   always_ff @(posedge clk) begin
     if (rst) begin
@@ -176,15 +195,21 @@ module engine_array #(
       swap    <= a_swap;
     end
     w_mask <= weight_mask;
+    w_bit  <= weight_bit;
     a_mask <= input_mask;
   end
 
   generate
-    for (genvar r = 0; r < ROWS; r++) begin : g_row
+    if (STORED_W % 8 == 0) begin : g_bytes
+      assign w_row = weight_data;
+    end else begin : g_bits
+      assign w_row = weight_data >> w_bit;
+    end
+    for (genvar r = 0; r < PLACES; r++) begin : g_row
       assign a_codes[r*INPUT_W+:INPUT_W] = a_mask[r] ? input_data[8*r+:INPUT_W] : '0;
     end
     for (genvar c = 0; c < COLS; c++) begin : g_col
-      assign w_codes[c*WEIGHT_W+:WEIGHT_W] = w_mask[c] ? weight_data[8*c+:WEIGHT_W] : '0;
+      assign w_codes[c*WORD_W+:WORD_W] = w_mask[c] ? w_row[STORED_W*c+:WORD_W] : '0;
     end
   endgenerate
 
@@ -195,7 +220,10 @@ module engine_array #(
       .INPUT_SIGNED (INPUT_SIGNED),
       .WEIGHT_W     (WEIGHT_W),
       .WEIGHT_SIGNED(WEIGHT_SIGNED),
-      .ACC_W        (ACC_W)
+      .ACC_W        (ACC_W),
+      .KEPT         (KEPT),
+      .GROUP        (GROUP),
+      .INDEX_W      (INDEX_W)
   ) u_array (
       .clk    (clk),
       .rst    (rst),
@@ -222,7 +250,7 @@ module engine_array #(
   wire unused_ok = &{1'b0, unused_job_ready, unused_w_ready, unused_a_ready, a_row_last, command[63:0], next[127:0], w[20][31:1],
                      w[16][31:16], w[5][31:ACC_ADDR_W], w[6][31:ACC_ADDR_W], w[7][31:ACC_ADDR_W],
                      w[8][31:ACC_ADDR_W], w[9], w[10], w[11], w[12], word[2][31:COUNT_W], word[3][31:COUNT_W],
-                     word[4][31:COUNT_W], input_data, weight_data};
+                     word[4][31:COUNT_W], input_data, weight_data, w_row, w_bit};
 
 endmodule
 

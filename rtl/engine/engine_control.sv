@@ -3,16 +3,21 @@
 //   0x00  write bit 0: start (while idle). read: {error, done, busy}
 //   0x04  cycles from the start handshake to the last completion, low half; 0x08 high half
 //   0x0c  error: bit 0 a read beat, bit 1 a write response answered with an error; cleared by start
-//   0x10  commands of this run: load; 0x14 array; 0x18 vector; 0x1c store
+//   0x10  commands of this run, at most the room for them: load; 0x14 array; 0x18 vector; 0x1c store
 //   0x20  identity: {columns, rows, bytes of a beat}, 16, 8 and 8 bits
 //   from 0x40000: command memory, {engine 0 to 3, command, word, 2 bits 0}: 2 + 9 + 5 + 2 bits; written while idle
-// A write is taken with address and data together; anything else answers SLVERR. The start handshake is the edge that
+// A write is taken with address and data together. Anything else answers SLVERR and changes nothing: other addresses, ones
+// between words, some bytes of a word, words and commands that there is no room for. The start handshake is the edge that
 // takes the write of bit 0: cycle 0 of the run.
 `default_nettype none
 
 module engine_control #(
-    parameter integer IDENTITY = 0,
-    parameter integer INDEX_W  = 6   // bits of a command number, at most 9
+    parameter integer IDENTITY     = 0,
+    parameter integer INDEX_W      = 6,   // bits of a command number, at most 9
+    parameter integer LOAD_WORDS   = 13,  // words of a command, at most 32
+    parameter integer ARRAY_WORDS  = 28,
+    parameter integer VECTOR_WORDS = 20,
+    parameter integer STORE_WORDS  = 11
 ) (
     input  wire               clk,
     input  wire               rst,
@@ -50,29 +55,35 @@ module engine_control #(
 );
 
   localparam logic [1:0] OKAY = 2'b00, SLVERR = 2'b10;
+  localparam logic [23:0] WORDS = {6'(STORE_WORDS), 6'(VECTOR_WORDS), 6'(ARRAY_WORDS), 6'(LOAD_WORDS)};
 
   logic [1:0] error;
 
   // Writes
   wire write = s_axil_awready & s_axil_awvalid & s_axil_wvalid;
   wire whole = s_axil_wstrb == 4'hf;
+  wire aligned = s_axil_awaddr[1:0] == '0;
   wire to_memory = s_axil_awaddr[18];
+  wire [1:0] queue = s_axil_awaddr[17:16];
   wire [8:0] number = s_axil_awaddr[15:7];
-  wire in_memory = ({1'b0, number} >> INDEX_W) == '0;
-  wire to_register = ~to_memory & (s_axil_awaddr[17:5] == '0) & (s_axil_awaddr[1:0] == '0);
+  wire [5:0] words = WORDS[6*queue+:6];
+  wire in_memory = (({1'b0, number} >> INDEX_W) == '0) & ({1'b0, command_word} < words);
+  wire to_register = ~to_memory & (s_axil_awaddr[17:5] == '0);
   wire [2:0] register = s_axil_awaddr[4:2];
-  wire start = write & whole & to_register & (register == 3'd0) & s_axil_wdata[0] & ~running;
-  wire take = whole & ~running & (to_memory ? in_memory : to_register & (register == 3'd0 | register[2]));
+  wire fits = s_axil_wdata <= (32'd1 << INDEX_W);
+  wire in_register = to_register & (register == 3'd0 | (register[2] & fits));
+  wire take = whole & aligned & ~running & (to_memory ? in_memory : in_register);
+  wire start = write & take & to_register & (register == 3'd0) & s_axil_wdata[0];
 
   assign s_axil_wready  = s_axil_awready;
-  assign command_en     = (write & take & to_memory) ? 4'b1 << s_axil_awaddr[17:16] : '0;
+  assign command_en     = (write & take & to_memory) ? 4'b1 << queue : '0;
   assign command_number = INDEX_W'(number);
   assign command_word   = s_axil_awaddr[6:2];
   assign command_data   = s_axil_wdata;
 
   // Reads
   wire read = s_axil_arready & s_axil_arvalid;
-  wire known = s_axil_araddr[18:2] <= 17'd8;
+  wire known = (s_axil_araddr[18:2] <= 17'd8) & (s_axil_araddr[1:0] == '0);
 
   always_ff @(posedge clk) begin
     if (rst) begin
@@ -131,8 +142,6 @@ module engine_control #(
       endcase
     end
   end
-
-  wire unused_ok = &{1'b0, s_axil_araddr[1:0], s_axil_awaddr[1:0]};
 
 endmodule
 

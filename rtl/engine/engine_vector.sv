@@ -2,7 +2,7 @@
 //
 // A command issued in cycle t reads its first sums in cycle t + 1, one vector a cycle, and completes LATENCY cycles after
 // its last vector whatever it does. Pixels come in rows, output channels innermost. Pooling takes windows of pool_x by
-// pool_y pixels, side by side: the greatest code, or (sum * multiplier + half) >> shift of them.
+// pool_y pixels, side by side: the greatest code, or (sum * multiplier + half) >> shift of them. One by one: no pooling.
 `default_nettype none
 
 module engine_vector #(
@@ -56,9 +56,8 @@ module engine_vector #(
   wire [23:0] pool_multiplier = word[14][23:0];
   wire [5:0] pool_shift = word[15][5:0];
   wire relu = word[16][0];
-  wire pools = word[16][1];
-  wire pool_mean = word[16][2];
-  wire has_second = word[16][3];
+  wire pool_mean = word[16][1];
+  wire has_second = word[16][2];
   wire [31:0] pixel_bytes = word[17];  // of the output, from one pixel to the next
   wire [23:0] second_multiplier = word[18][23:0];
   wire [31:0] pool_row_bytes = word[19];  // of the pooled output, from one row of windows to the next
@@ -188,24 +187,20 @@ module engine_vector #(
       .q  ({code_valid, code_first, code_last, code_mask, code_place, code_at})
   );
 
-  // Stage 5: pool; stage 6: mean; stage 7: write
+  // Stage 5: pool; stage 6: mean; stage 7: write. No reset: what a reset cuts off is written to the output memory in the
+  // three cycles after it, which no store reads before a run has written it anew.
   logic take, take_mean;
   logic [LANES-1:0] take_mask, mean_mask;
   logic [31:0] take_at, mean_at;
 
   always_ff @(posedge clk) begin
-    if (rst) begin
-      take      <= 1'b0;
-      take_mean <= 1'b0;
-    end else begin
-      take      <= code_valid & (code_last | ~pools);
-      take_mean <= take;
-    end
+    take      <= code_valid & code_last;
+    take_mean <= take;
     take_mask <= code_mask;
     take_at   <= code_at;
     mean_mask <= take_mask;
     mean_at   <= take_at;
-    out_mask  <= (take_mean & ~rst) ? mean_mask : '0;
+    out_mask  <= take_mean ? mean_mask : '0;
     out_at    <= mean_at;
   end
 
@@ -232,7 +227,7 @@ module engine_vector #(
       wire signed [POOL_W-1:0] wide = POOL_W'(code);
       wire signed [POOL_W-1:0] stored = partial[code_place];
       wire signed [POOL_W-1:0] greater = stored > wide ? stored : wide;
-      wire signed [POOL_W-1:0] combined = (code_first | ~pools) ? wide : pool_mean ? stored + wide : greater;
+      wire signed [POOL_W-1:0] combined = code_first ? wide : pool_mean ? stored + wide : greater;
       wire signed [49:0] scaled = 50'(pooled) * 50'($signed({1'b0, pool_multiplier}));
       wire signed [49:0] half = pool_shift == 6'd0 ? 50'(0) : 50'(1) <<< (pool_shift - 6'd1);
       wire signed [49:0] mean = (scaled + half) >>> pool_shift;
@@ -240,7 +235,7 @@ module engine_vector #(
       always_ff @(posedge clk) begin
         if (code_valid) partial[code_place] <= combined;
         pooled <= combined;
-        meant  <= ~(pools & pool_mean) ? pooled : mean > 50'sd127 ? POOL_W'(127) : mean < -50'sd128 ? -POOL_W'(128) :
+        meant  <= ~pool_mean ? pooled : mean > 50'sd127 ? POOL_W'(127) : mean < -50'sd128 ? -POOL_W'(128) :
                   POOL_W'(mean);
         out_data[8*l+:8] <= meant[7:0];
       end
@@ -248,7 +243,7 @@ module engine_vector #(
     end
   endgenerate
 
-  wire unused_ok = &{1'b0, now[63:0], word[7], word[8], word[9], word[14][31:24], word[15][31:6], word[16][31:4],
+  wire unused_ok = &{1'b0, now[63:0], word[7], word[8], word[9], word[14][31:24], word[15][31:6], word[16][31:3],
                      word[18][31:24]};
 
 endmodule

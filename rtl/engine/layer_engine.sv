@@ -1,19 +1,24 @@
 // Layer engine: runs a command list, network layers from DRAM to DRAM, without the help of a processor.
 //
 // Four in-order engines (load, array, vector, store) run their queues of commands; a command waits for completion counts.
-// Tiles move between AXI4 and double-buffered scratchpads, a weight-stationary array adds products into the accumulator,
-// the vector unit makes codes of the sums. Timing of every part: docs/layer_engine.md; the cycle counter is equal to the
+// Tiles move between AXI4 and double-buffered scratchpads, an array adds products into the accumulator, the vector unit
+// makes codes of the sums. Timing of every part: docs/layer_engine.md; the cycle counter is equal to the
 // event model of the same command list as long as the memory takes an address a cycle.
 `default_nettype none
 
 module layer_engine #(
     parameter integer ROWS              = 4,
     parameter integer COLS              = 4,    // also the lanes of the vector unit
+    parameter integer WEIGHT_STATIONARY = 1,    // which dataflows the commands may ask for
+    parameter integer OUTPUT_STATIONARY = 0,
     parameter integer INPUT_W           = 8,    // bits of an activation, the low ones of its byte
     parameter integer INPUT_SIGNED      = 1,
     parameter integer WEIGHT_W          = 8,
     parameter integer WEIGHT_SIGNED     = 1,
     parameter integer ACC_W             = 32,
+    parameter integer KEPT              = 1,    // N:M sparse: N, weights of a PE
+    parameter integer GROUP             = 1,    // N:M sparse: M, input channels of a PE
+    parameter integer SLOT_INDEX_W      = 0,    // N:M sparse: bits of an index; 0: dense
     parameter integer INPUT_BYTES       = 1024,  // both halves; powers of two
     parameter integer WEIGHT_BYTES      = 1024,
     parameter integer OPERAND_BYTES     = 512,
@@ -54,6 +59,7 @@ module layer_engine #(
     output wire [             7:0] m_axi_arlen,
     output wire [             2:0] m_axi_arsize,
     output wire [             1:0] m_axi_arburst,
+    output wire [             2:0] m_axi_arprot,
     output wire                    m_axi_aruser,   // last burst of a command
     input  wire                    m_axi_rvalid,
     output wire                    m_axi_rready,
@@ -66,6 +72,7 @@ module layer_engine #(
     output wire [             7:0] m_axi_awlen,
     output wire [             2:0] m_axi_awsize,
     output wire [             1:0] m_axi_awburst,
+    output wire [             2:0] m_axi_awprot,
     output wire                    m_axi_awuser,   // last burst of a command
     output wire                    m_axi_wvalid,
     input  wire                    m_axi_wready,
@@ -85,10 +92,18 @@ module layer_engine #(
   localparam integer INDEX_W = $clog2(COMMANDS);
   localparam integer ACC_ADDR_W = $clog2(ACC_DEPTH) + 1;
 
-  localparam integer WIDER_IN = BEAT_BYTES > ROWS ? BEAT_BYTES : ROWS;
+  // A dense weight is a byte, N:M weights are words of values and indices, which start at any bit.
+  localparam integer STORED_W = SLOT_INDEX_W == 0 ? 8 : KEPT * (WEIGHT_W + SLOT_INDEX_W);
+  localparam integer WEIGHT_ROW = (COLS * STORED_W + (STORED_W % 8 == 0 ? 0 : 14)) / 8;
+  localparam integer PLACES = ROWS * GROUP;
+
+  localparam integer INPUT_ROW = OUTPUT_STATIONARY != 0 ? GROUP : PLACES;
+  localparam integer WIDER_IN = BEAT_BYTES > INPUT_ROW ? BEAT_BYTES : INPUT_ROW;
+  localparam integer WIDER_WEIGHT = BEAT_BYTES > WEIGHT_ROW ? BEAT_BYTES : WEIGHT_ROW;
   localparam integer WIDER_OUT = BEAT_BYTES > COLS ? BEAT_BYTES : COLS;
   localparam integer WIDER_TERMS = BEAT_BYTES > 8 * COLS ? BEAT_BYTES : 8 * COLS;
   localparam integer INPUT_BANKS = 1 << $clog2(WIDER_IN);
+  localparam integer WEIGHT_BANKS = 1 << $clog2(WIDER_WEIGHT);
   localparam integer OUTPUT_BANKS = 1 << $clog2(WIDER_OUT);
   localparam integer COEFFICIENT_BANKS = 1 << $clog2(WIDER_TERMS);
 
@@ -114,8 +129,12 @@ module layer_engine #(
                   (done_store == count_store);
 
   engine_control #(
-      .IDENTITY((COLS << 16) | (ROWS << 8) | BEAT_BYTES),
-      .INDEX_W (INDEX_W)
+      .IDENTITY    ((COLS << 16) | (ROWS << 8) | BEAT_BYTES),
+      .INDEX_W     (INDEX_W),
+      .LOAD_WORDS  (LOAD_WORDS),
+      .ARRAY_WORDS (ARRAY_WORDS),
+      .VECTOR_WORDS(VECTOR_WORDS),
+      .STORE_WORDS (STORE_WORDS)
   ) u_control (
       .clk           (clk),
       .rst           (rst),
@@ -300,36 +319,62 @@ module layer_engine #(
 
   assign m_axi_arsize  = 3'($clog2(BEAT_BYTES));
   assign m_axi_arburst = 2'b01;
+  assign m_axi_arprot  = 3'b000;  // data, secure, unprivileged
 
   // Scratchpads
-  wire input_en, weight_en, sums_en, store_en;
-  wire [31:0] input_at, weight_at, operand_at, coefficient_at, store_at, out_at;
-  wire [8*ROWS-1:0] input_data;
-  wire [8*COLS-1:0] weight_data, operand_data, out_data;
+  wire weight_en, sums_en, store_en;
+  wire [ROWS-1:0] input_en;
+  wire [32*ROWS-1:0] input_at;
+  wire [31:0] weight_at, operand_at, coefficient_at, store_at, out_at;
+  wire [8*PLACES-1:0] input_data;
+  wire [8*WEIGHT_ROW-1:0] weight_data;
+  wire [8*COLS-1:0] operand_data, out_data;
   wire [64*COLS-1:0] coefficient_data;
   wire [8*BEAT_BYTES-1:0] store_data;
   wire [COLS-1:0] out_mask;
 
-  engine_scratchpad #(
-      .BANKS   (INPUT_BANKS),
-      .DEPTH   (INPUT_BYTES / INPUT_BANKS),
-      .WR_BYTES(BEAT_BYTES),
-      .RD_BYTES(ROWS)
-  ) u_input (
-      .clk    (clk),
-      .wr_mask(input_mask),
-      .wr_addr(load_at[INPUT_AW-1:0]),
-      .wr_data(load_data),
-      .rd_en  (input_en),
-      .rd_addr(input_at[INPUT_AW-1:0]),
-      .rd_data(input_data)
-  );
+  // A memory whose rows read side by side, or one copy of the tile per row of an output-stationary array
+  generate
+    if (OUTPUT_STATIONARY == 0) begin : g_input
+      engine_scratchpad #(
+          .BANKS   (INPUT_BANKS),
+          .DEPTH   (INPUT_BYTES / INPUT_BANKS),
+          .WR_BYTES(BEAT_BYTES),
+          .RD_BYTES(PLACES)
+      ) u_input (
+          .clk    (clk),
+          .wr_mask(input_mask),
+          .wr_addr(load_at[INPUT_AW-1:0]),
+          .wr_data(load_data),
+          .rd_en  (input_en[0]),
+          .rd_addr(input_at[INPUT_AW-1:0]),
+          .rd_data(input_data)
+      );
+    end else begin : g_inputs
+      for (genvar r = 0; r < ROWS; r++) begin : g_row
+        engine_scratchpad #(
+            .BANKS   (INPUT_BANKS),
+            .DEPTH   (INPUT_BYTES / INPUT_BANKS),
+            .WR_BYTES(BEAT_BYTES),
+            .RD_BYTES(GROUP)
+        ) u_input (
+            .clk    (clk),
+            .wr_mask(input_mask),
+            .wr_addr(load_at[INPUT_AW-1:0]),
+            .wr_data(load_data),
+            .rd_en  (input_en[r]),
+            .rd_addr(input_at[32*r+:INPUT_AW]),
+            .rd_data(input_data[8*GROUP*r+:8*GROUP])
+        );
+      end
+    end
+  endgenerate
 
   engine_scratchpad #(
-      .BANKS   (OUTPUT_BANKS),
-      .DEPTH   (WEIGHT_BYTES / OUTPUT_BANKS),
+      .BANKS   (WEIGHT_BANKS),
+      .DEPTH   (WEIGHT_BYTES / WEIGHT_BANKS),
       .WR_BYTES(BEAT_BYTES),
-      .RD_BYTES(COLS)
+      .RD_BYTES(WEIGHT_ROW)
   ) u_weight (
       .clk    (clk),
       .wr_mask(weight_mask),
@@ -385,25 +430,34 @@ module layer_engine #(
       .rd_data(store_data)
   );
 
-  // Array and accumulator
+  // Arrays
   wire sums_valid, sums_first, sums_job_last;
   wire [ACC_ADDR_W-1:0] array_sums_at, vector_sums_at;
   wire [COLS*ACC_W-1:0] array_sums, vector_sums;
 
-  engine_array #(
-      .ROWS         (ROWS),
-      .COLS         (COLS),
-      .INPUT_W      (INPUT_W),
-      .INPUT_SIGNED (INPUT_SIGNED),
-      .WEIGHT_W     (WEIGHT_W),
-      .WEIGHT_SIGNED(WEIGHT_SIGNED),
-      .ACC_W        (ACC_W),
-      .ACC_ADDR_W   (ACC_ADDR_W),
-      .WORDS        (ARRAY_WORDS)
-  ) u_array (
+  engine_arrays #(
+      .ROWS             (ROWS),
+      .COLS             (COLS),
+      .WEIGHT_STATIONARY(WEIGHT_STATIONARY),
+      .OUTPUT_STATIONARY(OUTPUT_STATIONARY),
+      .INPUT_W          (INPUT_W),
+      .INPUT_SIGNED     (INPUT_SIGNED),
+      .WEIGHT_W         (WEIGHT_W),
+      .WEIGHT_SIGNED    (WEIGHT_SIGNED),
+      .ACC_W            (ACC_W),
+      .ACC_ADDR_W       (ACC_ADDR_W),
+      .WORDS            (ARRAY_WORDS),
+      .KEPT             (KEPT),
+      .GROUP            (GROUP),
+      .INDEX_W          (SLOT_INDEX_W),
+      .STORED_W         (STORED_W),
+      .WEIGHT_BYTES     (WEIGHT_ROW)
+  ) u_arrays (
       .clk          (clk),
       .rst          (rst),
+      .running      (running),
       .issue        (array_issue),
+      .done         (array_done),
       .command      (array_command),
       .ready        (array_ready),
       .weight_en    (weight_en),
@@ -499,8 +553,9 @@ module layer_engine #(
 
   assign m_axi_awsize  = 3'($clog2(BEAT_BYTES));
   assign m_axi_awburst = 2'b01;
+  assign m_axi_awprot  = 3'b000;  // data, secure, unprivileged
 
-  wire unused_ok = &{1'b0, m_axi_rlast, load_at, coefficient_load_at, input_at, weight_at, operand_at, coefficient_at,
+  wire unused_ok = &{1'b0, m_axi_rlast, load_at, coefficient_load_at, input_en, input_at, weight_at, operand_at, coefficient_at,
                      store_at, out_at, unused_cycles};
 
 endmodule

@@ -16,6 +16,7 @@ module systolic_array_os #(
     parameter integer KEPT          = 1,   // N:M sparse: slots of a weight word, see systolic_mac
     parameter integer GROUP         = 1,   // N:M sparse: activations of an input word
     parameter integer INDEX_W       = 0,   // N:M sparse: bits of an index; 0: dense
+    parameter integer SKEWED        = 0,   // 1: word r of `a` comes r cycles after word 0 already
     localparam integer A_W = GROUP * INPUT_W,
     localparam integer W_W = KEPT * (WEIGHT_W + INDEX_W)
 ) (
@@ -45,14 +46,24 @@ module systolic_array_os #(
     for (genvar r = 0; r < ROWS; r++) begin : g_row
       // Row r starts r cycles after row 0
       tw_delay #(
-          .DATA_W(A_W + 2),
-          .DEPTH (r)
+          .DATA_W(A_W),
+          .DEPTH (SKEWED == 0 ? r : 0)
       ) u_skew_a (
           .clk(clk),
           .rst(rst),
           .ce (ce),
-          .d  ({first, last, a[r*A_W+:A_W]}),
-          .q  ({first_net[r*(COLS+1)], last_net[r*(COLS+1)], a_net[r*(COLS+1)]})
+          .d  (a[r*A_W+:A_W]),
+          .q  (a_net[r*(COLS+1)])
+      );
+      tw_delay #(
+          .DATA_W(2),
+          .DEPTH (r)
+      ) u_skew_ends (
+          .clk(clk),
+          .rst(rst),
+          .ce (ce),
+          .d  ({first, last}),
+          .q  ({first_net[r*(COLS+1)], last_net[r*(COLS+1)]})
       );
       tw_delay #(
           .DATA_W(1),

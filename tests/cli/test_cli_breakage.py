@@ -322,5 +322,15 @@ def test_rtl_of_a_machine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert run(["rtl", "eyeriss_v1", "-o", str(tmp_path / "e")]) == 2
     assert "no RTL is generated" in capsys.readouterr().err
     assert run(["rtl", "systolic_ws_int8", "--depth", "99999999999", "-o", str(tmp_path / "d")]) == 2
+    capsys.readouterr()
+    assert run(["rtl", "engine_8x8", "--set", "core.rows=4", "-o", str(tmp_path / "s")]) == 0
+    assert "layer_engine_4x8_int8.f" in capsys.readouterr().out  # --set reached the description
+    assert run(["rtl", "systolic_ws_int8", "--set", "core.rows=4"]) == 2
+    assert "overrides the description of a machine and a core has none" in capsys.readouterr().err
+    for command in (["systolic_ws_int8"], ["--all"], ["list.json"]):
+        assert run(["verify", *command, "--set", "core.rows=4"]) == 2
+        assert "--set core.rows=4 overrides the description of a machine" in capsys.readouterr().err
+    assert run(["verify", "engine_8x8", "--set", "core.rosw=4"]) == 2
+    assert "names no key; did you mean" in capsys.readouterr().err
     assert run(["verify", "systolic_ws_in8"]) == 2
     assert "did you mean 'systolic_ws_int8'?" in capsys.readouterr().err

@@ -15,6 +15,7 @@ from math import prod
 import numpy as np
 
 from hw_models.layer_engine import EngineParams, LayerConstants
+from hw_models.sparsity import Sparsity
 from mappers.commands import LoadCommand, StoreCommand, Transfer
 from mappers.plan import make_plan
 from rtl.engine_run import NO_ERROR, EngineOutcome, EngineRun, run_engine
@@ -132,6 +133,21 @@ def planes(b: NetworkBuilder) -> str:
     return b.conv(b.input("image", (2, 4, 3, 4)), 2, 1, name="conv")
 
 
+def images(b: NetworkBuilder) -> str:
+    """Build a point-wise convolution of three images, more than two of which one tile may hold."""
+    return b.conv(b.input("image", (3, 4, 2, 2)), 2, 1, name="conv")
+
+
+def narrow(b: NetworkBuilder) -> str:
+    """Build a point-wise convolution to more channels than it has: many tiles of few outputs."""
+    return b.conv(b.input("image", (1, 4, 4, 4)), 8, 1, name="conv")
+
+
+def broad(b: NetworkBuilder) -> str:
+    """Build a point-wise convolution from more channels than it makes: each pixel is read for several column folds."""
+    return b.conv(b.input("image", (1, 8, 4, 4)), 4, 1, name="conv")
+
+
 def block(b: NetworkBuilder) -> str:
     """Build a small residual block."""
     y = b.conv(b.input("image", (1, 4, 4, 4)), 4, 1, name="conv")
@@ -209,6 +225,12 @@ TIGHT = replace(
     coefficient_channels=16, commands=64,
 )  # fmt: skip
 """Tiles of `block` fill both halves of every memory but that of the weights, which those of `rows` fill."""
+FULL = replace(TIGHT, accumulator_depth=32, weight_bytes=256)
+"""Tiles of `broad` fill both halves of the input memory, at odd addresses, those of `narrow` of the output memory."""
+OUTPUTS_STAY = replace(BASE, rows=3, cols=2, dataflows=("os",), commands=32)
+SPARSE = replace(BASE, rows=2, cols=3, sparsity=Sparsity(2, 3), weight_format=Int(5), commands=32)
+BOTH = replace(BASE, rows=2, cols=2, sparsity=Sparsity(1, 2), dataflows=("ws", "os"), issue_cycles=2, commands=32)
+TIGHT_OS = replace(TIGHT, dataflows=("os",), sparsity=Sparsity(1, 2))
 PAGE = 4096
 FIRST_RUNS = 3
 COMPILER = re.compile(r"\.sv:\d+: (syntax )?error|error\(s\) during elaboration")
@@ -234,6 +256,7 @@ def engines() -> dict[EngineParams, tuple[Played, ...]]:
             Played(odd, error_from=first_output(odd)),
             Played(make_case(BASE, planes, 796, PAGE - 66)),
             Played(make_case(BASE, planes, 778, PAGE - 66)),
+            Played(make_case(BASE, images, 0, PAGE - 65, edges=False)),
         ),
         ONE_ROW: (
             Played(make_case(ONE_ROW, products, 8, PAGE - 75)),
@@ -250,7 +273,24 @@ def engines() -> dict[EngineParams, tuple[Played, ...]]:
             Played(make_case(WIDE_BEAT, pooled_residual, 38, PAGE - 201, edges=False), disturb=True),
             Played(make_case(WIDE_BEAT, products, 8, PAGE - 161)),
         ),
-        TIGHT: (Played(make_case(TIGHT, block, 0, PAGE - 65, drawn=False)),),
+        TIGHT: tuple(
+            Played(make_case(TIGHT, build, 0, PAGE - 65, drawn=False), disturb)
+            for build, disturb in ((block, False), (block, True), (rows, True))
+        ),
+        FULL: tuple(
+            Played(make_case(FULL, build, 0, PAGE - 65, edges=False, drawn=False), disturb)
+            for build in (narrow, broad)
+            for disturb in (True, False)
+        ),
+        **{
+            params: (
+                Played(make_case(params, products, 8, PAGE - 75)),
+                Played(make_case(params, pooled_residual, 38, PAGE - 133)),
+                Played(make_case(params, strided_mean, 13, PAGE - 66), disturb=True),
+                Played(make_case(params, planes, 796, PAGE - 66), reset_after_cycles=75),
+            )
+            for params in (OUTPUTS_STAY, SPARSE, BOTH)
+        },
     }
 
 

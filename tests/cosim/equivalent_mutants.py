@@ -85,6 +85,26 @@ EQUIVALENT: dict[str, str] = {
         "a command that the walk works on is not in the queue: at most OUTSTANDING - 1 ever wait, and "
         "one place more is never used"
     ),
+    "engine_store.sv: .DEPTH (RESPONSES) (delay one longer)": (
+        "no more than RESPONSES bursts are addressed before an answer, so one place more is never used"
+    ),
+    "engine_weights.sv: assign mask[c] = (row < c_left) & (32'(c) < k_left); (less becomes less or equal, place 2)": (
+        "the column behind the last output channel multiplies what stands behind the weights; the mask of the vector "
+        "unit keeps what it makes from memory"
+    ),
+    "engine_weights.sv: k_left <= k_left - 32'(COLS); (subtract becomes add)": (
+        "columns behind the last output channel multiply what stands behind the weights; the mask of the vector "
+        "unit keeps what they make from memory"
+    ),
+    "engine_vector.sv: assign mask[l] = 32'(l) < k_left; (less becomes less or equal)": (
+        "one byte more is written behind the channels of a pixel: the first of the next pixel, written again with it, "
+        "or the first of the other half behind a full tile, whose store has read it: the store was issued when this "
+        "command was, and reads its first beat in the next cycle"
+    ),
+    "engine_vector.sv: wire last_of_window = window_x_done & window_y_done; (and becomes or)": (
+        "the result of part of a window is written to the place of the window, where that of the whole window follows "
+        "before the command completes"
+    ),
     "tw_fifo.sv: full <= 1'b0; (reset to one)": (
         "ready comes one cycle after a reset instead of with its end, and nothing is offered in that "
         "cycle; tests/formal/test_formal.py proves fifo_is_ready_unless_full, which this mutant breaks"

@@ -37,7 +37,7 @@ PLANTS = [
     ("engine_load.sv", "m_axi_rready = 1'b1;", "m_axi_rready = 1'bx;", "a valid or ready of the master is unknown"),
     ("engine_control.sv", "s_axil_bvalid  <= 1'b0;", "s_axil_bvalid <= 1'b1;", "BVALID after reset"),
     ("engine_control.sv", "s_axil_rresp <= known", "s_axil_rresp <= 1'b1", "response of a read"),
-    ("engine_control.sv", "whole & ~running &", "whole &", "response of a write"),
+    ("engine_control.sv", "& ~running & (to_memory", "& (to_memory", "response of a write"),
 ]
 
 

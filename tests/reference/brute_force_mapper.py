@@ -150,7 +150,9 @@ class Walker:
         visits = self.visits("W", tiles, outside)
         for number, box in enumerate(visits):
             g, k, c = (box[d][1] - box[d][0] for d in ("G", "K", "C"))
-            moved = sum(c * p.taps * p.weight_bytes + (8 if p.channel_terms else 0) for _ in range(g * k))
+            row = ceil(sum(p.word_bits if p.stored_places > 1 else 8 * p.weight_bytes for _ in range(k)), 8)
+            rows = len(range(0, c, p.stored_places)) * p.taps
+            moved = g * (rows * row + (8 * k if p.channel_terms else 0))
             total, beats, most = total + moved, beats + ceil(moved, self.beat), max(most, moved)
             first = ceil(moved, self.beat) if number == 0 else first
         energy = (self.acc.dram.energy_pj_per_byte + self.acc.core.weight.write_pj_per_byte) * total
@@ -227,12 +229,13 @@ class Walker:
             n = {d: min(tiles[d], p.size[d] - start) for d, start in zip(order, steps, strict=True)}
             m = n["N"] * n["OD"] * n["OY"] * n["OX"]
             columns = n["G"] * ceil(n["K"], array.cols)
+            words = len(range(0, n["C"], p.places))
             if flow == "os":
-                job = FoldJob(n["C"] * p.taps, ceil(m, array.rows), columns)
+                job = FoldJob(words * p.taps, ceil(m, array.rows), columns)
             elif array.reduction_unroll == "window":
-                job = FoldJob(m, ceil(n["C"] * p.taps, array.rows), columns)
+                job = FoldJob(m, ceil(words * p.taps, array.rows), columns)
             else:
-                job = FoldJob(m, p.taps * ceil(n["C"], array.rows), columns)
+                job = FoldJob(m, p.taps * ceil(words, array.rows), columns)
             yield job, steps[-1] > 0
 
     def array_time(self, tiles: Tiles, flow: str) -> tuple[int, int]:
@@ -261,11 +264,13 @@ class Walker:
     def energy(self, tiles: Tiles, flow: str) -> Fraction:
         """Return the energy of the array and its side of the scratchpads, and of the vector unit's work."""
         p, core, array = self.p, self.acc.core, self.acc.core.array
-        total = array.mac_pj * p.macs
+        left_out = sum(max(0, min(p.places, p.size["C"] - c) - p.kept) for c in range(0, p.size["C"], p.places))
+        total = array.mac_pj * prod(p.size.values()) * (p.size["C"] - left_out) / p.size["C"]
         for job, accumulate in self.jobs(tiles, flow):
             moved = accesses_of(array, flow, job, accumulate)
-            total += core.input.read_pj_per_byte * moved.input_reads * p.input_bytes
-            total += core.weight.read_pj_per_byte * moved.weight_reads * p.weight_bytes
+            total += core.input.read_pj_per_byte * moved.input_reads * p.input_bytes * p.places
+            weight_bits = p.word_bits if p.stored_places > 1 else 8 * p.weight_bytes * p.places
+            total += core.weight.read_pj_per_byte * moved.weight_reads * Fraction(weight_bits, 8)
             total += core.accumulator.read_pj_per_byte * moved.accumulator_reads * p.sum_bytes
             total += core.accumulator.write_pj_per_byte * moved.accumulator_writes * p.sum_bytes
         outputs = p.output_elements(p.size)
@@ -318,6 +323,8 @@ def allowed_tiles(problem: TileProblem, dim: str) -> list[int]:
     """Return every tile size that the fused operations allow."""
     extent = problem.size[dim]
     sizes = list(range(1, extent + 1))
+    if dim == "C":
+        return [t for t in sizes if t == extent or t % problem.stored_places == 0]
     if dim not in ("OD", "OY", "OX"):
         return sizes
     step = {"OY": problem.pool[0], "OX": problem.pool[1]}.get(dim, 1)
@@ -335,8 +342,8 @@ def minimal_tiles(problem: TileProblem, array: PEArray, flow: str, beat_bytes: i
         lanes = {"K": array.cols}.get(dim, 1 << 60)
         if dim == "C" and flow != "os":
             if array.reduction_unroll == "channel":
-                return sum(problem.taps * ceil(n, array.rows) for n in parts(tile))
-            return sum(ceil(n * problem.taps, array.rows) for n in parts(tile))
+                return sum(problem.taps * ceil(ceil(n, problem.places), array.rows) for n in parts(tile))
+            return sum(ceil(ceil(n, problem.places) * problem.taps, array.rows) for n in parts(tile))
         if dim in ("N", "OD", "OY", "OX") and flow == "os":
             lanes = array.rows
         return sum(ceil(n, lanes) for n in parts(tile))

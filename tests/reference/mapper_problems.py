@@ -75,6 +75,13 @@ def problems(draw: st.DrawFn, most_loops: int = 3) -> TileProblem:
         fused["whole_plane"] = draw(st.sampled_from((False, False, False, True)))
         if fused["whole_plane"]:
             fused["pool"] = (1, 1)
+    pattern: dict[str, int] = {}
+    kind = draw(st.sampled_from(("dense", "dense", "packed", "made at run time")))
+    if kind != "dense":
+        kept, group = draw(st.sampled_from(((1, 2), (2, 3), (2, 4), (3, 4))))
+        pattern = {"places": kept, "kept": kept}
+        if kind == "packed":
+            pattern = {"places": group, "kept": kept, "stored_places": group, "word_bits": kept * (8 + group // 2)}
     rooms = ("input_slot_bytes", "weight_slot_bytes", "sum_slot_bytes", "operand_slot_bytes", "output_slot_bytes")
     problem = TileProblem(
         sizes=tuple(size.items()),
@@ -93,6 +100,7 @@ def problems(draw: st.DrawFn, most_loops: int = 3) -> TileProblem:
         weights_ready=draw(st.booleans()),
         chained_functions=draw(st.integers(0, 2)),
         **fused,
+        **pattern,
         **dict.fromkeys(rooms, 1 << 20),
     )
     # slots between what the smallest and what the largest tile needs, now and then one byte short

@@ -14,7 +14,7 @@ from hw_models.description import load_accelerator
 from hw_models.layer_engine import LayerConstants, convolve, engine_params, pool, requantise, rounded_shift
 from mappers.command_file import program_data, program_digest, program_from
 from mappers.plan import make_plan
-from rtl.engine_words import encode, vector_functions
+from rtl.engine_words import _pair, encode, vector_functions
 from tilewright.cli import run
 from tilewright.engine_case import engine_case
 from workloads.builder import NetworkBuilder
@@ -39,7 +39,7 @@ def constants(k: int = 3, c: int = 2, **more: int) -> LayerConstants:
 
 
 def test_machines_it_is_not_built_for_are_refused_with_all_reasons() -> None:
-    with pytest.raises(InputError, match=r"array.dataflows is .*reduction_unroll is window.*writes_input is True"):
+    with pytest.raises(InputError, match=r"reduction_unroll is window.*writes_input is True"):
         engine_params(load_accelerator("edge_int8"))
 
 
@@ -75,6 +75,24 @@ def test_requantisation_is_exact_at_its_ties_and_ends() -> None:
     both = requantise(sums, replace(term, second_multiplier=5), relu=False, second=second)
     assert (both == np.clip(np.floor((sums - 15) / 2 + 0.5).astype(int), -128, 127)).all()
     assert rounded_shift(np.array([-5, 5]), 0).tolist() == [-5, 5]
+
+
+def test_requantisation_of_the_widest_sums_is_exact() -> None:
+    """Products of 48-bit sums leave 64 bits; Python's integers do not."""
+    term = replace(constants(1), bias=np.array([(1 << 31) - 1]), multiplier=np.array([(1 << 24) - 1]))
+    term = replace(term, shift=np.array([59]))
+    sums = np.array([(1 << 47) - 1, -(1 << 47), (1 << 41) + 12345, -(1 << 36), 0])[:, None]
+    wide = [(int(value) + (1 << 31) - 1) * ((1 << 24) - 1) for value in sums[:, 0]]
+    expected = [min(127, max(-128, (value + (1 << 58)) >> 59)) for value in wide]
+    assert requantise(sums, term, relu=False)[:, 0].tolist() == expected
+    assert len(set(expected)) == 5  # both ends, and what lies between
+
+
+def test_a_field_of_a_command_is_a_signed_number_of_16_bits() -> None:
+    assert _pair(32767, -32768) == 0x7FFF8000
+    for value in (32768, -32769):
+        with pytest.raises(InputError, match=rf"a field of a command is {value}, bound is -32768\.\.32767"):
+            _pair(0, value)
 
 
 @pytest.mark.parametrize("pad", [(0, 0), (1, 2), (-1, 0)])

@@ -50,8 +50,46 @@ class TestPublished:
         weights = sum(net.tensor(layer.weight_tensor).elements for layer in convs)
         assert round(weights / 1e6, 1) == row["conv_weights_millions"]
 
+    @pytest.mark.parametrize("name", list(FACTS["timm_model_cards"]["rows"]))
+    def test_searched_networks_agree_with_their_model_cards(self, name: str) -> None:
+        row, net = FACTS["timm_model_cards"]["rows"][name], load(name)
+        assert round(net.parameters / 1e6, 1) == row["params_millions"]
+        assert abs(net.macs / 1e9 - row["gmac"]) <= 0.005 * row["gmac"]
+        made = sum(net.tensor(x.output_tensor).elements for x in net.mac_layers if x.op == "conv")
+        assert round(made / 1e6, 1) == row["activations_millions"]
+
+    @pytest.mark.parametrize("size", list(FACTS["amoebanet_d"]["rows"]))
+    def test_amoebanet_sizes(self, size: str) -> None:
+        layers, filters = (int(part) for part in size.split(","))
+        net = load("amoebanet_d", layers=layers, filters=filters)
+        assert round(net.parameters / 1e6, 1) == FACTS["amoebanet_d"]["rows"][size]
+
+    def test_lraspp_macs(self) -> None:
+        row = PUBLISHED["lraspp_mobilenet_v3_large"]
+        assert round(load("lraspp_mobilenet_v3_large").macs / 1e9, 1) == row["gmac_one_decimal"]
+
+    def test_darts_parameters(self) -> None:
+        assert round(load("darts").parameters / 1e6, 3) == FACTS["darts"]["params_millions"]
+
 
 class TestComputed:
+    def test_transformer_base(self) -> None:
+        assert load("transformer_base").parameters == COMPUTED["transformer_base_params"]
+
+    def test_darts_macs_by_hand(self) -> None:
+        """Stem, 12 normal cells of five separable and one dilated operation, two reducing cells, classifier."""
+        total = 9 * 3 * 24 * 112**2 + 9 * 24 * 48 * 56**2 + 9 * 48 * 48 * 28**2
+        older, newer, newer_size = 48, 48, 28
+        for cell in range(14):
+            reduce = cell in (4, 9)
+            width = 48 * (1 + (cell >= 4)) * (1 + (cell >= 9))
+            size = newer_size // 2 if reduce else newer_size
+            total += older * width * newer_size**2 + newer * width * newer_size**2
+            if not reduce:
+                total += (5 * 2 + 1) * (9 * width + width * width) * size**2
+            older, newer, newer_size = newer, 4 * width, size
+        assert load("darts").macs == total + newer * 1000
+
     def test_convolutional(self) -> None:
         assert load("mobilenet_v1").macs == COMPUTED["mobilenet_v1_224"]
         assert load("tiny_kws").macs == COMPUTED["ds_cnn_kws"]
@@ -166,6 +204,20 @@ class TestLoad:
             InputError, match=r"^layer 'transition1\.pool' \(avg_pool\): window 2 .* does not fit the input of 1; "
         ):
             load("densenet121", image=3)
+
+    def test_where_a_bottleneck_strides_and_when_its_shortcut_runs(self) -> None:
+        old, new = load("resnet50", stride_on="1x1"), load("resnet50")
+        assert old.parameters == new.parameters and old.macs == 3857973248 < new.macs
+        assert old.layer("layer2.0.conv1").dims.OX == 28 and new.layer("layer2.0.conv1").dims.OX == 56  # type: ignore[union-attr]
+        for net, last in ((load("resnet50", shortcut="first"), "conv3"), (new, "downsample")):
+            names = [layer.name for layer in net.order if layer.name in ("layer1.0.conv3", "layer1.0.downsample")]
+            assert names[-1] == f"layer1.0.{last}"
+        with pytest.raises(InputError, match=r"^resnet: stride_on is '2x2', bound is 3x3 or 1x1; choose one$"):
+            load("resnet50", stride_on="2x2")
+        with pytest.raises(InputError, match=r"^workload 'amoebanet_d': layers is 17, filters is 208, bounds are "):
+            load("amoebanet_d", layers=17)
+        with pytest.raises(InputError, match=r"^workload 'darts': image is 225, bound is a multiple of 32; round it$"):
+            load("darts", image=225)
 
     def test_pooler_completes_the_published_model(self) -> None:
         difference = load("bert_base", pooler=True).parameters - load("bert_base").parameters

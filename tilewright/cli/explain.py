@@ -39,6 +39,9 @@ def command(result_path: Path, layer: str | None, as_json: bool, output: Path | 
         say(f"  {cause:<14}{count:>16,}  {count / total if total else 0:7.1%}")
     if bound is not None:
         say(f"lower bound of these commands in any order: {bound:,} cycles ({bound / total:.1%} of the result)")
+    pattern = result["manifest"].get("machine", {}).get("weight_pattern")
+    if pattern is not None:
+        say(f"weights are taken as pruned to {pattern} along input channels; MACs are those that remain")
     if stalls:
         say(f"largest stall: {stalls[0]}; {REMEDIES.get(stalls[0], 'no single remedy known')}")
     return 0

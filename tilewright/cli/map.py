@@ -87,6 +87,11 @@ def command(
     if as_json:
         emit_json(data)
         return 0
+    pattern = planned.accelerator.core.array.sparsity
+    if pattern is not None:
+        say(
+            f"weights are taken as pruned to {pattern} along input channels; tiles hold whole groups of {pattern.group}"
+        )
     for entry in planned.groups:
         for part in entry.parts:
             mapping, proof = part.mapping(core), part.found.certificate

@@ -32,16 +32,17 @@ def common(function: F) -> F:
     return function
 
 
+def set_option(function: F) -> F:
+    """Add ``--set``."""
+    return click.option(
+        "--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Override a leaf of the description."
+    )(function)
+
+
 def arch_options(function: F) -> F:
     """Add ``--arch`` and ``--set``."""
-    for option in (
-        click.option(
-            "--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Override a leaf of the description."
-        ),
-        click.option("--arch", default="edge_int8", show_default=True, help="Preset name or description file."),
-    ):
-        function = option(function)
-    return function
+    arch = click.option("--arch", default="edge_int8", show_default=True, help="Preset name or description file.")
+    return arch(set_option(function))
 
 
 def dim_options(function: F) -> F:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tilewright.cli.options import common, emit_json, note, save_json, say
+from tilewright.cli.options import common, emit_json, note, save_json, say, set_option
 
 JOBS = {"quick": 12, "nightly": 400}
 
@@ -20,6 +20,7 @@ JOBS = {"quick": 12, "nightly": 400}
 @click.option("--cols", type=int, default=None, help="PEs per row (default: 4, of a machine its own).")
 @click.option("--jobs", type=click.IntRange(4, 2000), default=None, help="Random jobs per core, instead of a profile.")
 @click.option("--simulator", default="icarus", show_default=True, help="icarus or verilator.")
+@set_option
 @common
 def command(
     core: str | None,
@@ -29,6 +30,7 @@ def command(
     cols: int | None,
     jobs: int | None,
     simulator: str,
+    overrides: tuple[str, ...],
     as_json: bool,
     output: Path | None,
     seed: int,
@@ -36,8 +38,8 @@ def command(
 ) -> int:
     """Run the generated RTL of CORE under cocotb: values against the golden model, cycles against the models of time.
 
-    CORE may be a machine (preset or description): its cores are verified at their own size (32 x 32 takes a minute). It
-    may be a command list (.json of `map --commands`): the layer engine and the event model run it.
+    CORE may be a machine (preset or description, changed by --set): its cores are verified at their own size (32 x 32
+    takes a minute). It may be a command list (.json of `map --commands`): the layer engine and the event model run it.
 
     Exit code 0 when both agree exactly, 4 on any difference. The RTL is built from the sources as they are now. The
     smallest work found that a core gets wrong is left in mismatch_CORE (in -o DIR or here), to run with Icarus.
@@ -50,6 +52,11 @@ def command(
     count = jobs if jobs is not None else JOBS[depth]
     if every == (core is not None):
         raise InputError("verify: name one core or machine, or give --all")
+    if overrides and (core is None or is_core(core) or Path(core).suffix == ".json"):
+        raise InputError(
+            f"verify: --set {overrides[0]} overrides the description of a machine, and "
+            f"{'--all verifies the list' if core is None else repr(core) + ' is none'}; name a machine"
+        )
     if core is not None and Path(core).suffix == ".json":
         from tilewright.command_list import verify_commands
 
@@ -59,7 +66,8 @@ def command(
     else:
         if (rows, cols) != (None, None):
             raise InputError("verify: a machine has its own size, and --all the list's; leave out --rows and --cols")
-        parts = [] if core is None else [verify_core_of(p, seed, simulator, count) for p in cores_of_machine(core)]
+        machine = () if core is None else cores_of_machine(core, overrides)
+        parts = [verify_core_of(params, seed, simulator, count, place) for params in machine]
         for part in verify_all(seed, simulator, count, place) if core is None else ():
             note(f"{part.rows[0].core}: {'agrees' if part.ok else 'MISMATCH'}")
             parts.append(part)

@@ -60,10 +60,12 @@ def divisible(value: float) -> int:
     return rounded + 8 if rounded < 0.9 * value else rounded
 
 
-def depthwise(b: NetworkBuilder, x: str, kernel: int, stride: int, name: str) -> str:
+def depthwise(b: NetworkBuilder, x: str, kernel: int, stride: int, name: str, dilation: int = 1) -> str:
     """Add a depthwise convolution with a folded batch normalisation."""
-    channels = b.shape(x)[1]
-    return b.conv(x, channels, kernel, stride=stride, padding=(kernel - 1) // 2, groups=channels, bn=True, name=name)
+    channels, pad = b.shape(x)[1], (kernel - 1) // 2 * dilation
+    return b.conv(
+        x, channels, kernel, stride=stride, padding=pad, dilation=dilation, groups=channels, bn=True, name=name
+    )
 
 
 def squeeze_excite(b: NetworkBuilder, x: str, squeezed: int, inner: str, gate: str) -> str:
@@ -109,6 +111,37 @@ def mobilenet_v2(batch: int = 1, image: int = 224, classes: int = 1000) -> Netwo
     return b.build(b.linear(b.flatten(b.global_avg_pool(x, name="avgpool")), classes, name="fc"))
 
 
+def _v3_features(
+    b: NetworkBuilder, x: str, blocks: tuple[tuple[int, int, int, bool, str, int], ...], dilated_from: int
+) -> list[str]:
+    """Add stem, blocks and the last 1x1 convolution; return the outputs of the stem, of each block and of the last.
+
+    Blocks from number `dilated_from` on keep the resolution and dilate their depthwise convolution by 2 instead.
+    """
+    x = b.act(b.conv(x, 16, 3, stride=2, padding=1, bn=True, name="conv1"), "hardswish")
+    outputs = [x]
+    for index, (kernel, expanded, channels, squeeze, act, stride) in enumerate(blocks, 1):
+        step, spread = (1, 2) if index >= dilated_from else (stride, 1)
+        with b.scope(f"block{index}"):
+            y = x
+            if expanded != b.shape(x)[1]:
+                y = b.act(b.conv(x, expanded, 1, bn=True, name="expand"), act)
+            y = b.act(depthwise(b, y, kernel, step, "dw", spread), act)
+            if squeeze:
+                y = squeeze_excite(b, y, divisible(expanded / 4), "relu", "hardsigmoid")
+            y = b.conv(y, channels, 1, bn=True, name="project")
+            x = b.add(x, y) if b.shape(x) == b.shape(y) else y
+        outputs.append(x)
+    outputs.append(b.act(b.conv(x, 6 * b.shape(x)[1], 1, bn=True, name="conv_last"), "hardswish"))
+    return outputs
+
+
+def mobilenet_v3_large_dilated(b: NetworkBuilder, x: str) -> tuple[str, str]:
+    """Add the dilated backbone of MobileNet V3 large; return its outputs at 1/8 and at 1/16 of the resolution."""
+    outputs = _v3_features(b, x, _V3_LARGE, 13)
+    return outputs[4], outputs[-1]
+
+
 def _mobilenet_v3(
     size: str,
     blocks: tuple[tuple[int, int, int, bool, str, int], ...],
@@ -119,19 +152,7 @@ def _mobilenet_v3(
     classes: int = 1000,
 ) -> Network:
     b = NetworkBuilder(f"mobilenet_v3_{size}", V3_SOURCE)
-    x = b.conv(b.input("image", (batch, 3, image, image)), 16, 3, stride=2, padding=1, bn=True, name="conv1")
-    x = b.act(x, "hardswish")
-    for index, (kernel, expanded, channels, squeeze, act, stride) in enumerate(blocks, 1):
-        with b.scope(f"block{index}"):
-            y = x
-            if expanded != b.shape(x)[1]:
-                y = b.act(b.conv(x, expanded, 1, bn=True, name="expand"), act)
-            y = b.act(depthwise(b, y, kernel, stride, "dw"), act)
-            if squeeze:
-                y = squeeze_excite(b, y, divisible(expanded / 4), "relu", "hardsigmoid")
-            y = b.conv(y, channels, 1, bn=True, name="project")
-            x = b.add(x, y) if b.shape(x) == b.shape(y) else y
-    x = b.act(b.conv(x, 6 * b.shape(x)[1], 1, bn=True, name="conv_last"), "hardswish")
+    x = _v3_features(b, b.input("image", (batch, 3, image, image)), blocks, len(blocks) + 1)[-1]
     x = b.act(b.linear(b.flatten(b.global_avg_pool(x, name="avgpool")), last, name="fc1"), "hardswish")
     return b.build(b.linear(x, classes, name="fc2"))
 

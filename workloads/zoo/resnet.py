@@ -1,11 +1,13 @@
-"""ResNet and ResNeXt; the stride of a bottleneck is in its 3x3 convolution (the v1.5 form, as torchvision has it)."""
+"""ResNet and ResNeXt; the stride of a bottleneck is in its 3x3 convolution (v1.5, as torchvision) unless asked else."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from workloads.builder import NetworkBuilder
+from workloads.errors import InputError
 from workloads.network import Network
 from workloads.zoo.entry import Entry
 
@@ -21,16 +23,55 @@ def _basic(b: NetworkBuilder, x: str, planes: int, stride: int) -> str:
     return b.relu(b.add(y, x))
 
 
-def _bottleneck(
-    b: NetworkBuilder, x: str, planes: int, stride: int, dilation: int, groups: int, group_width: int
-) -> str:
-    width = planes * group_width // 64 * groups
-    y = b.relu(b.conv(x, width, 1, bn=True, name="conv1"))
-    y = b.conv(y, width, 3, stride=stride, padding=dilation, dilation=dilation, groups=groups, bn=True, name="conv2")
+@dataclass(frozen=True, slots=True)
+class BottleneckForm:
+    """What the bottlenecks of ResNets differ in.
+
+    Parameters
+    ----------
+    groups, group_width : int
+        Of the 3x3 convolution (ResNeXt).
+    stride_on : {"3x3", "1x1"}
+        Convolution that halves the resolution: v1.5, or the first 1x1 as first published.
+    shortcut : {"last", "first"}
+        Whether the shortcut's convolution is listed, and so executed, behind or before the branch.
+    """
+
+    groups: int = 1
+    group_width: int = 64
+    stride_on: str = "3x3"
+    shortcut: str = "last"
+
+    def __post_init__(self) -> None:
+        for key, value, allowed in (
+            ("stride_on", self.stride_on, ("3x3", "1x1")),
+            ("shortcut", self.shortcut, ("last", "first")),
+        ):
+            if value not in allowed:
+                raise InputError(f"resnet: {key} is '{value}', bound is {' or '.join(allowed)}; choose one")
+
+
+def _bottleneck(b: NetworkBuilder, x: str, planes: int, stride: int, dilation: int, form: BottleneckForm) -> str:
+    width = planes * form.group_width // 64 * form.groups
+    first, second = (stride, 1) if form.stride_on == "1x1" else (1, stride)
+    projected = stride != 1 or b.shape(x)[1] != planes * 4
+
+    def shortcut() -> str:
+        return b.conv(x, planes * 4, 1, stride=stride, bn=True, name="downsample") if projected else x
+
+    other = shortcut() if form.shortcut == "first" else ""
+    y = b.relu(b.conv(x, width, 1, stride=first, bn=True, name="conv1"))
+    y = b.conv(
+        *(y, width, 3),
+        stride=second,
+        padding=dilation,
+        dilation=dilation,
+        groups=form.groups,
+        bn=True,
+        name="conv2",
+    )
     y = b.conv(b.relu(y), planes * 4, 1, bn=True, name="conv3")
-    if stride != 1 or b.shape(x)[1] != planes * 4:
-        x = b.conv(x, planes * 4, 1, stride=stride, bn=True, name="downsample")
-    return b.relu(b.add(y, x))
+    return b.relu(b.add(y, other or shortcut()))
 
 
 def resnet_features(
@@ -39,8 +80,7 @@ def resnet_features(
     blocks: Sequence[int],
     *,
     bottleneck: bool,
-    groups: int = 1,
-    group_width: int = 64,
+    form: BottleneckForm | None = None,
     dilated: bool = False,
 ) -> list[str]:
     """Add stem and four stages and return the outputs of the stages.
@@ -61,7 +101,7 @@ def resnet_features(
             with b.scope(f"layer{stage + 1}.{index}"):
                 if bottleneck:
                     spread = first_dilation if index == 0 else dilation
-                    x = _bottleneck(b, x, 64 << stage, step, spread, groups, group_width)
+                    x = _bottleneck(b, x, 64 << stage, step, spread, form or BottleneckForm())
                 else:
                     x = _basic(b, x, 64 << stage, step)
         outputs.append(x)
@@ -73,8 +113,7 @@ def _resnet(
     source: str,
     blocks: Sequence[int],
     bottleneck: bool,
-    groups: int,
-    group_width: int,
+    form: BottleneckForm,
     /,
     batch: int = 1,
     image: int = 224,
@@ -82,23 +121,43 @@ def _resnet(
 ) -> Network:
     b = NetworkBuilder(name, source)
     x = b.input("image", (batch, 3, image, image))
-    x = resnet_features(b, x, blocks, bottleneck=bottleneck, groups=groups, group_width=group_width)[-1]
+    x = resnet_features(b, x, blocks, bottleneck=bottleneck, form=form)[-1]
     x = b.flatten(b.global_avg_pool(x, name="avgpool"))
     return b.build(b.linear(x, classes, name="fc"))
 
 
-def _entry(
-    name: str, summary: str, blocks: Sequence[int], bottleneck: bool = True, groups: int = 1, width: int = 64
-) -> Entry:
-    source = SOURCE if groups == 1 else RESNEXT_SOURCE
-    return Entry(name, summary, source, partial(_resnet, name, source, blocks, bottleneck, groups, width))
+def _deep_resnet(
+    name: str,
+    blocks: Sequence[int],
+    /,
+    batch: int = 1,
+    image: int = 224,
+    classes: int = 1000,
+    stride_on: str = "3x3",
+    shortcut: str = "last",
+) -> Network:
+    form = BottleneckForm(stride_on=stride_on, shortcut=shortcut)
+    return _resnet(name, SOURCE, blocks, True, form, batch, image, classes)
+
+
+def _basic_entry(name: str, summary: str, blocks: Sequence[int]) -> Entry:
+    return Entry(name, summary, SOURCE, partial(_resnet, name, SOURCE, blocks, False, BottleneckForm()))
+
+
+def _deep_entry(name: str, summary: str, blocks: Sequence[int]) -> Entry:
+    return Entry(name, summary, SOURCE, partial(_deep_resnet, name, blocks))
 
 
 ENTRIES = (
-    _entry("resnet18", "ResNet-18, 224 x 224", (2, 2, 2, 2), bottleneck=False),
-    _entry("resnet34", "ResNet-34, 224 x 224", (3, 4, 6, 3), bottleneck=False),
-    _entry("resnet50", "ResNet-50 v1.5, 224 x 224", (3, 4, 6, 3)),
-    _entry("resnet101", "ResNet-101 v1.5, 224 x 224", (3, 4, 23, 3)),
-    _entry("resnet152", "ResNet-152 v1.5, 224 x 224", (3, 8, 36, 3)),
-    _entry("resnext50", "ResNeXt-50 32x4d (32 groups), 224 x 224", (3, 4, 6, 3), groups=32, width=4),
+    _basic_entry("resnet18", "ResNet-18, 224 x 224", (2, 2, 2, 2)),
+    _basic_entry("resnet34", "ResNet-34, 224 x 224", (3, 4, 6, 3)),
+    _deep_entry("resnet50", "ResNet-50 v1.5, 224 x 224", (3, 4, 6, 3)),
+    _deep_entry("resnet101", "ResNet-101 v1.5, 224 x 224", (3, 4, 23, 3)),
+    _deep_entry("resnet152", "ResNet-152 v1.5, 224 x 224", (3, 8, 36, 3)),
+    Entry(
+        "resnext50",
+        "ResNeXt-50 32x4d (32 groups), 224 x 224",
+        RESNEXT_SOURCE,
+        partial(_resnet, "resnext50", RESNEXT_SOURCE, (3, 4, 6, 3), True, BottleneckForm(32, 4)),
+    ),
 )

@@ -1,4 +1,4 @@
-"""Segmentation: the original U-Net, FCN and DeepLabV3 on a dilated ResNet-50."""
+"""Segmentation: the original U-Net, FCN and DeepLabV3 on a dilated ResNet-50, LR-ASPP on MobileNet V3."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from functools import partial
 from workloads.builder import NetworkBuilder
 from workloads.network import Network
 from workloads.zoo.entry import Entry
+from workloads.zoo.mobilenet import mobilenet_v3_large_dilated
 from workloads.zoo.resnet import resnet_features
 
 UNET_SOURCE = (
@@ -15,6 +16,10 @@ UNET_SOURCE = (
 FCN_SOURCE = "Long et al., arXiv:1411.4038; torchvision 0.29.2 torchvision/models/segmentation/fcn.py, with side head"
 DEEPLAB_SOURCE = (
     "Chen et al., arXiv:1706.05587; torchvision 0.29.2 torchvision/models/segmentation/deeplabv3.py, with side head"
+)
+LRASPP_SOURCE = (
+    "Howard et al., arXiv:1905.02244; torchvision 0.29.2 torchvision/models/segmentation/lraspp.py on the dilated "
+    "MobileNet V3 large"
 )
 
 
@@ -84,6 +89,18 @@ def _on_resnet50(
     return b.build(*outputs)
 
 
+def lraspp(batch: int = 1, image: int = 520, classes: int = 21) -> Network:
+    """Return LR-ASPP: a gated 1x1 branch at 1/16 and a classifier at 1/8 of the resolution."""
+    b = NetworkBuilder("lraspp_mobilenet_v3_large", LRASPP_SOURCE)
+    low, high = mobilenet_v3_large_dilated(b, b.input("image", (batch, 3, image, image)))
+    with b.scope("classifier"):
+        x = b.relu(b.conv(high, 128, 1, bn=True, name="cbr"))
+        gate = b.act(b.conv(b.global_avg_pool(high, name="pool"), 128, 1, bias=False, name="scale"), "sigmoid")
+        x = b.resize(b.mul(x, gate), b.shape(low)[2:], "linear", name="up")
+        x = b.add(b.conv(low, classes, 1, name="low"), b.conv(x, classes, 1, name="high"))
+    return b.build(b.resize(x, (image, image), "linear", name="out"))
+
+
 ENTRIES = (
     Entry("unet", "U-Net as published, 572 x 572", UNET_SOURCE, unet),
     Entry(
@@ -97,5 +114,11 @@ ENTRIES = (
         "DeepLabV3 on a dilated ResNet-50, 520 x 520",
         DEEPLAB_SOURCE,
         partial(_on_resnet50, "deeplabv3_resnet50", DEEPLAB_SOURCE),
+    ),
+    Entry(
+        "lraspp_mobilenet_v3_large",
+        "LR-ASPP on the dilated MobileNet V3 large, 520 x 520",
+        LRASPP_SOURCE,
+        lraspp,
     ),
 )

@@ -1,0 +1,96 @@
+"""The DRAM controller against its tick-stepped twin, and the skip along streams against the steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hw_models.dram import TimedDram
+from sim.dram.controller import Controller
+from sim.dram.ports import Request
+from tests.reference.dram_cases import Requests, drams, requests
+from tests.reference.naive_dram import NaiveDram, Work
+from tests.reference.profile import examples
+
+DIRECTIONS = (0, 1, 0)
+
+
+def started(dram: TimedDram, streams: Requests, *, fast: bool, log: list[Any] | None = None) -> tuple[Controller, Any]:
+    controller = Controller(dram, DIRECTIONS[: len(streams)], fast=fast, log=log)
+    works = [[Request(arrival, segments) for arrival, segments in stream] for stream in streams]
+    for port, stream in enumerate(works):
+        for request in stream:
+            controller.submit(port, request)
+    return controller, works
+
+
+@settings(max_examples=examples(8), deadline=None)
+@given(drams(), st.integers(1, 3).flatmap(lambda ports: requests(ports, 12, 200)))
+def test_every_command_equals_the_stepped_twin(dram: TimedDram, streams: Requests) -> None:
+    log: list[tuple[int, int, int, int]] = []
+    controller, works = started(dram, streams, fast=False, log=log)
+    ticks = 700
+    controller.advance(ticks)
+    naive = NaiveDram(
+        dram,
+        DIRECTIONS[: len(streams)],
+        [[Work(a, [f + i for f, n in s for i in range(n)]) for a, s in stream] for stream in streams],
+    )
+    naive.run(ticks)
+    assert log == naive.log
+    times = [[(r.begin_tick, r.end_tick, r.activates) for r in stream] for stream in works]
+    assert times == [[(w.begin, w.end, w.activates) for w in stream] for stream in naive.ports]
+    counts = controller.counts(ticks)
+    assert {cause: n for cause, n in counts.gap_ticks.items() if n} == {c: n for c, n in naive.gaps.items() if n}
+    assert counts.row_hits == naive.hits
+    assert counts.active_rank_ticks == naive.active
+
+
+def state(c: Controller) -> dict[str, Any]:
+    """Return everything that later ticks depend on, and all counts."""
+    banks = {key: value for key, value in vars(c.banks).items() if key not in ("counts", "timeline", "timing")}
+    queued = [[(e.seq, e.burst, e.bank, e.row, e.arrival_tick) for e in order.values()] for order in c.order]
+    by_bank = [{bank: [e.seq for e in d] for bank, d in waiting.items()} for waiting in c.by_bank]
+    ports = [(p.next, p.left, len(p.waiting)) for p in c.ports]
+    rest = (c.tick, c.mode, c.sent, c.passed, c.seq, c.turn)
+    return {"banks": banks, "queued": queued, "by_bank": by_bank, "ports": ports, "rest": rest} | {
+        "counts": c.banks.counts, "timeline": c.banks.timeline.intervals,
+        "enter": c._enter_tick() if any(p.left for p in c.ports) else None,
+    }  # fmt: skip
+
+
+@settings(max_examples=examples(120), deadline=None)
+@given(
+    drams(),
+    st.integers(1, 3).flatmap(lambda ports: requests(ports, 300, 1500)),
+    st.lists(st.integers(1, 900), min_size=1, max_size=6),
+)
+def test_skipping_changes_nothing(dram: TimedDram, streams: Requests, pauses: list[int]) -> None:
+    stepped, slow = started(dram, streams, fast=False)
+    skipped, quick = started(dram, streams, fast=True)
+    at = 0
+    for pause in pauses:
+        at += pause
+        stepped.advance(at)
+        skipped.advance(at)
+        assert state(skipped) == state(stepped)
+    assert skipped.settle() == stepped.settle()
+    assert state(skipped) == state(stepped)
+    times = [[(r.begin_tick, r.end_tick, r.activates, r.columns_left) for r in stream] for stream in quick]
+    assert times == [[(r.begin_tick, r.end_tick, r.activates, r.columns_left) for r in stream] for stream in slow]
+
+
+def test_long_streams_are_mostly_skipped() -> None:
+    from hw_models.dram import load_standard, standard_names
+
+    for name in standard_names():
+        dram = TimedDram(load_standard(name), 1)
+        streams: Requests = [[(0, [(0, 20_000)])]]
+        controller, _ = started(dram, streams, fast=True)
+        controller.settle()
+        slow, _ = started(dram, streams, fast=False)
+        slow.settle()
+        assert state(controller) == state(slow), name
+        assert controller.skipped > (16_000 if dram.standard.bursts_per_row > 16 else 5_000), name

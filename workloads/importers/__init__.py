@@ -1,0 +1,1 @@
+"""Problems out of files of other tools: their loops and tensors, read strictly."""
