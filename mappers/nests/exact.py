@@ -269,11 +269,7 @@ class Deepening:
             own_shared = part.shared
             if limited and level is not None:
                 own_shared = tuple(
-<<<<<<< HEAD
                     sorted({**shared, level.name: shared.get(level.name, 0.0) + float(bits[where])}.items())
-=======
-                    sorted({**shared, level.name: shared.get(level.name, 0.0) + float(bits[index])}.items())
->>>>>>> 1dcae6e06d448e892c076b0a59441978b3cd6a63
                 )
             found.append(
                 Partial(

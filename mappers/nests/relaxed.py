@@ -44,12 +44,7 @@ def relaxed_energy_pj(graph: HoldGraph, sums: GridSums) -> float:
     if (
         not tree.axes
         or not inner
-<<<<<<< HEAD
         or (not graph.latched and not all(_covered(graph, t, inner) for t in range(len(graph.tensors))))
-=======
-        or not graph.latched
-        and not all(_covered(graph, t, inner) for t in range(len(graph.tensors)))
->>>>>>> 1dcae6e06d448e892c076b0a59441978b3cd6a63
     ):
         return total
     return total + _around_multipliers(graph, tables, inner)

@@ -291,15 +291,8 @@ class NestSearch:
 
         while True:
             known = len(self.places)
-<<<<<<< HEAD
             frame = self._frame(costs, energy, choice)
             deepening = Deepening(frame, lambda: self.best.value, finish, partial(self._halted, known))
-=======
-            frame = self._frame(costs, energy, choice, busy)
-            deepening = Deepening(
-                frame, lambda: self.best.value, finish, lambda: self.stop() or len(self.places) > known
-            )
->>>>>>> 1dcae6e06d448e892c076b0a59441978b3cd6a63
             deepening.dive()
             if dive:
                 return True
