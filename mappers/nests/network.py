@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from hw_models.hierarchy.tree import MemoryTree
 from mappers.nests.counts import Counting
+from mappers.nests.deadline import Deadline
 from mappers.nests.objective import Objective
 from mappers.nests.problem import NestProblem, Precisions, problem_of_layer
 from mappers.nests.search import FoundNest, search_nest
@@ -52,6 +53,7 @@ def map_nests(
     problems = {layer.name: problem_of_layer(layer, precisions) for layer in layers}
     todo = list(dict.fromkeys(problem for parts in problems.values() for problem in parts))
     found: dict[NestProblem, FoundNest | Infeasible] = {}
+    interrupted = False
     end = None if time_limit_s is None else time.process_time() + time_limit_s
     for at, problem in enumerate(todo):
         key = (problem, tree, goal, counting)
@@ -60,7 +62,9 @@ def map_nests(
             continue
         progress(next(name for name, parts in problems.items() if problem in parts))
         share = None if end is None else max(0.0, end - time.process_time()) / (len(todo) - at)
-        result = search_nest(problem, tree, goal, counting, share)
+        clock = Deadline(0.0 if interrupted else share)
+        result = search_nest(problem, tree, goal, counting, deadline=clock)
+        interrupted = interrupted or clock.interrupted
         found[problem] = result
         if isinstance(result, FoundNest) and result.certificate.proven_optimal:
             _FOUND[key] = result

@@ -10,7 +10,6 @@ bound, each is searched to its end (`mappers.nests.exact`) until the next bound 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -23,6 +22,7 @@ from hw_models.hierarchy.tree import MemoryTree
 from mappers.nests.bounds import Costs, busy_of, ends_of, energy_of
 from mappers.nests.cost import NestCost, evaluate, thinned, violation
 from mappers.nests.counts import Counting
+from mappers.nests.deadline import Deadline
 from mappers.nests.emit import emit
 from mappers.nests.exact import ROUNDING, Counters, Deepening, Frame, Partial
 from mappers.nests.graph import HoldGraph, State
@@ -141,21 +141,53 @@ class NestSearch:
         self.best = _Best()
         self.counters = Counters()
         self.places: list[Place] = []
-        self.stopped = False
+        self.stopped, self.searched, self.open_bound = False, 0, 0.0
 
     def run(self) -> FoundNest | None:
         """Return the best nest, or None if no nest keeps to the limits and capacities."""
         uses, total = unrollings(self.problem, self.tree)
         self.least_pj = self._mac_pj() + relaxed_energy_pj(self.graph, self.sums)
         choices = sorted((self._first(use) for use in uses), key=lambda choice: choice.bound)
-        searched, dives, kept, open_bound = 0, 0, 0, np.inf
+        try:
+            open_bound = self._work(choices)
+        except KeyboardInterrupt:  # the best so far is the answer
+            if self.best.mapping is None:
+                raise
+            open_bound, self.stopped = self.open_bound, True
+        if self.best.mapping is None or self.best.cost is None:
+            return None
+        broken = violation(Nest(self.problem, self.tree, self.best.mapping))
+        if broken is not None:
+            raise InternalError(f"nest search: a nest that does not fit was accepted ({broken}); report this")
+        bound = min(self.best.value, open_bound)
+        stalls = self.counting == "zigzag" and self.metric != "energy"
+        certificate = NestCertificate(
+            MAP_SPACE + (ONE_ORDER if stalls else ""),
+            self.counting,
+            ",".join(self.objective.metrics),
+            self.best.value,
+            bound,
+            total * self._tilings(),
+            total,
+            len(uses),
+            self.searched,
+            self.counters.partial,
+            self.counters.by_bound,
+            self.counters.by_dominance,
+        )
+        return FoundNest(self.best.mapping, self.best.cost, certificate)
+
+    def _work(self, choices: list[_Choice]) -> float:
+        """Search `choices`, bounds ascending; return the least bound of what was left open, infinite for nothing."""
+        dives = kept = 0
         while choices:
             choice = choices.pop(0)
+            self.open_bound = choice.bound
             if choice.bound * ROUNDING >= self.best.value:
                 break
             if self._late():
-                self.stopped, open_bound = True, min(open_bound, choice.bound)
-                break
+                self.stopped = True
+                return choice.bound
             costs, energy = choice.kept or self._bound(choice)
             if not choice.known:
                 choice.known = True
@@ -173,32 +205,11 @@ class NestSearch:
             self._tighten(choice, costs, energy)
             if choice.bound * ROUNDING >= self.best.value:
                 continue
-            searched += 1
+            self.searched += 1
             if not self._frame_and(costs, energy, choice, dive=False):
-                self.stopped, open_bound = True, min(open_bound, choice.bound)
-                break
-        if self.best.mapping is None or self.best.cost is None:
-            return None
-        broken = violation(Nest(self.problem, self.tree, self.best.mapping))
-        if broken is not None:
-            raise InternalError(f"nest search: a nest that does not fit was accepted ({broken}); report this")
-        bound = min(self.best.value, open_bound)
-        stalls = self.counting == "zigzag" and self.metric != "energy"
-        certificate = NestCertificate(
-            MAP_SPACE + (ONE_ORDER if stalls else ""),
-            self.counting,
-            ",".join(self.objective.metrics),
-            self.best.value,
-            bound,
-            total * self._tilings(),
-            total,
-            len(uses),
-            searched,
-            self.counters.partial,
-            self.counters.by_bound,
-            self.counters.by_dominance,
-        )
-        return FoundNest(self.best.mapping, self.best.cost, certificate)
+                self.stopped = True
+                return choice.bound
+        return float(np.inf)
 
     def _tilings(self) -> int:
         """Return the number of hold orders with tiles, of a single unrolling (none)."""
@@ -329,26 +340,32 @@ def search_nest(
     objective: Objective | None = None,
     counting: Counting = "timeloop",
     time_limit_s: float | None = None,
+    deadline: Deadline | None = None,
 ) -> FoundNest | Infeasible:
     """Return the best nest of `problem` on `tree` with its certificate, or why there is none.
+
+    An interrupt (Ctrl-C) ends the search like a deadline, once there is a nest.
 
     Parameters
     ----------
     time_limit_s : float, optional
         CPU seconds after which the best nest so far is returned with its gap.
+    deadline : Deadline, optional
+        In place of a time limit; it learns of an interrupt.
     """
     goal = objective or Objective()
-    end = None if time_limit_s is None else time.process_time() + time_limit_s
-    stop = (lambda: False) if end is None else (lambda: time.process_time() > end)
-    search = NestSearch(problem, tree, goal, counting, stop)
+    clock = deadline or Deadline(time_limit_s)
+    search = NestSearch(problem, tree, goal, counting, clock.late)
     found = search.run()
+    if search.stopped and not clock.late():
+        clock.interrupt()
     if found is None:
-        return _why(problem, tree, goal, counting, stop)
+        return _why(problem, tree, goal, counting, clock.late)
     limits = list(goal.limits)
     for before, metric in zip(goal.metrics, goal.metrics[1:], strict=False):
         value = {"energy": found.cost.energy_pj, "latency": Fraction(found.cost.latency_cycles), "edp": found.cost.edp}
         limits.append((before, value.get(before, tree.area * found.cost.latency_cycles)))
-        later = NestSearch(problem, tree, Objective((metric,), tuple(limits)), counting, stop)
+        later = NestSearch(problem, tree, Objective((metric,), tuple(limits)), counting, clock.late)
         again = later.run()
         if again is not None:
             found = replace(again, certificate=found.certificate)

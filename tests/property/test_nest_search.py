@@ -10,6 +10,8 @@ import pytest
 from hw_models.hierarchy.tree import MemoryTree
 from mappers.nests.cost import violation
 from mappers.nests.counts import Counting
+from mappers.nests.deadline import Deadline
+from mappers.nests.exact import Deepening
 from mappers.nests.objective import METRICS, Objective
 from mappers.nests.problem import problem_of_einsum
 from mappers.nests.search import FoundNest, search_nest
@@ -19,15 +21,17 @@ from tests.reference.nest_cases import random_problem, random_tree
 from tests.reference.profile import examples
 from workloads.errors import Infeasible, InputError
 
-MOST = 60
+MOST = 120
 """Nests of a problem that is compared in CI; larger ones are skipped."""
 
 
 def test_the_search_equals_every_nest() -> None:
     compared, impossible, shapes = 0, 0, set()
-    for seed in range(examples(46)):
+    seed = -1
+    while compared < examples(28):
+        seed += 1
         draw = random.Random(seed)
-        problem, tree = random_problem(draw, (1, 1, 2, 2, 2, 3)), random_tree(draw, roomy=seed % 3 > 0)
+        problem, tree = random_problem(draw, (1, 1, 1, 2, 2, 3)), random_tree(draw, roomy=seed % 3 > 0)
         counting: Counting = draw.choice(("timeloop", "zigzag"))
         if sum(1 for _ in zip(range(MOST + 1), nests(problem, tree), strict=False)) > MOST:
             continue
@@ -46,7 +50,7 @@ def test_the_search_equals_every_nest() -> None:
             assert found.certificate.proven_optimal
             assert violation(Nest(problem, tree, found.mapping)) is None
             compared += 1
-    assert compared > 18 and len(shapes) >= 8
+    assert len(shapes) >= 8
 
 
 def _better(draw: random.Random, tree: MemoryTree) -> MemoryTree:
@@ -91,6 +95,19 @@ def test_no_time_still_gives_a_nest_with_its_gap() -> None:
     assert isinstance(found, FoundNest) and isinstance(whole, FoundNest)
     assert found.certificate.bound <= whole.certificate.value * (1 + 1e-9) <= found.certificate.value * (1 + 1e-8)
     assert 0 <= found.certificate.gap < 1
+
+
+def test_an_interrupt_returns_the_best_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: Deepening) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Deepening, "run", interrupted)
+    problem = problem_of_einsum("O[k,x]=I[c,x+f]*W[k,c,f]", {"k": 8, "c": 8, "x": 8, "f": 3})
+    tree = random_tree(random.Random(5), roomy=True, axes=2)
+    clock = Deadline()
+    found = search_nest(problem, tree, Objective(("edp",)), "zigzag", deadline=clock)
+    assert isinstance(found, FoundNest) and found.certificate.bound <= found.certificate.value
+    assert clock.interrupted and clock.late()
 
 
 def test_lexicographic_objectives_and_limits() -> None:
