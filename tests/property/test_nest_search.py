@@ -71,7 +71,7 @@ def _better(draw: random.Random, tree: MemoryTree) -> MemoryTree:
 def test_a_better_machine_is_never_worse() -> None:
     """Under ``timeloop``: under ``zigzag`` larger first tiles may take longer to load."""
     compared = 0
-    for seed in range(examples(18)):
+    for seed in range(examples(10)):
         draw = random.Random(1000 + seed)
         problem = random_problem(draw, (1, 2, 3, 4))
         tree = random_tree(draw)
@@ -84,7 +84,7 @@ def test_a_better_machine_is_never_worse() -> None:
         assert isinstance(after, FoundNest)
         assert after.certificate.value <= before.certificate.value * (1 + 1e-9), seed
         compared += 1
-    assert compared > 6
+    assert compared > 3
 
 
 def test_no_time_still_gives_a_nest_with_its_gap() -> None:
@@ -137,7 +137,7 @@ def test_the_impossible_says_what_would_help() -> None:
 def test_odd_sizes_get_an_answer(sizes: dict[str, int]) -> None:
     problem = problem_of_einsum("O[m,n]=I[m,k]*W[k,n]", sizes)
     tree = random_tree(random.Random(3), roomy=True, axes=1)
-    found = search_nest(problem, tree, Objective(("energy",)), "timeloop", time_limit_s=5.0)
+    found = search_nest(problem, tree, Objective(("energy",)), "timeloop", time_limit_s=1.0)
     assert isinstance(found, FoundNest) and found.certificate.gap <= 1
 
 
