@@ -1,7 +1,7 @@
 """The best nest of one unrolling: depth first from the outermost level inwards, cut off by bounds.
 
-A partial nest is the holds placed so far with the tile at the last cut. From it, every step of the hold graph and every
-smaller tile is tried, cheapest bound first. Left out, because something at least as good is tried:
+A partial nest is the holds placed so far with the tile at the last cut. From it, every step of the hold graph and
+every smaller tile is tried, cheapest bound first. Left out, because something at least as good is tried:
 
 * loops directly above a hold that its tensor does not depend on (they may as well stand below it);
 * two holds of different tensors at the same cut in both orders (the order means nothing there);
@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from mappers.nests.bounds import Costs, busy_of, energy_of
+from mappers.nests.bounds import Costs, busy_of
 from mappers.nests.graph import State, Step
 from mappers.nests.lattice import FloatArray
 from mappers.nests.tables import Move, Place
@@ -70,6 +71,8 @@ class Frame:
         The objective; infinite above a limit.
     steps, extra : int
         Cycles that no tile changes.
+    energy, busy, ends : dict of state to array
+        Bounds of what is still to pay (`mappers.nests.bounds`).
     places : tuple of Place
         Ports that are bounded (the others are only looked at in finished nests).
     """
@@ -81,6 +84,7 @@ class Frame:
     places: tuple[Place, ...]
     energy: dict[State, FloatArray]
     busy: tuple[dict[State, FloatArray], ...]
+    ends: dict[State, FloatArray]
     counters: Counters = field(default_factory=Counters)
 
 
@@ -222,9 +226,8 @@ class Deepening:
         frame, shape = self.frame, self.lattice.shape
         after = self.graph.after(part.state, step)
 
-        def at(table: FloatArray) -> FloatArray:
-            view: FloatArray = np.broadcast_to(table, shape)[region]
-            return view
+        def at(table: Any) -> Any:
+            return np.broadcast_to(table, shape)[region]
 
         energy = part.energy + at(move.energy_pj)
         least = energy + frame.energy[after][region]
@@ -236,7 +239,8 @@ class Deepening:
             cycles = np.maximum(cycles, own + frame.busy[index][after][region])
         counts = self.graph.latched and self.graph.chains[step.tensor][step.end] is not None
         ends = part.ends + (at(move.ends) if counts else np.zeros(1))
-        bound = frame.value(least, np.ceil(cycles - 1e-6) + ends + frame.extra)
+        later = frame.ends[after][region] if frame.ends else np.zeros(1)
+        bound = frame.value(least, np.ceil(cycles - 1e-6) + ends + later + frame.extra)
         alive = at(move.fits) & (bound * ROUNDING < self.best())
         shared = dict(part.shared)
         level = self.graph.chains[step.tensor][step.end]
@@ -260,23 +264,23 @@ class Deepening:
         if self.only_best and len(chosen):
             chosen = chosen[[int(np.argmin(bound.ravel()[chosen]))]]
         for flat in chosen.tolist():
-            index = np.unravel_index(flat, full)
-            point = tuple(int(i) + o for i, o in zip(index, offsets, strict=True))
+            where = np.unravel_index(flat, full)
+            point = tuple(int(i) + o for i, o in zip(where, offsets, strict=True))
             own_shared = part.shared
             if limited and level is not None:
                 own_shared = tuple(
-                    sorted({**shared, level.name: shared.get(level.name, 0.0) + float(bits[index])}.items())
+                    sorted({**shared, level.name: shared.get(level.name, 0.0) + float(bits[where])}.items())
                 )
             found.append(
                 Partial(
                     after,
                     point,
-                    float(energy[index]),
-                    tuple(float(x[index]) for x in busy),
-                    float(ends[index]),
+                    float(energy[where]),
+                    tuple(float(x[where]) for x in busy),
+                    float(ends[where]),
                     own_shared,
                     (*part.path, Placed(step, point, window, joined)),
-                    float(bound[index]),
+                    float(bound[where]),
                 )
             )
         return found

@@ -1,29 +1,32 @@
 """The optimum over divisor tiles of one problem on one hierarchy, with its certificate.
 
-Map space: divisor tiles at every level, every unrolling of the axes that the machine allows, every order of the holds of
-all tensors (uneven cuts), every choice of keep and bypass that it allows, every loop order that changes reuse.
+Map space: divisor tiles at every level, every unrolling of the axes that the machine allows, every order of the
+holds of all tensors (uneven cuts), every choice of keep and bypass that it allows, every loop order that changes
+reuse.
 
-Search: each unrolling that differs in cost gets a lower bound (`mappers.nests.bounds`); in ascending order of the bound,
-each is searched to its end (`mappers.nests.exact`) until the next bound is not below the best value found.
+Search: each unrolling that differs in cost gets a lower bound (`mappers.nests.bounds`); in ascending order of the
+bound, each is searched to its end (`mappers.nests.exact`) until the next bound is not below the best value found.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from math import ceil, comb, prod
 
 import numpy as np
 
 from hw_models.hierarchy.tree import MemoryTree
-from mappers.nests.bounds import Costs, busy_of, energy_of
+from mappers.nests.bounds import Costs, busy_of, ends_of, energy_of
 from mappers.nests.cost import NestCost, evaluate, thinned, violation
 from mappers.nests.counts import Counting
+from mappers.nests.deadline import Deadline
 from mappers.nests.emit import emit
 from mappers.nests.exact import ROUNDING, Counters, Deepening, Frame, Partial
 from mappers.nests.graph import HoldGraph, State
+from mappers.nests.infeasible import over_limit, too_small
 from mappers.nests.lattice import FloatArray, factorised
 from mappers.nests.mapping import NestMapping
 from mappers.nests.objective import Metric, Objective
@@ -34,6 +37,11 @@ from mappers.nests.tables import GridSums, MoveTables, Place
 from mappers.nests.views import Nest
 from workloads.errors import Infeasible, InternalError
 
+ONE_ORDER = ", one order of the loops between two holds where it matters for stalls alone"
+DIVES = 4
+"""Unrollings that are followed to one nest before any is searched."""
+KEPT = 48
+"""Unrollings whose tables stay in memory between bound and search."""
 MAP_SPACE = "divisor tiles, all unrollings, all hold orders (uneven cuts), all bypasses, all loop orders"
 
 
@@ -102,12 +110,16 @@ class _Choice:
     use: Unrolling
     bound: float
     known: bool = False
+    kept: tuple[Costs, dict[State, FloatArray]] | None = None
 
 
 def metric_value(metric: Metric, energy: float, latency: float, area: float) -> float:
     """Return a metric of one mapping."""
-    by_name = {"energy": energy, "latency": latency, "edp": energy * latency, "area_delay": area * latency}
-    return by_name[metric]
+    if metric == "energy":
+        return energy
+    if metric == "edp":
+        return energy * latency
+    return latency if metric == "latency" else area * latency
 
 
 class NestSearch:
@@ -129,41 +141,28 @@ class NestSearch:
         self.best = _Best()
         self.counters = Counters()
         self.places: list[Place] = []
-        self.stopped = False
+        self.stopped, self.searched, self.open_bound = False, 0, 0.0
 
     def run(self) -> FoundNest | None:
         """Return the best nest, or None if no nest keeps to the limits and capacities."""
         uses, total = unrollings(self.problem, self.tree)
         self.least_pj = self._mac_pj() + relaxed_energy_pj(self.graph, self.sums)
         choices = sorted((self._first(use) for use in uses), key=lambda choice: choice.bound)
-        searched, open_bound = 0, np.inf
-        while choices:
-            choice = choices.pop(0)
-            if choice.bound * ROUNDING >= self.best.value:
-                break
-            if self.stop():
-                self.stopped, open_bound = True, min(open_bound, choice.bound)
-                break
-            costs, energy = self._bound(choice)
-            if not choice.known:
-                choice.known = True
-                if choice.bound * ROUNDING < self.best.value:
-                    self._frame_and(costs, energy, choice, dive=True)
-                at = next((k for k, other in enumerate(choices) if other.bound > choice.bound), len(choices))
-                if at:
-                    choices.insert(at, choice)
-                    continue
-            if choice.bound * ROUNDING >= self.best.value:
-                continue
-            searched += 1
-            if not self._frame_and(costs, energy, choice, dive=False):
-                self.stopped, open_bound = True, min(open_bound, choice.bound)
-                break
+        try:
+            open_bound = self._work(choices)
+        except KeyboardInterrupt:  # the best so far is the answer
+            if self.best.mapping is None:
+                raise
+            open_bound, self.stopped = self.open_bound, True
         if self.best.mapping is None or self.best.cost is None:
             return None
+        broken = violation(Nest(self.problem, self.tree, self.best.mapping))
+        if broken is not None:
+            raise InternalError(f"nest search: a nest that does not fit was accepted ({broken}); report this")
         bound = min(self.best.value, open_bound)
+        stalls = self.counting == "zigzag" and self.metric != "energy"
         certificate = NestCertificate(
-            MAP_SPACE,
+            MAP_SPACE + (ONE_ORDER if stalls else ""),
             self.counting,
             ",".join(self.objective.metrics),
             self.best.value,
@@ -171,12 +170,46 @@ class NestSearch:
             total * self._tilings(),
             total,
             len(uses),
-            searched,
+            self.searched,
             self.counters.partial,
             self.counters.by_bound,
             self.counters.by_dominance,
         )
         return FoundNest(self.best.mapping, self.best.cost, certificate)
+
+    def _work(self, choices: list[_Choice]) -> float:
+        """Search `choices`, bounds ascending; return the least bound of what was left open, infinite for nothing."""
+        dives = kept = 0
+        while choices:
+            choice = choices.pop(0)
+            self.open_bound = choice.bound
+            if choice.bound * ROUNDING >= self.best.value:
+                break
+            if self._late():
+                self.stopped = True
+                return choice.bound
+            costs, energy = choice.kept or self._bound(choice)
+            if not choice.known:
+                choice.known = True
+                if choice.bound * ROUNDING < self.best.value:
+                    if dives < DIVES or self.best.mapping is None:
+                        dives += 1
+                        self._frame_and(costs, energy, choice, dive=True)
+                    if kept < KEPT:
+                        kept, choice.kept = kept + 1, (costs, energy)
+                at = next((k for k, other in enumerate(choices) if other.bound > choice.bound), len(choices))
+                if at:
+                    choices.insert(at, choice)
+                    continue
+            kept, choice.kept = kept - (choice.kept is not None), None
+            self._tighten(choice, costs, energy)
+            if choice.bound * ROUNDING >= self.best.value:
+                continue
+            self.searched += 1
+            if not self._frame_and(costs, energy, choice, dive=False):
+                self.stopped = True
+                return choice.bound
+        return float(np.inf)
 
     def _tilings(self) -> int:
         """Return the number of hold orders with tiles, of a single unrolling (none)."""
@@ -220,17 +253,26 @@ class NestSearch:
         tables = MoveTables(self.problem, self.tree, choice.use, self.counting, self.sums)
         costs = Costs(self.graph, tables)
         energy = costs.least(energy_of, True)
-        least = float(energy[self.graph.start][tables.lattice.top]) + self._mac_pj()
-        steps = float(self._steps(tables.steps) + self._extra(choice.use))
-        choice.bound = max(choice.bound, float(self._value(np.array([least]), np.array([steps])).item()))
+        self._tighten(choice, costs, energy)
         return costs, energy
 
-    def _frame(
-        self, costs: Costs, energy: dict[State, FloatArray], choice: _Choice, busy: dict[Place, dict[State, FloatArray]]
-    ) -> Frame:
+    def _tighten(self, choice: _Choice, costs: Costs, energy: dict[State, FloatArray]) -> None:
+        """Raise the bound of a choice to what its tables say, ports that were seen to set the latency included."""
+        start, top = self.graph.start, costs.lattice.top
+        least = float(energy[start][top]) + self._mac_pj()
+        cycles = float(self._steps(costs.tables.steps))
         for place in self.places:
-            if place not in busy:
-                busy[place] = costs.least(busy_of(place), True)
+            cycles = max(cycles, float(self._least_busy(costs, place)[start][top]))
+        ends = self._least_ends(costs)
+        cycles = float(np.ceil(cycles - 1e-6)) + self._extra(choice.use) + (float(ends[start][top]) if ends else 0.0)
+        choice.bound = max(choice.bound, float(self._value(np.array([least]), np.array([cycles])).item()))
+
+    def _least_busy(self, costs: Costs, place: Place) -> dict[State, FloatArray]:
+        if place not in costs.least_busy:
+            costs.least_busy[place] = costs.least(busy_of(place), True)
+        return costs.least_busy[place]
+
+    def _frame(self, costs: Costs, energy: dict[State, FloatArray], choice: _Choice) -> Frame:
         mac = self._mac_pj()
         return Frame(
             costs,
@@ -239,23 +281,29 @@ class NestSearch:
             self._extra(choice.use),
             tuple(self.places),
             energy,
-            tuple(busy[place] for place in self.places),
+            tuple(self._least_busy(costs, place) for place in self.places),
+            self._least_ends(costs),
             self.counters,
         )
 
+    def _least_ends(self, costs: Costs) -> dict[State, FloatArray]:
+        """Return the least cycles of loading first and unloading last tiles still to come; none under ``timeloop``."""
+        if not self.graph.latched or self.metric == "energy":
+            return {}
+        if costs.least_ends is None:
+            costs.least_ends = costs.least(ends_of, False)
+        return costs.least_ends
+
     def _frame_and(self, costs: Costs, energy: dict[State, FloatArray], choice: _Choice, dive: bool) -> bool:
         """Dive into one unrolling or search it to its end; tell whether it was finished."""
-        busy: dict[Place, dict[State, FloatArray]] = {}
 
         def finish(part: Partial) -> None:
             self._leaf(costs, part)
 
         while True:
             known = len(self.places)
-            frame = self._frame(costs, energy, choice, busy)
-            deepening = Deepening(
-                frame, lambda: self.best.value, finish, lambda: self.stop() or len(self.places) > known
-            )
+            frame = self._frame(costs, energy, choice)
+            deepening = Deepening(frame, lambda: self.best.value, finish, partial(self._halted, known))
             deepening.dive()
             if dive:
                 return True
@@ -264,13 +312,19 @@ class NestSearch:
             if len(self.places) == known:
                 return not deepening.cut
 
+    def _halted(self, known: int) -> bool:
+        """Tell whether to stop: time is up, or a port turned out to set the latency and has to be bounded too."""
+        return self._late() or len(self.places) > known
+
+    def _late(self) -> bool:
+        """Tell whether time is up; the first nest is always waited for."""
+        return self.best.mapping is not None and self.stop()
+
     def _leaf(self, costs: Costs, part: Partial) -> None:
         """Cost a finished nest exactly and keep it if it is better."""
         mapping = emit(costs, part)
         nest = Nest(self.problem, self.tree, mapping)
         cost = evaluate(nest, self.counting)
-        if violation(nest) is not None:
-            raise InternalError(f"nest search: a nest that does not fit was accepted ({violation(nest)}); report this")
         value = float(self._value(np.array([float(cost.energy_pj)]), np.array([float(cost.latency_cycles)])).item())
         if cost.bound_by != "steps":
             level, port = cost.bound_by.split(".")
@@ -284,29 +338,53 @@ def search_nest(
     problem: NestProblem,
     tree: MemoryTree,
     objective: Objective | None = None,
-    counting: Counting = "zigzag",
+    counting: Counting = "timeloop",
     time_limit_s: float | None = None,
+    deadline: Deadline | None = None,
 ) -> FoundNest | Infeasible:
     """Return the best nest of `problem` on `tree` with its certificate, or why there is none.
+
+    An interrupt (Ctrl-C) ends the search like a deadline, once there is a nest.
 
     Parameters
     ----------
     time_limit_s : float, optional
         CPU seconds after which the best nest so far is returned with its gap.
+    deadline : Deadline, optional
+        In place of a time limit; it learns of an interrupt.
     """
     goal = objective or Objective()
-    end = None if time_limit_s is None else time.process_time() + time_limit_s
-    stop = (lambda: False) if end is None else (lambda: time.process_time() > end)
-    search = NestSearch(problem, tree, goal, counting, stop)
+    clock = deadline or Deadline(time_limit_s)
+    search = NestSearch(problem, tree, goal, counting, clock.late)
     found = search.run()
+    if search.stopped and not clock.late():
+        clock.interrupt()
     if found is None:
-        return Infeasible(f"layer on '{tree.name}'", "no nest found", 1, 0, "nests")
+        return _why(problem, tree, goal, counting, clock.late)
     limits = list(goal.limits)
     for before, metric in zip(goal.metrics, goal.metrics[1:], strict=False):
         value = {"energy": found.cost.energy_pj, "latency": Fraction(found.cost.latency_cycles), "edp": found.cost.edp}
         limits.append((before, value.get(before, tree.area * found.cost.latency_cycles)))
-        later = NestSearch(problem, tree, Objective((metric,), tuple(limits)), counting, stop)
+        later = NestSearch(problem, tree, Objective((metric,), tuple(limits)), counting, clock.late)
         again = later.run()
         if again is not None:
             found = replace(again, certificate=found.certificate)
     return found
+
+
+def _why(
+    problem: NestProblem, tree: MemoryTree, goal: Objective, counting: Counting, stop: Callable[[], bool]
+) -> Infeasible:
+    """Return why there is no nest: a level too small for what it must keep, a limit, or no time to look."""
+    small = too_small(problem, tree, unrollings(problem, tree)[0])
+    if small is not None:
+        return small
+    for metric, limit in goal.limits:
+        alone = NestSearch(problem, tree, Objective((metric,)), counting, stop).run()
+        if alone is not None and alone.certificate.value > limit:
+            return over_limit(tree, metric, alone.certificate.value, limit)
+    if stop():
+        longer = ("raise the time limit",)
+        return Infeasible(f"layer on '{tree.name}'", "search time", 1, 0, "finished nests", longer)
+    levers = ("raise the limits one at a time to see which one binds", "raise a capacity")
+    return Infeasible(f"layer on '{tree.name}'", "limits and capacities together", 1, 0, "nests", levers)

@@ -65,6 +65,11 @@ class GridSums:
         key = (role, part, tile)
         if key not in self.known:
             axes, dims = self.parts[role][part]
+            whole = self.problem.sizes[dims[0]] if dims else 1
+            single = len(dims) == 1 and len(axes) == 1 and axes[0].terms[0][0] == 1 and axes[0].offset == 0
+            if single and whole <= axes[0].size:  # plain and inside: tiles of any size hold every element once
+                self.known[key] = whole
+                return whole
             tiles = {}
             for dim, size in zip(dims, tile, strict=True):
                 starts = np.arange(0, self.problem.sizes[dim], size, dtype=np.int64)

@@ -1,0 +1,21 @@
+"""When a search has to stop: CPU seconds, or the user's interrupt."""
+
+from __future__ import annotations
+
+import time
+
+
+class Deadline:
+    """A limit in CPU seconds (None for none) that an interrupt moves to now."""
+
+    def __init__(self, seconds: float | None = None) -> None:
+        self._end = None if seconds is None else time.process_time() + seconds
+        self.interrupted = False
+
+    def interrupt(self) -> None:
+        """Stop at once."""
+        self.interrupted = True
+
+    def late(self) -> bool:
+        """Tell whether time is up."""
+        return self.interrupted or (self._end is not None and time.process_time() > self._end)
