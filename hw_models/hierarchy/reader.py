@@ -195,9 +195,7 @@ def read_hierarchy(document: YamlDocument) -> MemoryTree:
     bits = (node.precision.input, node.precision.weight, node.precision.sum, node.precision.output)
     area = Fraction(node.area)
     if not mistakes:
-        tree = part(
-            (), partial(MemoryTree, node.name, tuple(axes), tuple(levels), core, area, node.source, bits)
-        )
+        tree = part((), partial(MemoryTree, node.name, tuple(axes), tuple(levels), core, area, node.source, bits))
     if mistakes:
         raise InputError("\n".join(mistakes))
     made: MemoryTree = tree

@@ -1,9 +1,10 @@
 """A hierarchy of memories around an array of multipliers, as the general layer mapper sees it.
 
-Levels are listed from the outermost (DRAM) to the innermost (registers). The multipliers stand on a grid of named axes;
-each level *serves* some of them: one instance feeds all positions along a served axis, and there is one instance per
-position of the other axes. A tree in which a fan-out stands between two levels is the case where the axes served shrink
-from level to level; memories of different tensors may also serve different axes (a row bus and a column bus).
+Levels are listed from the outermost (DRAM) to the innermost (registers). The multipliers stand on a grid of named
+axes; each level *serves* some of them: one instance feeds all positions along a served axis, and there is one
+instance per position of the other axes. A tree in which a fan-out stands between two levels is the case where the
+axes served shrink from level to level; memories of different tensors may also serve different axes (a row bus and a
+column bus).
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from hw_models.hierarchy.tree import Level
-from mappers.nests.graph import HoldGraph, State, Step
+from mappers.nests.graph import HoldGraph, State
 from mappers.nests.lattice import FloatArray
 from mappers.nests.tables import BoolArray, Move, MoveTables, Place
 

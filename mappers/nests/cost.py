@@ -1,11 +1,12 @@
 """Energy, latency and room of a mapping, from its counted flows; exact rationals.
 
-Latency under ``timeloop``: the larger of the loop steps and the busy time of every port; transfers are buffered twice
-and never wait for each other. Under ``zigzag``: steps, plus the stall of the worst port, plus loading the first tiles, plus
-unloading the last ones, plus the fill of systolic axes. A transfer may use the whole period of its tile where the level
-has room for a second copy, else only the period over the loops that leave the tile in place; a port adds the stalls of
-its transfers and what does not fit into the time that their windows cover together. First tiles are loaded one after
-the other: an upper bound of ZigZag's own figure, which overlaps what does not share a port.
+Latency under ``timeloop``: the larger of the loop steps and the busy time of every port; transfers are buffered
+twice and never wait for each other. Under ``zigzag``: steps, plus the stall of the worst port, plus loading the
+first tiles, plus unloading the last ones, plus the fill of systolic axes. A transfer may use the whole period of
+its tile where the level has room for a second copy, else only the period over the loops that leave the tile in
+place; a port adds the stalls of its transfers and what does not fit into the time that their windows cover
+together. First tiles are loaded one after the other: an upper bound of ZigZag's own figure, which overlaps what
+does not share a port.
 """
 
 from __future__ import annotations
@@ -248,7 +249,7 @@ def taken_bits(level: Level, role: str, tile_bits: Fraction) -> Fraction:
 
 def violation(nest: Nest) -> Infeasible | None:
     """Return the first rule of the machine that the mapping breaks: capacity of a level, use of an axis."""
-    moved = flows(nest, "timeloop")
+    moved = flows(nest, "zigzag")  # tiles are the same under both rules
     held = hold_bits(nest, moved)
     for level in nest.tree.levels[1:]:
         own, shared = dict(level.parts_bits), Fraction(0)

@@ -1,9 +1,9 @@
 """Access counts of a mapping in closed form, exact integers.
 
-A tile is fetched when a loop in time at or above the innermost loop that the tensor depends on steps; loops below that
-one and above the hold leave the tile where it is (stationarity). Under ``timeloop`` a tile that moves along its
-innermost such loop fetches only what the tile before it did not hold, and the multipliers read every operand in every
-step. Under ``zigzag`` every fetch is whole, and the multipliers keep a word while it does not change.
+A tile is fetched when a loop in time at or above the innermost loop that the tensor depends on steps; loops below
+that one and above the hold leave the tile where it is (stationarity). Under ``timeloop`` a tile that moves along
+its innermost such loop fetches only what the tile before it did not hold, and the multipliers read every operand in
+every step. Under ``zigzag`` every fetch is whole, and the multipliers keep a word while it does not change.
 
 Sources: A. Parashar et al., Timeloop, ISPASS 2019, section VI; L. Mei et al., ZigZag, IEEE TC 2021, section 4.
 """
@@ -107,8 +107,8 @@ def _flow(nest: Nest, transfer: Transfer, counting: Counting) -> Flow:
     pivot = seen[-1] if seen else None
     last = (pivot.index if pivot else -1) if transfer.latched else len(nest.loops)
     slides = counting == "timeloop" and transfer.latched and pivot is not None
-    child_axes = {x.index for x in (*transfer.above, *transfer.fan) if x.axis is not None}
-    parent_axes = {x.index for x in transfer.above if x.axis is not None}
+    child_axes = {x.index for x in (*transfer.above, *transfer.fan) if x.axis is not None and x.trips > 1}
+    parent_axes = {x.index for x in transfer.above if x.axis is not None and x.trips > 1}
     counted = {x.index for x in timed if x.index <= last}
 
     def elements(fan: bool, still: bool) -> int:

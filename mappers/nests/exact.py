@@ -1,7 +1,7 @@
 """The best nest of one unrolling: depth first from the outermost level inwards, cut off by bounds.
 
-A partial nest is the holds placed so far with the tile at the last cut. From it, every step of the hold graph and every
-smaller tile is tried, cheapest bound first. Left out, because something at least as good is tried:
+A partial nest is the holds placed so far with the tile at the last cut. From it, every step of the hold graph and
+every smaller tile is tried, cheapest bound first. Left out, because something at least as good is tried:
 
 * loops directly above a hold that its tensor does not depend on (they may as well stand below it);
 * two holds of different tensors at the same cut in both orders (the order means nothing there);
@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from mappers.nests.bounds import Costs, busy_of, energy_of
+from mappers.nests.bounds import Costs, busy_of
 from mappers.nests.graph import State, Step
 from mappers.nests.lattice import FloatArray
 from mappers.nests.tables import Move, Place
@@ -222,9 +223,8 @@ class Deepening:
         frame, shape = self.frame, self.lattice.shape
         after = self.graph.after(part.state, step)
 
-        def at(table: FloatArray) -> FloatArray:
-            view: FloatArray = np.broadcast_to(table, shape)[region]
-            return view
+        def at(table: Any) -> Any:
+            return np.broadcast_to(table, shape)[region]
 
         energy = part.energy + at(move.energy_pj)
         least = energy + frame.energy[after][region]
@@ -260,23 +260,27 @@ class Deepening:
         if self.only_best and len(chosen):
             chosen = chosen[[int(np.argmin(bound.ravel()[chosen]))]]
         for flat in chosen.tolist():
-            index = np.unravel_index(flat, full)
-            point = tuple(int(i) + o for i, o in zip(index, offsets, strict=True))
+            where = np.unravel_index(flat, full)
+            point = tuple(int(i) + o for i, o in zip(where, offsets, strict=True))
             own_shared = part.shared
             if limited and level is not None:
                 own_shared = tuple(
+<<<<<<< HEAD
                     sorted({**shared, level.name: shared.get(level.name, 0.0) + float(bits[index])}.items())
+=======
+                    sorted({**shared, level.name: shared.get(level.name, 0.0) + float(bits[where])}.items())
+>>>>>>> 2c51f5a16c2b1d2fad2cfe5790e9c494e15713aa
                 )
             found.append(
                 Partial(
                     after,
                     point,
-                    float(energy[index]),
-                    tuple(float(x[index]) for x in busy),
-                    float(ends[index]),
+                    float(energy[where]),
+                    tuple(float(x[where]) for x in busy),
+                    float(ends[where]),
                     own_shared,
                     (*part.path, Placed(step, point, window, joined)),
-                    float(bound[index]),
+                    float(bound[where]),
                 )
             )
         return found

@@ -1,7 +1,8 @@
 """Divisor tiles of all dimensions at once, as an array with one axis per prime exponent.
 
-A point is the tile of every dimension at one cut of the nest; moving inwards along the nest divides tiles, so "may stand
-inside of" is the order of divisibility, and the best over all points inside is a running minimum along every axis.
+A point is the tile of every dimension at one cut of the nest; moving inwards along the nest divides tiles, so "may
+stand inside of" is the order of divisibility, and the best over all points inside is a running minimum along every
+axis.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ class Lattice:
 
     def __init__(self, sizes: Mapping[str, int]) -> None:
         self.sizes = dict(sizes)
-        self.axes = [(dim, prime, power) for dim, size in sizes.items() for prime, power in factorised(size)]
+        axes = [(dim, prime, power) for dim, size in sizes.items() for prime, power in factorised(size)]
+        self.axes = axes or [("", 2, 0)]  # nothing runs in time: a single point
         self.shape = tuple(power + 1 for _, _, power in self.axes)
         self.values: dict[str, FloatArray] = {}
         for dim in sizes:
@@ -70,7 +72,8 @@ class Lattice:
         """Return the tile of every dimension at `point`."""
         found = dict.fromkeys(self.sizes, 1)
         for (dim, prime, _), power in zip(self.axes, point, strict=True):
-            found[dim] *= prime**power
+            if power:
+                found[dim] *= prime**power
         return found
 
     def inside(self, table: FloatArray) -> FloatArray:

@@ -1,8 +1,8 @@
 """A mapping of the general mapper: one loop nest, and where in it each memory level holds each tensor.
 
-Outermost first. A *loop* runs over the tiles of one dimension, in time or along an array axis. A *hold* stands between
-loops: the level holds the tile of the tensor that the loops below it touch. Each tensor is held at its own depth (an
-uneven mapping); a level at which a tensor has no hold is bypassed by it.
+Outermost first. A *loop* runs over the tiles of one dimension, in time or along an array axis. A *hold* stands
+between loops: the level holds the tile of the tensor that the loops below it touch. Each tensor is held at its own
+depth (an uneven mapping); a level at which a tensor has no hold is bypassed by it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A bound of the energy over all unrollings at once.
 
 Only the levels around each multiplier (those that serve no axis) are looked at in full: what enters them depends on
-their own tiles and not on the unrolling. What leaves the levels outside is taken as if a word read there reached as many
-of them as the array has positions, and every element crosses the outermost level once.
+their own tiles and not on the unrolling. What leaves the levels outside is taken as if a word read there reached as
+many of them as the array has positions, and every element crosses the outermost level once.
 """
 
 from __future__ import annotations
@@ -41,8 +41,12 @@ def relaxed_energy_pj(graph: HoldGraph, sums: GridSums) -> float:
     if (
         not tree.axes
         or not inner
+<<<<<<< HEAD
         or not graph.latched
         and not all(_covered(graph, t, inner) for t in range(len(graph.tensors)))
+=======
+        or (not graph.latched and not all(_covered(graph, t, inner) for t in range(len(graph.tensors))))
+>>>>>>> 2c51f5a16c2b1d2fad2cfe5790e9c494e15713aa
     ):
         return total
     return total + _around_multipliers(graph, tables, inner)
@@ -135,9 +139,9 @@ def _least(
     tables: MoveTables,
 ) -> float:
     """Return the running minimum over the holders around the multipliers; -1 stands for every holder outside."""
-    places = []
-    for chain in graph.chains:
-        places.append([-1, *(at for at, level in enumerate(chain) if level is None or level in inner)])
+    places = [
+        [-1, *(at for at, level in enumerate(chain) if level is None or level in inner)] for chain in graph.chains
+    ]
     states: list[State] = [()]
     for options in places:
         states = [(*state, at) for state in states for at in options]

@@ -1,18 +1,20 @@
 """The optimum over divisor tiles of one problem on one hierarchy, with its certificate.
 
-Map space: divisor tiles at every level, every unrolling of the axes that the machine allows, every order of the holds of
-all tensors (uneven cuts), every choice of keep and bypass that it allows, every loop order that changes reuse.
+Map space: divisor tiles at every level, every unrolling of the axes that the machine allows, every order of the
+holds of all tensors (uneven cuts), every choice of keep and bypass that it allows, every loop order that changes
+reuse.
 
-Search: each unrolling that differs in cost gets a lower bound (`mappers.nests.bounds`); in ascending order of the bound,
-each is searched to its end (`mappers.nests.exact`) until the next bound is not below the best value found.
+Search: each unrolling that differs in cost gets a lower bound (`mappers.nests.bounds`); in ascending order of the
+bound, each is searched to its end (`mappers.nests.exact`) until the next bound is not below the best value found.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from math import ceil, comb, prod
 
 import numpy as np
@@ -24,6 +26,7 @@ from mappers.nests.counts import Counting
 from mappers.nests.emit import emit
 from mappers.nests.exact import ROUNDING, Counters, Deepening, Frame, Partial
 from mappers.nests.graph import HoldGraph, State
+from mappers.nests.infeasible import over_limit, too_small
 from mappers.nests.lattice import FloatArray, factorised
 from mappers.nests.mapping import NestMapping
 from mappers.nests.objective import Metric, Objective
@@ -34,6 +37,10 @@ from mappers.nests.tables import GridSums, MoveTables, Place
 from mappers.nests.views import Nest
 from workloads.errors import Infeasible, InternalError
 
+DIVES = 4
+"""Unrollings that are followed to one nest before any is searched."""
+KEPT = 48
+"""Unrollings whose tables stay in memory between bound and search."""
 MAP_SPACE = "divisor tiles, all unrollings, all hold orders (uneven cuts), all bypasses, all loop orders"
 
 
@@ -102,6 +109,7 @@ class _Choice:
     use: Unrolling
     bound: float
     known: bool = False
+    kept: tuple[Costs, dict[State, FloatArray]] | None = None
 
 
 def metric_value(metric: Metric, energy: float, latency: float, area: float) -> float:
@@ -136,7 +144,7 @@ class NestSearch:
         uses, total = unrollings(self.problem, self.tree)
         self.least_pj = self._mac_pj() + relaxed_energy_pj(self.graph, self.sums)
         choices = sorted((self._first(use) for use in uses), key=lambda choice: choice.bound)
-        searched, open_bound = 0, np.inf
+        searched, dives, kept, open_bound = 0, 0, 0, np.inf
         while choices:
             choice = choices.pop(0)
             if choice.bound * ROUNDING >= self.best.value:
@@ -144,15 +152,20 @@ class NestSearch:
             if self.stop():
                 self.stopped, open_bound = True, min(open_bound, choice.bound)
                 break
-            costs, energy = self._bound(choice)
+            costs, energy = choice.kept or self._bound(choice)
             if not choice.known:
                 choice.known = True
                 if choice.bound * ROUNDING < self.best.value:
-                    self._frame_and(costs, energy, choice, dive=True)
+                    if dives < DIVES or self.best.mapping is None:
+                        dives += 1
+                        self._frame_and(costs, energy, choice, dive=True)
+                    if kept < KEPT:
+                        kept, choice.kept = kept + 1, (costs, energy)
                 at = next((k for k, other in enumerate(choices) if other.bound > choice.bound), len(choices))
                 if at:
                     choices.insert(at, choice)
                     continue
+            kept, choice.kept = kept - (choice.kept is not None), None
             if choice.bound * ROUNDING >= self.best.value:
                 continue
             searched += 1
@@ -161,6 +174,9 @@ class NestSearch:
                 break
         if self.best.mapping is None or self.best.cost is None:
             return None
+        broken = violation(Nest(self.problem, self.tree, self.best.mapping))
+        if broken is not None:
+            raise InternalError(f"nest search: a nest that does not fit was accepted ({broken}); report this")
         bound = min(self.best.value, open_bound)
         certificate = NestCertificate(
             MAP_SPACE,
@@ -253,9 +269,13 @@ class NestSearch:
         while True:
             known = len(self.places)
             frame = self._frame(costs, energy, choice, busy)
+<<<<<<< HEAD
             deepening = Deepening(
                 frame, lambda: self.best.value, finish, lambda: self.stop() or len(self.places) > known
             )
+=======
+            deepening = Deepening(frame, lambda: self.best.value, finish, partial(self._halted, known))
+>>>>>>> 2c51f5a16c2b1d2fad2cfe5790e9c494e15713aa
             deepening.dive()
             if dive:
                 return True
@@ -264,13 +284,15 @@ class NestSearch:
             if len(self.places) == known:
                 return not deepening.cut
 
+    def _halted(self, known: int) -> bool:
+        """Tell whether to stop: time is up, or a port turned out to set the latency and has to be bounded too."""
+        return self.stop() or len(self.places) > known
+
     def _leaf(self, costs: Costs, part: Partial) -> None:
         """Cost a finished nest exactly and keep it if it is better."""
         mapping = emit(costs, part)
         nest = Nest(self.problem, self.tree, mapping)
         cost = evaluate(nest, self.counting)
-        if violation(nest) is not None:
-            raise InternalError(f"nest search: a nest that does not fit was accepted ({violation(nest)}); report this")
         value = float(self._value(np.array([float(cost.energy_pj)]), np.array([float(cost.latency_cycles)])).item())
         if cost.bound_by != "steps":
             level, port = cost.bound_by.split(".")
@@ -300,7 +322,7 @@ def search_nest(
     search = NestSearch(problem, tree, goal, counting, stop)
     found = search.run()
     if found is None:
-        return Infeasible(f"layer on '{tree.name}'", "no nest found", 1, 0, "nests")
+        return _why(problem, tree, goal, counting, stop)
     limits = list(goal.limits)
     for before, metric in zip(goal.metrics, goal.metrics[1:], strict=False):
         value = {"energy": found.cost.energy_pj, "latency": Fraction(found.cost.latency_cycles), "edp": found.cost.edp}
@@ -310,3 +332,21 @@ def search_nest(
         if again is not None:
             found = replace(again, certificate=found.certificate)
     return found
+
+
+def _why(
+    problem: NestProblem, tree: MemoryTree, goal: Objective, counting: Counting, stop: Callable[[], bool]
+) -> Infeasible:
+    """Return why there is no nest: a level too small for what it must keep, a limit, or no time to look."""
+    small = too_small(problem, tree, unrollings(problem, tree)[0])
+    if small is not None:
+        return small
+    for metric, limit in goal.limits:
+        alone = NestSearch(problem, tree, Objective((metric,)), counting, stop).run()
+        if alone is not None and alone.certificate.value > limit:
+            return over_limit(tree, metric, alone.certificate.value, limit)
+    if stop():
+        longer = ("raise the time limit",)
+        return Infeasible(f"layer on '{tree.name}'", "search time", 1, 0, "finished nests", longer)
+    levers = ("raise the limits one at a time to see which one binds", "raise a capacity")
+    return Infeasible(f"layer on '{tree.name}'", "limits and capacities together", 1, 0, "nests", levers)

@@ -68,8 +68,8 @@ def unrollings(problem: NestProblem, tree: MemoryTree) -> tuple[list[Unrolling],
 def axis_uses(axis: ArrayAxis, left: dict[str, int]) -> list[AxisUse]:
     """Return the ways to use `axis`; `left` is what remains of each dimension."""
     if axis.forced:
-        most = ((dim, max(v for v in divisors(left.get(dim, 1)) if v <= factor)) for dim, factor in axis.forced)
-        return [tuple((dim, factor) for dim, factor in most if factor > 1)]
+        given = ((dim, max(v for v in divisors(left.get(dim, 1)) if v <= factor)) for dim, factor in axis.forced)
+        return [tuple((dim, factor) for dim, factor in given if factor > 1)]
     uses: list[AxisUse] = [()]
     most = axis.max_dims if axis.max_dims is not None else len(left)
     for dim, size in left.items():

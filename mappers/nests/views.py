@@ -1,8 +1,9 @@
 """The loops of a mapping as one tensor sees them, and the tiles that it makes of each dimension.
 
 Loops in time stand where the mapping writes them. A loop along an array axis has no time; a tensor sees it directly
-above the first of its holds that does not serve the axis (below its last hold where all serve it): that is where its
-data part. The tile of a hold is made by the loops below it and is a box; neighbours along an axis hold neighbouring boxes.
+above the first of its holds that does not serve the axis (below its last hold where all serve it): that is where
+its data part. The tile of a hold is made by the loops below it and is a box; neighbours along an axis hold
+neighbouring boxes.
 """
 
 from __future__ import annotations
@@ -112,10 +113,10 @@ class Nest:
         keyed = []
         for loop in self.loops:
             if loop.axis is None:
-                keyed.append(((loop.index, 1, loop.index), loop))
+                keyed.append(((loop.index, len(holds), 0), loop))
             else:
-                place = next(d for level, d in holds if level is None or loop.axis not in level.serves)
-                keyed.append(((place, 0, loop.index), loop))
+                place = next(k for k, (level, _) in enumerate(holds) if level is None or loop.axis not in level.serves)
+                keyed.append(((holds[place][1], place, loop.index), loop))
         return [loop for _, loop in sorted(keyed, key=lambda item: item[0])]
 
     def _check_order(self, tensor: ProblemTensor, order: list[ViewLoop]) -> None:

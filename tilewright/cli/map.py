@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from tilewright.cli.options import arch_options, common, dim_options, emit_json, parse_dims, save_json, say
+from workloads.errors import InputError
 
 
 @click.command("map")
-@click.argument("workload")
+@click.argument("workload", required=False)
 @click.option("--objective", default="latency", show_default=True, help="latency, energy or edp.")
 @click.option(
     "--commands",
@@ -19,13 +20,25 @@ from tilewright.cli.options import arch_options, common, dim_options, emit_json,
     default=None,
     help="Also write the lowered command list to this .json file; `tilewright verify FILE` runs it on the RTL.",
 )
+@click.option("--counting", default=None, help="Rules of a hierarchy: timeloop or zigzag. [default: zigzag]")
+@click.option("--tiles", default="divisor", show_default=True, help="Tiles on a hierarchy: divisor.")
+@click.option("--limit", "limits", multiple=True, metavar="METRIC=VALUE", help="Upper limit, on a hierarchy.")
+@click.option("--time-limit", "time_limit_s", type=float, default=None, help="CPU seconds, on a hierarchy.")
+@click.option("--plan", type=click.Path(path_type=Path), default=None, help="With --recheck: a plan of a hierarchy.")
+@click.option("--recheck", is_flag=True, help="Cost the nests of --plan again by a naive count.")
 @arch_options
 @dim_options
 @common
 def command(
-    workload: str,
+    workload: str | None,
     objective: str,
     commands: Path | None,
+    counting: str | None,
+    tiles: str,
+    limits: tuple[str, ...],
+    time_limit_s: float | None,
+    plan: Path | None,
+    recheck: bool,
     arch: str,
     overrides: tuple[str, ...],
     dims: tuple[str, ...],
@@ -36,29 +49,48 @@ def command(
 ) -> int:
     """Print the loop nest of every mapped layer with its cost model, value, bound and gap.
 
+    --arch may name a memory hierarchy (docs/layer_mapper.md); --counting, --tiles, --limit and --time-limit are for it.
+
     -o FILE writes the plan with tensor placement; `tilewright sim --plan FILE` simulates exactly it.
     """
+    from hw_models.hierarchy.reader import is_hierarchy
+    from tilewright.cli.map_nests import map_on_hierarchy, recheck_plan
+
+    if recheck or plan is not None:
+        if not recheck or plan is None or workload is not None:
+            raise InputError("map --recheck: needs --plan FILE and no workload; the plan holds its layers")
+        return recheck_plan(plan, as_json)
+    if workload is None:
+        raise InputError("map: no workload; name a built-in (tilewright list workloads) or a file")
+    if is_hierarchy(arch):
+        if overrides or commands is not None:
+            raise InputError(f"map on hierarchy '{arch}': --set and --commands are for accelerators; leave them out")
+        return map_on_hierarchy(
+            workload, arch, parse_dims(dims), objective, counting, tiles, limits, time_limit_s, output, as_json
+        )
+    if counting is not None or tiles != "divisor" or limits or time_limit_s is not None:
+        raise InputError(f"map on '{arch}': --counting, --tiles, --limit and --time-limit are for a memory hierarchy")
     from tilewright.api import map_network
     from tilewright.plan_file import plan_data
     from tilewright.sources import load_workload
 
     sizes = parse_dims(dims)
     loaded = load_workload(workload, sizes)
-    plan = map_network(loaded, arch, objective, overrides=overrides)
-    core = plan.accelerator.core.name
-    data = plan_data(plan, workload, loaded.sha256, arch, sizes, overrides)
+    planned = map_network(loaded, arch, objective, overrides=overrides)
+    core = planned.accelerator.core.name
+    data = plan_data(planned, workload, loaded.sha256, arch, sizes, overrides)
     save_json(output, "plan.json", data)
     if commands is not None:
         from tilewright.command_list import command_data
 
-        save_json(commands, "commands.json", command_data(plan, workload, loaded.sha256, arch, sizes, overrides))
+        save_json(commands, "commands.json", command_data(planned, workload, loaded.sha256, arch, sizes, overrides))
     if as_json:
         emit_json(data)
         return 0
-    pattern = plan.accelerator.core.array.sparsity
+    pattern = planned.accelerator.core.array.sparsity
     if pattern is not None:
         say(f"weights are taken as pruned to {pattern} along input channels; tiles hold whole groups of {pattern.group}")
-    for entry in plan.groups:
+    for entry in planned.groups:
         for part in entry.parts:
             mapping, proof = part.mapping(core), part.found.certificate
             state = "optimal" if proof.proven_optimal else f"gap {proof.gap:.2%}"
