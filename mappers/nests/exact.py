@@ -265,11 +265,7 @@ class Deepening:
             own_shared = part.shared
             if limited and level is not None:
                 own_shared = tuple(
-<<<<<<< HEAD
-                    sorted({**shared, level.name: shared.get(level.name, 0.0) + float(bits[index])}.items())
-=======
                     sorted({**shared, level.name: shared.get(level.name, 0.0) + float(bits[where])}.items())
->>>>>>> 2c51f5a16c2b1d2fad2cfe5790e9c494e15713aa
                 )
             found.append(
                 Partial(

@@ -41,12 +41,7 @@ def relaxed_energy_pj(graph: HoldGraph, sums: GridSums) -> float:
     if (
         not tree.axes
         or not inner
-<<<<<<< HEAD
-        or not graph.latched
-        and not all(_covered(graph, t, inner) for t in range(len(graph.tensors)))
-=======
         or (not graph.latched and not all(_covered(graph, t, inner) for t in range(len(graph.tensors))))
->>>>>>> 2c51f5a16c2b1d2fad2cfe5790e9c494e15713aa
     ):
         return total
     return total + _around_multipliers(graph, tables, inner)

@@ -269,13 +269,7 @@ class NestSearch:
         while True:
             known = len(self.places)
             frame = self._frame(costs, energy, choice, busy)
-<<<<<<< HEAD
-            deepening = Deepening(
-                frame, lambda: self.best.value, finish, lambda: self.stop() or len(self.places) > known
-            )
-=======
             deepening = Deepening(frame, lambda: self.best.value, finish, partial(self._halted, known))
->>>>>>> 2c51f5a16c2b1d2fad2cfe5790e9c494e15713aa
             deepening.dive()
             if dive:
                 return True
