@@ -12,6 +12,8 @@ from tilewright.cli.options import emit_json, note, save_json, say
 from workloads.errors import Infeasible, InputError
 
 F = TypeVar("F", bound=Callable[..., Any])
+DEFAULT_TIME_LIMIT_S = 10.0
+"""CPU seconds a layer where --time-limit is left out; what is then unproven is printed with its gap."""
 
 
 def foreign_options(function: F) -> F:
@@ -43,6 +45,9 @@ def map_foreign(
     from mappers.nests.views import Nest
     from tilewright.foreign import foreign_jobs
 
+    limit = DEFAULT_TIME_LIMIT_S if time_limit_s is None else time_limit_s
+    if limit < 0:
+        raise InputError(f"--time-limit {limit:g}: bound is >= 0 CPU seconds; raise it")
     loaded = foreign_jobs(workload, arch, form, mapping, energies, dims)
     goal = parse_objective(objective)
     if not loaded.priced and any(metric != "latency" for metric in goal.metrics):
@@ -62,7 +67,7 @@ def map_foreign(
                 broken = violation(nest)
                 known[key] = broken or (evaluate(nest, job.counting), nest_lines(job.given), None)
             else:
-                found = search_nest(job.problem, job.tree, goal, job.counting, time_limit_s)
+                found = search_nest(job.problem, job.tree, goal, job.counting, limit)
                 if isinstance(found, Infeasible):
                     known[key] = found
                 else:
@@ -91,9 +96,8 @@ def _print(rows: list[dict[str, Any]]) -> None:
             continue
         energy = f", {row['energy_pj']:,.0f} pJ" if "energy_pj" in row else ""
         state = "as given" if row["gap"] is None else ("optimal" if row["gap"] == 0 else f"gap {row['gap']:.2%}")
-        say(
-            f"{row['name']}: {row['latency_cycles']:,} cycles ({row['bound_by']}){energy}, {state}, {row['counting']} rules"
-        )
+        head = f"{row['name']}: {row['latency_cycles']:,} cycles ({row['bound_by']})"
+        say(f"{head}{energy}, {state}, {row['counting']} rules")
         depth = 1
         for line in row["nest"]:
             say("  " * depth + line[2:])
