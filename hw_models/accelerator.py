@@ -313,7 +313,13 @@ class Core:
         sums = -(-a.cols * a.accumulator_format.bits // 8)
         lanes = -(-self.vector.lanes * a.accumulator_format.bits // 8)
         needs = (
-            (self.input, "read", self.input.read_bytes_per_cycle, -(-a.rows * a.places * a.input_format.bits // 8), "array"),
+            (
+                self.input,
+                "read",
+                self.input.read_bytes_per_cycle,
+                -(-a.rows * a.places * a.input_format.bits // 8),
+                "array",
+            ),
             (self.weight, "read", self.weight.read_bytes_per_cycle, -(-a.cols * a.word_bits // 8), "array"),
             (self.accumulator, "read", self.accumulator.read_bytes_per_cycle, sums, "array"),
             (self.accumulator, "write", self.accumulator.write_bytes_per_cycle, sums, "array"),

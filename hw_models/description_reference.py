@@ -83,7 +83,7 @@ def preset_table() -> str:
         machine = load_accelerator(row.name)
         array = machine.core.array
         lines.append(
-            f"| `{row.name}` | {row.summary} | {array.pes} | {float(machine.clock_mhz):g} MHz | "
+            f"| `{row.name}` | {row.summary} | {array.multipliers} | {float(machine.clock_mhz):g} MHz | "
             f"{float(machine.dram.bytes_per_cycle):.4g} B/cycle | {float(array.mac_pj):.3g} pJ at "
             f"{machine.technology_nm} nm | {row.source} |"
         )

@@ -38,7 +38,7 @@ class Sparsity:
     def __post_init__(self) -> None:
         if not 1 <= self.kept <= self.group <= 16:
             raise InputError(
-                f"sparsity: {self.kept} of {self.group} weights kept, bound is 1 <= n <= m <= 16; choose a pattern in it"
+                f"sparsity: {self.kept} of {self.group} weights kept, bound is 1 <= n <= m <= 16; choose one in it"
             )
 
     def __str__(self) -> str:

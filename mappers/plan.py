@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field, replace
-from math import prod
 from typing import Literal
 
 from hw_models.accelerator import Accelerator
@@ -113,7 +112,7 @@ def make_plan(
         if isinstance(group.lead, MacLayer):
             base[index] = tuple(
                 (layer, phase, make_problem(layout, group, layer, accelerator, prefetched=index > 0))
-                for layer, phase in _layers(group.lead)
+                for layer, phase in array_layers(group.lead)
             )
 
     def evaluate(index: int, changes: MappingABC[str, object]) -> float | None:
@@ -165,7 +164,7 @@ def check_network(network: Network, accelerator: Accelerator) -> None:
         if not isinstance(group.lead, MacLayer):
             VectorLowering(ProgramDraft(), image, accelerator, network, layout, index, group).run()
             continue
-        for layer, _ in _layers(group.lead):
+        for layer, _ in array_layers(group.lead):
             lacking = tile_violation(make_problem(layout, group, layer, accelerator), accelerator)
             if lacking is not None:
                 raise InfeasibleError(replace(lacking, subject=f"layer '{layer.name}' on '{accelerator.name}'"))
@@ -225,7 +224,7 @@ def solve(problem: TileProblem, accelerator: Accelerator, objective: str, layer:
     return found
 
 
-def _layers(lead: MacLayer) -> tuple[tuple[MacLayer, Phase | None], ...]:
+def array_layers(lead: MacLayer) -> tuple[tuple[MacLayer, Phase | None], ...]:
     """Return what runs on the array for `lead`: itself, or the phases of a transposed convolution."""
     if lead.transposed:
         return tuple((phase.layer, phase) for phase in phase_plan(lead))
@@ -285,8 +284,8 @@ def _notes(network: Network, accelerator: Accelerator) -> tuple[str, ...]:
     pattern = accelerator.core.array.sparsity
     if pattern is not None:
         notes.append(
-            f"every constant weight tensor is taken as pruned to {pattern} along its input channels, each filter tap by "
-            f"itself; MACs are those of the pruned network, what pruning does to its accuracy is not modelled"
+            f"every constant weight tensor is taken as pruned to {pattern} along its input channels, tap by tap; MACs "
+            f"are those that remain, what pruning does to the accuracy is not modelled"
         )
         if any(layer.weight_is_activation for layer in network.mac_layers):
             notes.append(f"weights made at run time are not pruned: a PE takes {pattern.kept} of them at a time")

@@ -111,7 +111,7 @@ class TileProblem:
 
     @property
     def macs(self) -> int:
-        """Value of the products that are computed: that of the loops, less what the pattern of the weights leaves out."""
+        """Value of the products that are computed: those of the loops that the pattern of the weights keeps."""
         size = self.size
         return prod(value for dim, value in self.sizes if dim != "C") * self.kept_of(size["C"])
 

@@ -19,6 +19,14 @@ def replay_bytes(problem: TileProblem, mapping: Mapping) -> int:
     return _input_bytes(problem, mapping) + _weight_bytes(problem, mapping) + _output_bytes(problem, mapping)
 
 
+def replay_operands(problem: TileProblem, mapping: Mapping) -> tuple[int, int, int, int, int]:
+    """Return the bytes of input, weights, residual, finished output and partial sums (both ways)."""
+    residual = problem.output_elements(problem.size) * problem.output_bytes if problem.residual == "dram" else 0
+    kept = problem.stored_elements(problem.size) * problem.output_bytes if problem.output_place == "dram" else 0
+    sums = _output_bytes(problem, mapping) - residual - kept
+    return _input_bytes(problem, mapping), _weight_bytes(problem, mapping), residual, kept, sums
+
+
 def require_replay(problem: TileProblem, mapping: Mapping, array: PEArray, dram_bytes: int) -> None:
     """Raise `InternalError` if `mapping` is illegal or does not move `dram_bytes`."""
     wrong = check_mapping(problem, mapping, array)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 from hw_models.layer_engine import EngineParams, LayerConstants
 from hw_models.systolic import FoldJob
@@ -23,6 +24,7 @@ from mappers.commands import (
     Transfer,
     VectorCommand,
 )
+from mappers.walk import ArrayWalk
 from workloads.errors import InputError
 
 Words = dict[Engine, list[list[int]]]
@@ -116,14 +118,18 @@ class _Encoder:
         if isinstance(command, LoadCommand):
             return self._load(command)
         if isinstance(command, StoreCommand):
-            return [*self._descriptor(command.transfers), self._byte(self._one(command.reads, "output"))]
+            slot = self._one(command.reads, "output")
+            return [*self._descriptor(command.transfers, slot), self._byte(slot)]
         if isinstance(command, ComputeCommand):
             return self._array(command)
         return self._vector(command)
 
     # --- transfers --------------------------------------------------------------------------------------------------
 
-    def _descriptor(self, transfers: Sequence[Transfer]) -> list[int]:
+    def _descriptor(self, transfers: Sequence[Transfer], slot: Slot) -> list[int]:
+        moved = sum(transfer.bytes for transfer in transfers)
+        if moved != slot.size_bytes:
+            raise self._refuse("the transfer", f"{moved} bytes", f"the {slot.size_bytes} of its tile", "lower it again")
         if len(transfers) != 1 or len(transfers[0].counts) > 3:
             raise self._refuse("the transfer", f"{len(transfers)} descriptors", "one of at most three loops")
         (transfer,) = transfers
@@ -169,7 +175,7 @@ class _Encoder:
                     "run fewer layers at once",
                 )
             terms, coefficient = outputs * self.params.TERM_BYTES, part.coefficient * self.params.TERM_BYTES
-        return [*self._descriptor(command.transfers), target, terms, coefficient]
+        return [*self._descriptor(command.transfers, slot), target, terms, coefficient]
 
     # --- array ------------------------------------------------------------------------------------------------------
 
@@ -177,8 +183,7 @@ class _Encoder:
         walk, p = command.walk, self.params
         if walk is None or walk.groups != 1 or walk.depth != 1:
             raise self._refuse("the nest", "grouped or three-dimensional", "one group and one plane", "use the model")
-        sums = self._one(command.writes, "accumulator")
-        weights = self._byte(self._one(command.reads, "weight"))
+        self._check_walk(command, walk)
         inputs = [slot for slot in command.reads if slot.memory == "input"]
         if len(inputs) > 1:
             raise self._refuse("input tiles", len(inputs), 1)
@@ -190,55 +195,42 @@ class _Encoder:
         base += ((first_n * y + first_y) * x + first_x) * channels + first_c
         held_c, held_k = walk.weight_tile
         row_bits = -(-held_k * p.word_bits // 8) * 8
-        if command.places != p.places or walk.weight_first[0] % p.places:
-            raise self._refuse("a group of input channels", f"{command.places} from {walk.weight_first[0]}",
-                               f"{p.places} from a multiple of it")  # fmt: skip
-        weight_bits = 8 * weights + walk.weight_first[0] // p.places * row_bits + walk.weight_first[1] * p.word_bits
+        weight = 8 * self._byte(self._one(command.reads, "weight"))
+        weight += walk.weight_first[0] // p.places * row_bits + walk.weight_first[1] * p.word_bits
         held = walk.sums_tile
         pixels = held[0] * held[1] * held[2]
-        if walk.sums_first[3] % p.cols:
-            raise self._refuse("the first output channel within the held sums", walk.sums_first[3],
-                               f"a multiple of {p.cols}")  # fmt: skip
         self._check_depth(pixels, held[3])
-        at = walk.sums_first[3] // p.cols * pixels
+        at = self._vectors(self._one(command.writes, "accumulator")) + walk.sums_first[3] // p.cols * pixels
         at += (walk.sums_first[0] * held[1] + walk.sums_first[1]) * held[2] + walk.sums_first[2]
-        job = command.job
-        taps_y, taps_x = walk.taps
-        words, count = -(-walk.channels // p.places), walk.pixels[0] * walk.pixels[1] * walk.pixels[2]
-        expected = FoldJob(count, taps_y * taps_x * -(-words // p.rows), -(-walk.outputs // p.cols))
-        if command.dataflow == "os":
-            expected = FoldJob(taps_y * taps_x * words, -(-count // p.rows), -(-walk.outputs // p.cols))
-        if job != expected or command.dataflow not in p.dataflows:
-            raise self._refuse("the fold job", f"{command.dataflow} {job}", f"{expected} of its walk")
         to_pixel, to_line, to_image = walk.stride[1] * channels, walk.stride[0] * x * channels, y * x * channels
-        line, plane, images = held[2], held[1] * held[2], walk.pixels[0]
+        line, plane, images = held[2], held[1] * held[2], _pair(0, walk.pixels[0])
         if command.dataflow == "os":  # from the last pixel of a line, and of an image, to the next
             last_x, last_y = walk.pixels[2] - 1, walk.pixels[1] - 1
             to_image -= last_y * to_line + last_x * to_pixel
             to_line -= last_x * to_pixel
             plane -= last_y * line + last_x
-            line, images = line - last_x, count
+            line, images = line - last_x, prod(walk.pixels)
         return [
-            job.stream,
-            job.row_folds,
-            job.col_folds,
-            self._vectors(sums) + at,
+            command.job.stream,
+            command.job.row_folds,
+            command.job.col_folds,
+            at,
             pixels,
             _word(line),
             _word(plane),
-            weight_bits,
+            weight,
             row_bits,
             -(-held_c // p.places) * row_bits,
             walk.outputs,
             walk.channels,
             _word(base),
             _pair(walk.pixels[1], walk.pixels[2]),
-            _pair(0, images),
+            images,
             to_pixel,
             _word(to_line),
             _word(to_image),
             command.accumulate | (command.dataflow == "os") << 1,
-            _pair(taps_y, taps_x),
+            _pair(*walk.taps),
             walk.dilation[1] * channels,
             walk.dilation[0] * x * channels,
             _pair(y, x),
@@ -246,6 +238,31 @@ class _Encoder:
             _pair(*walk.stride),
             _pair(*walk.dilation),
         ]
+
+    def _check_walk(self, command: ComputeCommand, walk: ArrayWalk) -> None:
+        """Refuse a walk that leaves its tiles, and a fold job that is not that of its walk."""
+        p = self.params
+        if command.places != p.places or walk.weight_first[0] % p.places:
+            raise self._refuse("a group of input channels", f"{command.places} from {walk.weight_first[0]}",
+                               f"{p.places} from a multiple of it")  # fmt: skip
+        held_c, held_k = walk.weight_tile
+        ends = ((walk.first[3] + walk.channels, walk.tile[3]), (walk.weight_first[0] + walk.channels, held_c),
+                (walk.weight_first[1] + walk.outputs, held_k))  # fmt: skip
+        for end, bound in ends:
+            if end > bound:
+                raise self._refuse("the walk", f"up to channel {end}", f"the {bound} of its tile", "lower it again")
+        read_bits = p.weight_format.bits if p.sparsity is None else p.word_bits
+        if command.word_bits != read_bits:
+            raise self._refuse("the weight word", f"{command.word_bits} bits", f"{read_bits}")
+        if walk.sums_first[3] % p.cols:
+            raise self._refuse("the first output channel within the held sums", walk.sums_first[3],
+                               f"a multiple of {p.cols}")  # fmt: skip
+        words, pixels, columns = -(-walk.channels // p.places), prod(walk.pixels), -(-walk.outputs // p.cols)
+        expected = FoldJob(pixels, prod(walk.taps) * -(-words // p.rows), columns)
+        if command.dataflow == "os":
+            expected = FoldJob(prod(walk.taps) * words, -(-pixels // p.rows), columns)
+        if command.job != expected or command.dataflow not in p.dataflows:
+            raise self._refuse("the fold job", f"{command.dataflow} {command.job}", f"{expected} of its walk")
 
     def _vectors(self, slot: Slot) -> int:
         """Return the vector address of a slot of the accumulator, {half, vector}."""

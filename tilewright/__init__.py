@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tilewright.api import Simulation, check, load_result, load_workload, map_network, simulate, sweep, verify
+    from tilewright.placing import place
 
 __version__ = "0.1.0"
 
@@ -25,6 +26,7 @@ __all__ = [
     "load_result",
     "load_workload",
     "map_network",
+    "place",
     "simulate",
     "sweep",
     "verify",
@@ -36,6 +38,10 @@ def __getattr__(name: str) -> Any:
         from tilewright import api
 
         return getattr(api, name)
+    if name == "place":
+        from tilewright.placing import place
+
+        return place
     raise AttributeError(f"module 'tilewright' has no attribute '{name}'")
 
 

@@ -66,7 +66,9 @@ def draw_machine(draw: np.random.Generator) -> Accelerator:
 def machine_of(params: EngineParams) -> Accelerator:
     """Return the machine whose layer engine has `params`."""
     p, beat = params, params.beat_bytes
-    pattern = () if p.sparsity is None else (f"core.sparsity.n={p.sparsity.kept}", f"core.sparsity.m={p.sparsity.group}")
+    pattern = (
+        () if p.sparsity is None else (f"core.sparsity.n={p.sparsity.kept}", f"core.sparsity.m={p.sparsity.group}")
+    )
     return load_accelerator(
         MACHINE,
         [

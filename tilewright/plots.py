@@ -38,7 +38,8 @@ METRIC_LABELS = {
 }
 
 
-def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+def figure_and_axes(width: float, height: float) -> tuple[Figure, Axes]:
+    """Return a figure of this size in inches with one set of axes, in the style of all plots."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -57,7 +58,7 @@ def _plain(text: str) -> str:
 
 def _bars(names: list[str], parts: dict[str, list[float]], unit: str, title: str) -> Figure:
     """Draw one stacked bar a layer."""
-    figure, axes = _figure(max(7.0, 0.19 * len(names) + 2.5), 4.2)
+    figure, axes = figure_and_axes(max(7.0, 0.19 * len(names) + 2.5), 4.2)
     bottom = [0.0] * len(names)
     for index, (part, values) in enumerate(parts.items()):
         axes.bar(range(len(names)), values, bottom=bottom, width=0.8, label=part, color=COLOURS[index % len(COLOURS)])
@@ -104,7 +105,7 @@ def roofline(result: ResultDict) -> Figure:
     """Return MACs per cycle over MACs per DRAM byte, one dot a layer, with both roofs."""
     machine = result["manifest"]["machine"]
     peak, bandwidth = float(machine["peak_macs_per_cycle"]), float(machine["dram_bytes_per_cycle"])
-    figure, axes = _figure(6.4, 4.4)
+    figure, axes = figure_and_axes(6.4, 4.4)
     xs, ys, sizes = [], [], []
     for layer in _layers(result):
         traffic = sum(flow["read"] + flow["write"] for flow in layer["traffic_bytes"].get("dram", {}).values())
@@ -128,7 +129,7 @@ def roofline(result: ResultDict) -> Figure:
 def timeline(result: ResultDict) -> Figure:
     """Return each layer's span from its first to its last command, in cycles."""
     layers = _layers(result)
-    figure, axes = _figure(8.0, max(3.0, 0.13 * len(layers) + 1.2))
+    figure, axes = figure_and_axes(8.0, max(3.0, 0.13 * len(layers) + 1.2))
     for row, layer in enumerate(layers):
         span = layer["end_cycle"] - layer["start_cycle"]
         axes.barh(row, span, left=layer["start_cycle"], height=0.8, color=COLOURS[6])
@@ -167,7 +168,7 @@ def pareto(spec: SweepSpec, outcome: SweepOutcome, path: Path) -> bool:
     good = [row for row in outcome.rows if row.outcome["status"] == "ok"]
     if not good:
         return False
-    figure, axes = _figure(6.4, 4.4)
+    figure, axes = figure_and_axes(6.4, 4.4)
     x_name, y_name = spec.pareto
     for index, workload in enumerate(spec.workloads):
         rows = [row for row in good if row.point.workload == workload]

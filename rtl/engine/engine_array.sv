@@ -5,7 +5,11 @@
 // first weight row in cycle t + 1; the next job may issue one cycle after its last fold has started to stream.
 // INDEX_W 0: dense, a weight is a byte in memory. Otherwise N:M sparse (systolic_mac): a PE takes GROUP input channels,
 // and its weights are a word of KEPT values with their indices.
-// `done` falls in the cycle before the edge that writes the last sums.
+// Words: 2 vectors of a fold, 3 row folds, 4 column folds; 5 first sum, 6..8 from one column fold, line, image to the
+// next; 9 first weight, 10 and 11 from one row, tap to the next, in bits; 12 output channels, 13 input channels; 14 first
+// tap of the first pixel, 15 {y, x} pixels, 16 images, 17..19 from one pixel, line, image to the next; 20 bit 0 add to
+// what stands, bit 1 output-stationary; 21 {y, x} taps, 22 and 23 from one tap, line of taps to the next; {y, x} of 24 the
+// tile, 25 its place under the first tap, 26 stride, 27 dilation.
 `default_nettype none
 
 module engine_array #(

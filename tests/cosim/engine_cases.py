@@ -15,6 +15,7 @@ from math import prod
 import numpy as np
 
 from hw_models.layer_engine import EngineParams, LayerConstants
+from hw_models.sparsity import Sparsity
 from mappers.commands import LoadCommand, StoreCommand, Transfer
 from mappers.plan import make_plan
 from rtl.engine_run import NO_ERROR, EngineOutcome, EngineRun, run_engine
@@ -226,6 +227,10 @@ TIGHT = replace(
 """Tiles of `block` fill both halves of every memory but that of the weights, which those of `rows` fill."""
 FULL = replace(TIGHT, accumulator_depth=32, weight_bytes=256)
 """Tiles of `broad` fill both halves of the input memory, at odd addresses, those of `narrow` of the output memory."""
+OUTPUTS_STAY = replace(BASE, rows=3, cols=2, dataflows=("os",), commands=32)
+SPARSE = replace(BASE, rows=2, cols=3, sparsity=Sparsity(2, 3), weight_format=Int(5), commands=32)
+BOTH = replace(BASE, rows=2, cols=2, sparsity=Sparsity(1, 2), dataflows=("ws", "os"), issue_cycles=2, commands=32)
+TIGHT_OS = replace(TIGHT, dataflows=("os",), sparsity=Sparsity(1, 2))
 PAGE = 4096
 FIRST_RUNS = 3
 COMPILER = re.compile(r"\.sv:\d+: (syntax )?error|error\(s\) during elaboration")
@@ -277,6 +282,15 @@ def engines() -> dict[EngineParams, tuple[Played, ...]]:
             for build in (narrow, broad)
             for disturb in (True, False)
         ),
+        **{
+            params: (
+                Played(make_case(params, products, 8, PAGE - 75)),
+                Played(make_case(params, pooled_residual, 38, PAGE - 133)),
+                Played(make_case(params, strided_mean, 13, PAGE - 66), disturb=True),
+                Played(make_case(params, planes, 796, PAGE - 66), reset_after_cycles=75),
+            )
+            for params in (OUTPUTS_STAY, SPARSE, BOTH)
+        },
     }
 
 

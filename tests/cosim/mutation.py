@@ -26,6 +26,7 @@ from hw_models.products import IntArray
 from hw_models.systolic import SystolicParams
 from hw_models.systolic_nm import SystolicNMParams
 from rtl.emit import emit
+from rtl.engine_top import engine_sources
 from rtl.fp16_top import FP16_CORNERS
 from rtl.run import JobData, Scenario, run_scenarios
 from rtl.stimulus import CORNERS, draw, exhaustive
@@ -86,8 +87,9 @@ def all_mutants() -> list[tuple[Mutant, tuple[CoreRow, ...]]]:
                 texts[module] = text
     for params in engines():
         row = CoreRow(params.name, "", "", params)
+        built = engine_sources(params)
         for path in sorted(ENGINE_RTL.glob("*.sv")):
-            if path.name != TEST_MEMORY:
+            if path.name != TEST_MEMORY and path.name in built:
                 users.setdefault(path.name, []).append(row)
                 texts[path.name] = path.read_text(encoding="utf-8")
     return [(mutant, tuple(users[name])) for name, text in texts.items() for mutant in mutants_of(name, text)]

@@ -20,6 +20,7 @@ from workloads.errors import InputError
 PRESETS = (
     "edge_int8",
     "engine_8x8",
+    "engine_8x8_nm",
     "eyeriss_v1",
     "gemmini_16x16",
     "nvdla_large",

@@ -55,9 +55,11 @@ def catalogue(kind: str) -> list[dict[str, Any]]:
             for row in list_workloads()
         ]
     if kind == "archs":
+        from hw_models.cluster_description import list_clusters
         from hw_models.description import list_accelerators
 
-        return [{"name": row.name, "summary": row.summary, "source": row.source} for row in list_accelerators()]
+        alone = [{"name": row.name, "summary": row.summary, "source": row.source} for row in list_accelerators()]
+        return alone + [{"name": name, "summary": line, "source": source} for name, line, source in list_clusters()]
     if kind == "formats":
         return _formats()
     from tilewright.cores import list_cores

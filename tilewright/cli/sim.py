@@ -26,6 +26,15 @@ if TYPE_CHECKING:
 @click.option(
     "--plan", type=click.Path(path_type=Path), default=None, help="Use the mappings and placement of a plan (map -o)."
 )
+@click.option(
+    "--execution", default=None, help="On a cluster of cores: layers, split or fused (docs/network_mapping.md)."
+)
+@click.option(
+    "--plan-tensors",
+    "tensors",
+    default=None,
+    help="What stays in a shared scratchpad: ilp, joint, none, cosma, belady, lru, greedy or arena.",
+)
 @arch_options
 @dim_options
 @common
@@ -36,6 +45,8 @@ def command(
     trace: Path | None,
     report_dir: Path | None,
     plan: Path | None,
+    execution: str | None,
+    tensors: str | None,
     arch: str,
     overrides: tuple[str, ...],
     dims: tuple[str, ...],
@@ -53,6 +64,14 @@ def command(
 
     output = file_target(output, "result.json")
     check_targets(trace, report_dir, output)
+    from tilewright.cli.network import run_cluster, wants_cluster
+
+    if not arch.lower().endswith(".cfg") and wants_cluster(arch, execution, tensors):
+        if plan or fidelity != "event":
+            raise InputError(f"arch '{arch}': --plan and --fidelity analytic do not go with a cluster; leave them out")
+        return run_cluster(
+            *(workload, arch, execution, tensors, objective, overrides, dims, as_json, output, trace, report_dir)
+        )
     if arch.lower().endswith(".cfg") or workload.lower().endswith(".csv"):
         from tilewright.cli.scalesim import run_scalesim
 

@@ -1,0 +1,145 @@
+"""The part of ``tilewright sim`` that runs networks on clusters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tilewright.cli.options import emit_json, note, parse_dims, say
+
+if TYPE_CHECKING:
+    from tilewright.networks import NetworkSimulation
+
+
+def wants_cluster(arch: str, execution: str | None, tensors: str | None) -> bool:
+    """Tell whether this call of ``sim`` is for a cluster."""
+    from hw_models.cluster_description import is_cluster
+
+    return execution is not None or tensors is not None or is_cluster(arch)
+
+
+def run_cluster(
+    workload: str,
+    arch: str,
+    execution: str | None,
+    tensors: str | None,
+    objective: str,
+    overrides: tuple[str, ...],
+    dims: tuple[str, ...],
+    as_json: bool,
+    output: Path | None,
+    trace: Path | None,
+    report: Path | None,
+) -> int:
+    """Simulate a network on a cluster, print or write what came of it, and return the exit code."""
+    from tilewright.networks import simulate_network
+    from workloads.whole_file import write_whole
+
+    made = simulate_network(
+        workload,
+        arch,
+        execution=execution or "layers",
+        tensors=tensors or "ilp",
+        objective=objective,
+        dims=parse_dims(dims),
+        overrides=overrides,
+    )
+    data = made.to_json()
+    if output is not None:
+        import json
+
+        write_whole(output, json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    if trace is not None:
+        from sim.network.trace import write_network_trace
+
+        write_network_trace(made.result, trace)
+    if as_json:
+        emit_json(data)
+    else:
+        _print(made, data)
+    if report is not None:
+        from tilewright.network_plots import save_network_plots
+
+        for path in save_network_plots(made.result, report):
+            note(f"wrote {path}")
+    return 0
+
+
+def _print(made: NetworkSimulation, data: dict[str, Any]) -> None:
+    """Print the table per operator and the totals beside those of the baseline."""
+    from tilewright.cli.tables import PlainTable
+
+    manifest, totals, base = data["manifest"], data["totals"], data["baseline"]["totals"]
+    table = PlainTable(
+        ("operator", "cores", ">MACs", ">start", ">end", ">compute", ">stall", ">DRAM KiB", "main stall"),
+        f"{manifest['workload']} on {manifest['arch']} "
+        f"({manifest['execution']}, tensors: {data['placement']['policy']})",
+    )
+    for row in merged_rows(data["operators"]):
+        stalls = row["stall_cycles"]
+        table.row(
+            row["name"] + (f" ({row['parts']})" if row["parts"] > 1 else ""),
+            "+".join(row["cores"]),
+            f"{row['macs']:,}" if row["macs"] else "",
+            f"{row['start_cycle']:,}",
+            f"{row['end_cycle']:,}",
+            f"{row['compute_cycles']:,}",
+            f"{sum(stalls.values()):,}",
+            f"{row['dram_bytes'] / 1024:,.0f}",
+            max(stalls, key=lambda cause: (stalls[cause], cause)) if stalls else "",
+        )
+    table.print()
+    moved, before = (t["dram_read_bytes"] + t["dram_write_bytes"] for t in (totals, base))
+    bounds = data["bounds"]
+    say(f"cycles         {totals['cycles']:,}  ({totals['time_s'] * 1e3:,.3f} ms); baseline {base['cycles']:,}")
+    say(
+        f"lower bound    {bounds['lower_bound_cycles']:,}  (busiest core {bounds['core_cycles']:,}, "
+        f"DRAM {bounds['dram_cycles']:,}, chain {bounds['chain_cycles']:,})"
+    )
+    say(f"MACs           {totals['macs']:,}  (utilisation of all arrays {totals['utilisation']:.1%})")
+    say(f"energy         {totals['energy_pj'] / 1e9:,.3f} mJ; baseline {base['energy_pj'] / 1e9:,.3f} mJ")
+    say(f"DRAM           {moved:,} B; baseline {before:,} B")
+    say(f"scratchpad     {totals['peak_scratchpad_bytes']:,} of {made.cluster.shared.capacity_bytes:,} B at the peak")
+    for core in data["cores"]:
+        share = core["busy_cycles"] / totals["cycles"] if totals["cycles"] else 0.0
+        say(f"core           {core['name']}: {share:.1%} busy, {core['idle_cycles']:,} cycles idle at the end")
+    plan = data["placement"]
+    if plan.get("bound") is not None:
+        proof = "optimal in its model" if plan["proven_optimal"] else "not proven optimal"
+        say(f"plan           {plan['value']:,.0f} {plan['objective']}, bound {plan['bound']:,.0f}, {proof}")
+    passed = sum(check["ok"] for check in data["checks"])
+    say(
+        f"checks         {passed} of {len(data['checks'])} passed; "
+        f"{len(data['not_modelled'])} things not modelled (--json lists both)"
+    )
+
+
+def merged_rows(operators: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return one row per operator, its parts and stripes added up."""
+    rows: dict[str, dict[str, Any]] = {}
+    for part in operators:
+        row = rows.setdefault(
+            part["name"],
+            {
+                "name": part["name"],
+                "cores": [],
+                "macs": 0,
+                "parts": 0,
+                "start_cycle": part["start_cycle"],
+                "end_cycle": 0,
+                "compute_cycles": 0,
+                "dram_bytes": 0,
+                "stall_cycles": {},
+            },
+        )
+        if part["core"] not in row["cores"]:
+            row["cores"].append(part["core"])
+        row["macs"] += part["macs"]
+        row["parts"] += 1
+        row["start_cycle"] = min(row["start_cycle"], part["start_cycle"])
+        row["end_cycle"] = max(row["end_cycle"], part["end_cycle"])
+        row["compute_cycles"] += part["compute_cycles"]
+        row["dram_bytes"] += part["dram_read_bytes"] + part["dram_write_bytes"]
+        for cause, cycles in part["stall_cycles"].items():
+            row["stall_cycles"][cause] = row["stall_cycles"].get(cause, 0) + cycles
+    return list(rows.values())

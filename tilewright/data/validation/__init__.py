@@ -1,0 +1,1 @@
+"""Published figures that `tilewright validate` compares with."""

@@ -1,0 +1,200 @@
+"""Networks on clusters in one call: choose cores, residency and order, execute, and set it beside the baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tilewright import __version__
+from tilewright.api import OBJECTIVES, check_choice
+from tilewright.sources import load_workload
+
+if TYPE_CHECKING:
+    from hw_models.cluster import Cluster
+    from mappers.network.fuse import Stack
+    from mappers.network.graph import OperatorGraph
+    from mappers.network.program import NetworkProgram
+    from mappers.network.residency import Residency
+    from sim.network.result import NetworkResult
+
+EXECUTIONS = ("layers", "split", "fused")
+TENSOR_PLANS = ("none", "ilp", "joint", "cosma", "belady", "lru", "greedy", "arena")
+
+
+@dataclass(frozen=True)
+class NetworkSimulation:
+    """A run with its baseline: the same execution on the same machine with every tensor in DRAM, unfused.
+
+    Attributes
+    ----------
+    result, baseline : NetworkResult
+        The same object where nothing was asked for but the baseline.
+    """
+
+    result: NetworkResult
+    baseline: NetworkResult
+    cluster: Cluster
+
+    @property
+    def cycles_saved(self) -> int:
+        """Value of the baseline's cycles less the run's."""
+        return self.baseline.totals.cycles - self.result.totals.cycles
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result file as plain data, with the totals of the baseline."""
+        baseline = self.baseline.to_json()
+        return self.result.to_json() | {"baseline": {key: baseline[key] for key in ("totals", "bounds", "energy_pj")}}
+
+
+def simulate_network(
+    workload: str | Path,
+    arch: str = "quad_edge",
+    *,
+    execution: str = "layers",
+    tensors: str = "ilp",
+    objective: str = "latency",
+    dims: Mapping[str, int] | None = None,
+    overrides: Sequence[str] = (),
+    time_limit_s: float = 60.0,
+) -> NetworkSimulation:
+    """Map `workload` onto the cluster `arch` and execute it on the network-level event model.
+
+    Parameters
+    ----------
+    arch : str
+        Shipped cluster, file of one, or a single-core description (then behind a shared scratchpad of its own).
+    execution : {"layers", "split", "fused"}
+        Whole operators, side by side where the graph allows; every operator split over all (equal) cores; or stacks of
+        operators as a pipeline of row stripes over the cores.
+    tensors : str
+        What stays in the shared scratchpad: ``none``; ``ilp``, least cycles (least bytes for objective ``energy``) with
+        streaming allowed; ``joint``, with mapping and core of every operator chosen in the same model (``layers``
+        only); ``cosma`` and the policies of ``place``: every operand resident, weights included. ``fused``
+        has its own line buffers and takes ``none`` or ``ilp`` alike.
+
+    Raises
+    ------
+    InputError, InfeasibleError
+        Exit codes 2 and 3 of the command line.
+    """
+    from hw_models.cluster_description import load_cluster
+    from mappers.network.graph import make_graph
+    from mappers.network.residency import nothing_stays
+
+    for value, allowed, what in (
+        (objective, OBJECTIVES, "objective"),
+        (execution, EXECUTIONS, "execution"),
+        (tensors, TENSOR_PLANS, "--plan-tensors"),
+    ):
+        check_choice(value, allowed, what)
+    cluster = load_cluster(str(arch), overrides)
+    loaded = load_workload(str(workload), dims)
+    graph = make_graph(loaded.network, cluster.cores[0])
+    manifest = {
+        "tilewright_version": __version__,
+        "workload": str(workload),
+        "workload_sha256": loaded.sha256,
+        "arch": str(arch),
+        "arch_sha256": cluster.sha256,
+        "overrides": list(overrides),
+        "dims": dict(dims or {}),
+        "objective": objective,
+        "execution": execution,
+        "plan_tensors": tensors,
+        "reference_clock_mhz": float(cluster.clock_mhz),
+    }
+    choice = _Choice(graph, cluster, objective, time_limit_s)
+    plain = "split" if execution == "split" else "layers"
+    baseline = choice.run(choice.placed(nothing_stays(graph), plain), manifest | {"plan_tensors": "none"}, "none")
+    if execution == "fused":
+        program, facts = choice.fused()
+    elif tensors == "none":
+        return NetworkSimulation(baseline, baseline, cluster)
+    elif tensors == "joint":
+        program, facts = choice.joint(execution)
+    else:
+        residency = choice.residency(tensors, plain)
+        program, facts = choice.placed(residency, plain), residency.facts()
+    return NetworkSimulation(choice.run(program, manifest, facts), baseline, cluster)
+
+
+class _Choice:
+    """The decisions about one network on one cluster; costs are looked up once."""
+
+    def __init__(self, graph: OperatorGraph, cluster: Cluster, objective: str, time_limit_s: float) -> None:
+        from mappers.network.layered import core_options
+
+        self.graph, self.cluster, self.objective, self.time_limit_s = graph, cluster, objective, time_limit_s
+        self.options = core_options(graph, cluster, objective)
+        self._split: Any = None
+
+    def _parts(self, execution: str) -> tuple[Any, Any]:
+        """Return (one option per operator, its parts)."""
+        from mappers.network.layered import assign_cores, split_options
+
+        if execution != "split":
+            return assign_cores(self.graph, self.options), {}
+        if self._split is None:
+            self._split = split_options(self.graph, self.cluster)
+        return {n: s.whole for n, s in self._split.items()}, {n: s.parts for n, s in self._split.items()}
+
+    def placed(self, residency: Residency, execution: str) -> NetworkProgram:
+        """Return the program of a residency, operators whole or split."""
+        from mappers.network.lower import lower_plan
+
+        options, parts = self._parts(execution)
+        return lower_plan(self.graph, self.cluster.name, self.cluster.shared.capacity_bytes, residency, options, parts)
+
+    def residency(self, tensors: str, execution: str) -> Residency:
+        """Return what stays, by the policy `tensors`."""
+        from mappers.network.keep import keep_tensors
+        from mappers.network.place_all import place_all
+
+        capacity = self.cluster.shared.capacity_bytes
+        if tensors != "ilp":
+            policy = "ilp" if tensors == "cosma" else tensors
+            return place_all(self.graph, capacity, policy, self.time_limit_s)
+        rate = None if self.objective == "energy" else self.cluster.dram.bytes_per_cycle
+        options, _ = self._parts(execution)
+        return keep_tensors(self.graph, range(len(self.graph.operators)), options, capacity, rate, self.time_limit_s)
+
+    def joint(self, execution: str) -> tuple[NetworkProgram, dict[str, Any]]:
+        """Return the program of the joint model's decision, and what it states."""
+        from mappers.network.joint_network import joint_plan
+        from mappers.network.lower import lower_plan
+        from workloads.errors import InputError
+
+        if execution != "layers":
+            raise InputError(f"--plan-tensors joint: goes with --execution layers, not '{execution}'; choose one")
+        residency, options, found = joint_plan(self.graph, self.cluster, self.objective, self.time_limit_s)
+        capacity = self.cluster.shared.capacity_bytes
+        facts = residency.facts() | {"model_latency_cycles": found.latency_cycles, "gap": found.gap}
+        return lower_plan(self.graph, self.cluster.name, capacity, residency, options), facts
+
+    def fused(self) -> tuple[NetworkProgram, dict[str, Any]]:
+        """Return the program of the chosen stacks, and what they are."""
+        from mappers.network.fuse import choose_stacks
+        from mappers.network.lower_fused import lower_stacks
+
+        stacks = choose_stacks(self.graph, self.cluster, self.options)
+        facts = {"policy": "stacks", "stacks": [_stack_facts(self.graph, stack) for stack in stacks]}
+        return lower_stacks(self.graph, self.cluster, stacks, self.options), facts
+
+    def run(self, program: NetworkProgram, manifest: dict[str, Any], facts: Any) -> NetworkResult:
+        """Execute a program."""
+        from sim.network.result import simulate_network as execute
+
+        return execute(program, self.cluster, manifest, facts if isinstance(facts, dict) else {"policy": facts})
+
+
+def _stack_facts(graph: OperatorGraph, stack: Stack) -> dict[str, Any]:
+    names = [op.name for op in graph.operators[stack.first : stack.last + 1]]
+    return {
+        "operators": names,
+        "stripes": stack.stripes,
+        "line_buffer_bytes": sum(stack.line_bytes.values()),
+        "weight_bytes": stack.weight_bytes,
+        "dram_bytes": stack.dram_bytes,
+    }
