@@ -1,4 +1,4 @@
-"""Machines, problems and mappings in other tools' files: what format a file has, and the jobs it makes for the mapper."""
+"""Machines, problems and mappings in other tools' files: what format a file has, and the jobs that it makes."""
 
 from __future__ import annotations
 

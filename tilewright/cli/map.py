@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from tilewright.cli.options import arch_options, common, dim_options, emit_json, parse_dims, save_json, say
 from tilewright.cli.map_foreign import foreign_options, map_foreign
+from tilewright.cli.options import arch_options, common, dim_options, emit_json, parse_dims, save_json, say
 from workloads.errors import InputError
 
 
@@ -42,7 +42,7 @@ def command(
     plan: Path | None,
     recheck: bool,
     arch_format: str | None,
-    mapping: str | None,
+    peer_mapping: str | None,
     energies: str | None,
     arch: str,
     overrides: tuple[str, ...],
@@ -77,8 +77,10 @@ def command(
         if overrides or commands is not None or counting is not None or limits:
             raise InputError(f"map on '{arch}': --set, --commands, --counting and --limit are not for {form} machines")
         sizes = parse_dims(dims)
-        return map_foreign(workload, arch, form, objective, mapping, energies, sizes, time_limit_s, as_json, output)
-    if mapping is not None or energies is not None:
+        return map_foreign(
+            workload, arch, form, objective, peer_mapping, energies, sizes, time_limit_s, as_json, output
+        )
+    if peer_mapping is not None or energies is not None:
         raise InputError(f"map on '{arch}': --mapping and --energies are for ZigZag and Timeloop machines")
     if is_hierarchy(arch):
         if overrides or commands is not None:

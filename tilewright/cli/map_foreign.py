@@ -23,7 +23,10 @@ def foreign_options(function: F) -> F:
             "--energies", default=None, help="Timeloop's energy reference table (ERT_summary) for the machine."
         ),
         click.option(
-            "--mapping", default=None, help="ZigZag mapping file: unrollings; Timeloop mapping file: costed as it is."
+            "--mapping",
+            "peer_mapping",
+            default=None,
+            help="ZigZag mapping file: unrollings; Timeloop mapping file: costed as it is.",
         ),
         click.option(
             "--arch-format", default=None, help="zigzag, timeloop or accelforge; recognised by the file if left out."

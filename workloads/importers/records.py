@@ -102,19 +102,14 @@ class ForeignProblem:
         return dict(self.dims).get(dim, 1)
 
     def padded(self, sizes: Mapping[str, int]) -> ForeignProblem:
-        """Return the problem with dimensions of at least their size, so that an unrolling divides; tensors grow along."""
+        """Return the problem with larger dimensions, so that an unrolling divides; tensors grow along."""
         dims = tuple((dim, max(size, sizes.get(dim, size))) for dim, size in self.dims)
         more = {dim: grown - size for (dim, grown), (_, size) in zip(dims, self.dims, strict=True)}
-        tensors = tuple(
-            replace(
-                tensor,
-                axes=tuple(
-                    replace(axis, size=axis.size + sum(c * more[dim] for c, dim in axis.terms)) for axis in tensor.axes
-                ),
-            )
-            for tensor in self.tensors
-        )
-        return replace(self, dims=dims, tensors=tensors)
+        tensors = []
+        for tensor in self.tensors:
+            axes = (replace(axis, size=axis.size + sum(c * more[dim] for c, dim in axis.terms)) for axis in tensor.axes)
+            tensors.append(replace(tensor, axes=tuple(axes)))
+        return replace(self, dims=dims, tensors=tuple(tensors))
 
     def loop_nest(self, roles: dict[str, str] | None = None) -> LoopNest:
         """Return the affine view, with `roles` (tensor name to I, W, O) or, of two inputs, the second as weight."""
