@@ -34,7 +34,7 @@ from mappers.exchange.problems import nest_problem, zigzag_layer
 from mappers.exchange.zigzag_count import ZigZagCount, ZigZagModel
 from mappers.exchange.zigzag_loops import Temporal
 from mappers.exchange.zigzag_mapping import entry_for, loops_of_nest, read_mapping
-from mappers.exchange.zigzag_polish import Levels, polish
+from mappers.exchange.zigzag_polish import Levels, can_start, polish
 from mappers.nests.counts import flows
 from mappers.nests.objective import Objective
 from mappers.nests.search import FoundNest, search_nest
@@ -96,13 +96,13 @@ def solve_free(hardware: ZigZagHardware, layer: ForeignProblem, links: dict[str,
     Own unrollings: one dimension on each axis, those with the fewest steps, judged by plain nests before one is solved.
     """
     best = solve(hardware, layer, links, fixed)
-    tried = []
-    for unrolling in unrollings(hardware, layer)[:8]:
-        try:
-            end = polish(ZigZagModel(hardware, layer, unrolling, links), None, "edp", 7)
-        except InputError:  # no plain nest fits
-            continue
-        tried.append((end.count.edp, len(tried), unrolling))
+    tried: list[tuple[float, int, dict[str, Any]]] = []
+    for unrolling in unrollings(hardware, layer)[:80]:
+        model = ZigZagModel(hardware, layer, unrolling, links)
+        if can_start(model):
+            tried.append((polish(model, None, "edp", 7).count.edp, len(tried), unrolling))
+        if len(tried) == 8:
+            break
     if tried and min(tried)[0] < 2 * best.count.edp:
         other = solve(hardware, layer, links, min(tried)[2])
         best = min(best, other, key=lambda plan: plan.count.edp)

@@ -84,6 +84,13 @@ def polish(model: ZigZagModel, temporal: Temporal | None, objective: str = "edp"
     return Polished(best.temporal, best.count, used)
 
 
+def can_start(model: ZigZagModel) -> bool:
+    """Tell whether the unrolling leaves a nest that fits: all loops in time in the outermost memory."""
+    order = [(dim, steps) for dim, steps in model.steps.items() if steps > 1]
+    levels = {tensor.name: len(model.fine[tensor.name].memories) for tensor in model.tensors}
+    return model.fits({role: [*([] for _ in range(count - 1)), order] for role, count in levels.items()})
+
+
 def _plain(model: ZigZagModel) -> Iterator[_State]:
     """Return nests of three blocks with greedily filled memories, those that fit."""
     steps = {dim: count for dim, count in model.steps.items() if count > 1}
