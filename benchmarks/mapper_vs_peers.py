@@ -40,7 +40,6 @@ from mappers.nests.objective import Objective
 from mappers.nests.search import FoundNest, search_nest
 from mappers.nests.views import Nest
 from tilewright.sources import load_workload
-from workloads.errors import InputError
 from workloads.importers.accelforge_einsums import read_einsums
 from workloads.importers.records import ForeignProblem
 from workloads.mac_layers import MacLayer
