@@ -28,6 +28,8 @@ class Costs:
         self.slides: dict[tuple[MoveKey, str, str, int], Move] = {}
         self.tile_bits: dict[tuple[int, str], FloatArray] = {}
         self.ends: dict[tuple[int, int], Move] = {}
+        self.least_ends: dict[State, FloatArray] | None = None
+        self.least_busy: dict[Place, dict[State, FloatArray]] = {}
         for tensor, chain in enumerate(graph.chains):
             for start in range(len(chain)):
                 for end in self._ends(tensor, start):
@@ -138,6 +140,11 @@ class Costs:
 def energy_of(move: Move) -> FloatArray:
     """Return the energy of a move."""
     return move.energy_pj
+
+
+def ends_of(move: Move) -> FloatArray:
+    """Return the cycles of loading the first or unloading the last tile of a move."""
+    return move.ends
 
 
 def busy_of(place: Place) -> Callable[[Move], FloatArray]:

@@ -71,6 +71,8 @@ class Frame:
         The objective; infinite above a limit.
     steps, extra : int
         Cycles that no tile changes.
+    energy, busy, ends : dict of state to array
+        Bounds of what is still to pay (`mappers.nests.bounds`).
     places : tuple of Place
         Ports that are bounded (the others are only looked at in finished nests).
     """
@@ -82,6 +84,7 @@ class Frame:
     places: tuple[Place, ...]
     energy: dict[State, FloatArray]
     busy: tuple[dict[State, FloatArray], ...]
+    ends: dict[State, FloatArray]
     counters: Counters = field(default_factory=Counters)
 
 
@@ -236,7 +239,8 @@ class Deepening:
             cycles = np.maximum(cycles, own + frame.busy[index][after][region])
         counts = self.graph.latched and self.graph.chains[step.tensor][step.end] is not None
         ends = part.ends + (at(move.ends) if counts else np.zeros(1))
-        bound = frame.value(least, np.ceil(cycles - 1e-6) + ends + frame.extra)
+        later = frame.ends[after][region] if frame.ends else np.zeros(1)
+        bound = frame.value(least, np.ceil(cycles - 1e-6) + ends + later + frame.extra)
         alive = at(move.fits) & (bound * ROUNDING < self.best())
         shared = dict(part.shared)
         level = self.graph.chains[step.tensor][step.end]

@@ -32,7 +32,7 @@ def map_nests(
     network: Network,
     tree: MemoryTree,
     objective: Objective | None = None,
-    counting: Counting = "zigzag",
+    counting: Counting = "timeloop",
     time_limit_s: float | None = None,
     progress: Callable[[str], None] = lambda text: None,
 ) -> tuple[MappedLayer, ...]:

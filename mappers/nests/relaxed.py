@@ -15,9 +15,12 @@ import numpy as np
 from hw_models.hierarchy.tree import Level
 from mappers.nests.graph import HoldGraph, State
 from mappers.nests.lattice import FloatArray, Lattice
-from mappers.nests.problem import ProblemTensor
+from mappers.nests.problem import NestProblem, ProblemTensor
 from mappers.nests.spatial import Unrolling
 from mappers.nests.tables import GridSums, Move, MoveTables
+from workloads.loop_nest import Axis
+
+MOST_INDICES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +65,27 @@ def _compulsory(tensor: ProblemTensor, top: Level, sums: GridSums) -> float:
 
 
 def _volume(tensor: ProblemTensor, sums: GridSums) -> float:
-    """Return the elements that are moved at least: all that some MAC needs."""
-    whole = sums.problem.sizes
-    return float(
-        prod(
-            sums.still(tensor.role, part, tuple(whole[dim] for dim in dims))
-            for part, (_, dims) in enumerate(sums.parts[tensor.role])
-        )
-    )
+    """Return the distinct elements that some MAC needs: gaps between strided elements need not be moved."""
+    return float(prod(_distinct(axes, dims, sums.problem) for axes, dims in sums.parts[tensor.role]))
+
+
+def _distinct(axes: tuple[Axis, ...], dims: tuple[str, ...], problem: NestProblem) -> int:
+    if prod(problem.sizes[dim] for dim in dims) > MOST_INDICES:
+        longest = max(dims, key=lambda dim: problem.sizes[dim])
+        if not problem.fetch_padding and any(axis.offset < 0 for axis in axes):
+            return 1
+        return min(problem.sizes[longest], *(axis.size for axis in axes))
+    grids = np.indices([problem.sizes[dim] for dim in dims]).reshape(len(dims), -1)
+    inside = np.ones(grids.shape[1], dtype=bool)
+    key = np.zeros(grids.shape[1], dtype=np.int64)
+    for axis in axes:
+        at = np.full(grids.shape[1], axis.offset, dtype=np.int64)
+        for coefficient, dim in axis.terms:
+            at += coefficient * grids[dims.index(dim)]
+        if not problem.fetch_padding:
+            inside &= (at >= 0) & (at < axis.size)
+        key = key * (int(at.max()) - int(at.min()) + 1) + (at - int(at.min()))
+    return len(np.unique(key[inside]))
 
 
 def _around_multipliers(graph: HoldGraph, tables: MoveTables, inner: list[Level]) -> float:

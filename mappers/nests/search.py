@@ -20,7 +20,7 @@ from math import ceil, comb, prod
 import numpy as np
 
 from hw_models.hierarchy.tree import MemoryTree
-from mappers.nests.bounds import Costs, busy_of, energy_of
+from mappers.nests.bounds import Costs, busy_of, ends_of, energy_of
 from mappers.nests.cost import NestCost, evaluate, thinned, violation
 from mappers.nests.counts import Counting
 from mappers.nests.emit import emit
@@ -37,6 +37,7 @@ from mappers.nests.tables import GridSums, MoveTables, Place
 from mappers.nests.views import Nest
 from workloads.errors import Infeasible, InternalError
 
+ONE_ORDER = ", one order of the loops between two holds where it matters for stalls alone"
 DIVES = 4
 """Unrollings that are followed to one nest before any is searched."""
 KEPT = 48
@@ -114,8 +115,11 @@ class _Choice:
 
 def metric_value(metric: Metric, energy: float, latency: float, area: float) -> float:
     """Return a metric of one mapping."""
-    by_name = {"energy": energy, "latency": latency, "edp": energy * latency, "area_delay": area * latency}
-    return by_name[metric]
+    if metric == "energy":
+        return energy
+    if metric == "edp":
+        return energy * latency
+    return latency if metric == "latency" else area * latency
 
 
 class NestSearch:
@@ -149,7 +153,7 @@ class NestSearch:
             choice = choices.pop(0)
             if choice.bound * ROUNDING >= self.best.value:
                 break
-            if self.stop():
+            if self._late():
                 self.stopped, open_bound = True, min(open_bound, choice.bound)
                 break
             costs, energy = choice.kept or self._bound(choice)
@@ -166,6 +170,7 @@ class NestSearch:
                     choices.insert(at, choice)
                     continue
             kept, choice.kept = kept - (choice.kept is not None), None
+            self._tighten(choice, costs, energy)
             if choice.bound * ROUNDING >= self.best.value:
                 continue
             searched += 1
@@ -178,8 +183,9 @@ class NestSearch:
         if broken is not None:
             raise InternalError(f"nest search: a nest that does not fit was accepted ({broken}); report this")
         bound = min(self.best.value, open_bound)
+        stalls = self.counting == "zigzag" and self.metric != "energy"
         certificate = NestCertificate(
-            MAP_SPACE,
+            MAP_SPACE + (ONE_ORDER if stalls else ""),
             self.counting,
             ",".join(self.objective.metrics),
             self.best.value,
@@ -236,17 +242,26 @@ class NestSearch:
         tables = MoveTables(self.problem, self.tree, choice.use, self.counting, self.sums)
         costs = Costs(self.graph, tables)
         energy = costs.least(energy_of, True)
-        least = float(energy[self.graph.start][tables.lattice.top]) + self._mac_pj()
-        steps = float(self._steps(tables.steps) + self._extra(choice.use))
-        choice.bound = max(choice.bound, float(self._value(np.array([least]), np.array([steps])).item()))
+        self._tighten(choice, costs, energy)
         return costs, energy
 
-    def _frame(
-        self, costs: Costs, energy: dict[State, FloatArray], choice: _Choice, busy: dict[Place, dict[State, FloatArray]]
-    ) -> Frame:
+    def _tighten(self, choice: _Choice, costs: Costs, energy: dict[State, FloatArray]) -> None:
+        """Raise the bound of a choice to what its tables say, ports that were seen to set the latency included."""
+        start, top = self.graph.start, costs.lattice.top
+        least = float(energy[start][top]) + self._mac_pj()
+        cycles = float(self._steps(costs.tables.steps))
         for place in self.places:
-            if place not in busy:
-                busy[place] = costs.least(busy_of(place), True)
+            cycles = max(cycles, float(self._least_busy(costs, place)[start][top]))
+        ends = self._least_ends(costs)
+        cycles = float(np.ceil(cycles - 1e-6)) + self._extra(choice.use) + (float(ends[start][top]) if ends else 0.0)
+        choice.bound = max(choice.bound, float(self._value(np.array([least]), np.array([cycles])).item()))
+
+    def _least_busy(self, costs: Costs, place: Place) -> dict[State, FloatArray]:
+        if place not in costs.least_busy:
+            costs.least_busy[place] = costs.least(busy_of(place), True)
+        return costs.least_busy[place]
+
+    def _frame(self, costs: Costs, energy: dict[State, FloatArray], choice: _Choice) -> Frame:
         mac = self._mac_pj()
         return Frame(
             costs,
@@ -255,20 +270,28 @@ class NestSearch:
             self._extra(choice.use),
             tuple(self.places),
             energy,
-            tuple(busy[place] for place in self.places),
+            tuple(self._least_busy(costs, place) for place in self.places),
+            self._least_ends(costs),
             self.counters,
         )
 
+    def _least_ends(self, costs: Costs) -> dict[State, FloatArray]:
+        """Return the least cycles of loading first and unloading last tiles still to come; none under ``timeloop``."""
+        if not self.graph.latched or self.metric == "energy":
+            return {}
+        if costs.least_ends is None:
+            costs.least_ends = costs.least(ends_of, False)
+        return costs.least_ends
+
     def _frame_and(self, costs: Costs, energy: dict[State, FloatArray], choice: _Choice, dive: bool) -> bool:
         """Dive into one unrolling or search it to its end; tell whether it was finished."""
-        busy: dict[Place, dict[State, FloatArray]] = {}
 
         def finish(part: Partial) -> None:
             self._leaf(costs, part)
 
         while True:
             known = len(self.places)
-            frame = self._frame(costs, energy, choice, busy)
+            frame = self._frame(costs, energy, choice)
             deepening = Deepening(frame, lambda: self.best.value, finish, partial(self._halted, known))
             deepening.dive()
             if dive:
@@ -280,7 +303,11 @@ class NestSearch:
 
     def _halted(self, known: int) -> bool:
         """Tell whether to stop: time is up, or a port turned out to set the latency and has to be bounded too."""
-        return self.stop() or len(self.places) > known
+        return self._late() or len(self.places) > known
+
+    def _late(self) -> bool:
+        """Tell whether time is up; the first nest is always waited for."""
+        return self.best.mapping is not None and self.stop()
 
     def _leaf(self, costs: Costs, part: Partial) -> None:
         """Cost a finished nest exactly and keep it if it is better."""
@@ -300,7 +327,7 @@ def search_nest(
     problem: NestProblem,
     tree: MemoryTree,
     objective: Objective | None = None,
-    counting: Counting = "zigzag",
+    counting: Counting = "timeloop",
     time_limit_s: float | None = None,
 ) -> FoundNest | Infeasible:
     """Return the best nest of `problem` on `tree` with its certificate, or why there is none.

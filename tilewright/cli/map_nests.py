@@ -39,7 +39,7 @@ def map_on_hierarchy(
     if time_limit_s is not None and time_limit_s < 0:
         raise InputError(f"--time-limit {time_limit_s:g}: bound is >= 0 CPU seconds; raise it")
     tree = load_hierarchy(arch)
-    rule: Any = counting or "zigzag"
+    rule: Any = counting or "timeloop"
     goal = parse_objective(objective, limits)
     network = load_workload(workload, sizes).network
     mapped = map_nests(network, tree, goal, rule, time_limit_s)
