@@ -34,13 +34,12 @@ from mappers.exchange.problems import nest_problem, zigzag_layer
 from mappers.exchange.zigzag_count import ZigZagCount, ZigZagModel
 from mappers.exchange.zigzag_loops import Temporal
 from mappers.exchange.zigzag_mapping import entry_for, loops_of_nest, read_mapping
-from mappers.exchange.zigzag_polish import Levels, polish
+from mappers.exchange.zigzag_polish import Levels, can_start, polish
 from mappers.nests.counts import flows
 from mappers.nests.objective import Objective
 from mappers.nests.search import FoundNest, search_nest
 from mappers.nests.views import Nest
 from tilewright.sources import load_workload
-from workloads.errors import InputError
 from workloads.importers.accelforge_einsums import read_einsums
 from workloads.importers.records import ForeignProblem
 from workloads.mac_layers import MacLayer
@@ -73,18 +72,20 @@ class Solved:
 
 
 def solve(hardware: ZigZagHardware, layer: ForeignProblem, links: dict[str, str], fixed: dict[str, Any]) -> Solved:
-    """Return our plan under an unrolling: the mapper's optimum for its model, then a descent under ZigZag's counting."""
-    problem = nest_problem(layer)
-    found = search_nest(problem, zigzag_tree(hardware, links, fixed), Objective(("edp",)), "zigzag", 0.25)
+    """Return our plan under an unrolling: the mapper's optimum for its model, then a descent under ZigZag's counting.
+
+    The mapper solves the layer with sizes rounded up to the unrolling, whose steps are those that ZigZag counts.
+    """
+    model = ZigZagModel(hardware, layer, fixed, links)
+    space = {dim: prod(f for pairs in fixed.values() for d, f in pairs if d == dim) for dim, _ in layer.dims}
+    problem = nest_problem(layer.padded({dim: steps * space[dim] for dim, steps in model.steps.items()}))
+    found = search_nest(problem, zigzag_tree(hardware, links, fixed), Objective(("edp",)), "zigzag", 0.3)
     temporal = None
     if isinstance(found, FoundNest):
-        try:
-            loops = loops_of_nest(problem, zigzag_tree(hardware, links), found.mapping)
-        except InputError:  # ragged tiles, which ZigZag counts with broken shares
-            loops = None
-        if loops is not None and _same(dict(loops.unrolling), fixed):
+        loops = loops_of_nest(problem, zigzag_tree(hardware, links), found.mapping)
+        if _same(dict(loops.unrolling), fixed) and model.fits(dict(loops.temporal)):
             temporal = dict(loops.temporal)
-    best = polish(ZigZagModel(hardware, layer, fixed, links), temporal, "edp", 220)
+    best = polish(model, temporal, "edp", 240)
     return Solved(best.count, fixed, best.temporal)
 
 
@@ -94,13 +95,13 @@ def solve_free(hardware: ZigZagHardware, layer: ForeignProblem, links: dict[str,
     Own unrollings: one dimension on each axis, those with the fewest steps, judged by plain nests before one is solved.
     """
     best = solve(hardware, layer, links, fixed)
-    tried = []
-    for unrolling in unrollings(hardware, layer)[:4]:
-        try:
-            end = polish(ZigZagModel(hardware, layer, unrolling, links), None, "edp", 7)
-        except InputError:  # no plain nest fits
-            continue
-        tried.append((end.count.edp, len(tried), unrolling))
+    tried: list[tuple[float, int, dict[str, Any]]] = []
+    for unrolling in unrollings(hardware, layer)[:80]:
+        model = ZigZagModel(hardware, layer, unrolling, links)
+        if can_start(model):
+            tried.append((polish(model, None, "edp", 7).count.edp, len(tried), unrolling))
+        if len(tried) == 8:
+            break
     if tried and min(tried)[0] < 2 * best.count.edp:
         other = solve(hardware, layer, links, min(tried)[2])
         best = min(best, other, key=lambda plan: plan.count.edp)
@@ -137,9 +138,8 @@ def record(given: argparse.Namespace, name: str, command: list[str]) -> dict[str
 def zigzag(given: argparse.Namespace) -> None:
     """Print the comparison with ZigZag, network by network."""
     inputs = Path(given.inputs)
-    print(
-        f"{'machine':<16}{'network':<13}{'whose':<22}{'energy pJ':>12}{'cycles':>13}{'EDP':>11}{'CPU s':>8}  ratios to ZigZag"
-    )
+    head = f"{'machine':<16}{'network':<13}{'whose':<22}{'energy pJ':>12}{'cycles':>13}{'EDP':>11}{'CPU s':>8}"
+    print(f"{head}  ratios to ZigZag")
     for machine in given.machines.split(","):
         for network in given.networks.split(","):
             name = f"{machine}.{network}"
@@ -270,16 +270,16 @@ def accelforge(given: argparse.Namespace) -> None:
             theirs = record(
                 given, f"af.{name}", [given.accelforge, str(HERE / "accelforge_run.py"), target, str(workload)]
             )
-            print(f"{name:<20} AccelForge: EDP {theirs['edp_js']:.6g} J s, {theirs['cpu_seconds']:.1f} CPU s; "
-                  f"ours / theirs: EDP {edp / theirs['edp_js']:.6f}, CPU 1/{theirs['cpu_seconds'] / cpu:.0f}")  # fmt: skip
+            ratio = f"EDP {edp / theirs['edp_js']:.6f}, CPU 1/{theirs['cpu_seconds'] / cpu:.0f}"
+            head = f"{name:<20} AccelForge: EDP {theirs['edp_js']:.6g} J s, {theirs['cpu_seconds']:.1f} CPU s"
+            print(f"{head}; ours / theirs: {ratio}")
         else:
-            print(
-                f"{name:<20} AccelForge: not run; stated elsewhere {STATED[name.partition('_')[0]]} CPU s for this layer"
-            )
+            stated = STATED[name.partition("_")[0]]
+            print(f"{name:<20} AccelForge: not run; stated elsewhere {stated} CPU s for this layer")
 
 
 def accelforge_pj(nest: Nest) -> float:
-    """Return the energy by AccelForge's rule: a tile of sums is read when it leaves, written only when it comes back."""
+    """Return the energy by AccelForge's rule: sums are read when they leave a level, written when they come back."""
     total = float(nest.problem.macs * nest.tree.multiplier.mac_pj)
     for flow in flows(nest, "timeloop"):
         bits = float(nest.problem.tensor(flow.role).stored_bits())
@@ -313,8 +313,9 @@ def random_search(given: argparse.Namespace) -> None:
             valid += 1
             best = min(best, model.count(levels).edp)
     spent = cpu_seconds() - middle
-    print(f"{layer.name} on tpu_like: ours EDP {ours:.5g} in {middle - begin:.2f} CPU s; best of {given.random:,} random samples "
-          f"({valid:,} fit) {best:.5g} in {spent:.1f} CPU s; ratio {best / ours:.3f}")  # fmt: skip
+    head = f"{layer.name} on tpu_like: ours EDP {ours:.5g} in {middle - begin:.2f} CPU s"
+    tail = f"best of {given.random:,} random samples ({valid:,} fit) {best:.5g} in {spent:.1f} CPU s"
+    print(f"{head}; {tail}; ratio {best / ours:.3f}")
 
 
 def samples(model: ZigZagModel, number: int) -> Iterator[Levels]:
@@ -361,7 +362,8 @@ def main() -> None:
         (given.accelforge, "accelforge", "arches", ("..", "examples", "arches")),
     ):
         if python and not getattr(given, key):
-            place = subprocess.run([python, "-c", f"import {module}; print({module}.__file__)"], capture_output=True, text=True, check=True)  # fmt: skip
+            command = [python, "-c", f"import {module}; print({module}.__file__)"]
+            place = subprocess.run(command, capture_output=True, text=True, check=True)
             setattr(given, key, str(Path(place.stdout.strip()).parent.joinpath(*tail)))
     print(time.strftime("%Y-%m-%d"), "CPU seconds, one process each; EDP in pJ x cycles summed over layers")
     for part, run in (("zigzag", zigzag), ("accelforge", accelforge), ("random", random_search)):

@@ -4,9 +4,9 @@ Started by the Python of AccelForge's environment (`setup_accelforge.sh`), not b
 
     ENV/bin/python benchmarks/peers/accelforge_run.py ARCH WORKLOAD.yaml -o FILE [--metrics EDP]
 
-ARCH is a file or the name of one that the installed package ships (``nvdla``, ``simba``, ``eyeriss``). One worker process,
-so that CPU seconds are those of this process; import and compilation of its kernels are timed apart. The pictures that it
-draws beside its result need Graphviz and are left out.
+ARCH is a file or the name of one that the installed package ships (``nvdla``, ``simba``, ``eyeriss``). One worker
+process, so that CPU seconds are those of this process; the import is timed apart. The pictures that it draws beside its
+result need Graphviz and are left out.
 """
 
 from __future__ import annotations

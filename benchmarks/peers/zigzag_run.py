@@ -5,7 +5,7 @@ Started by the Python of ZigZag's environment (`setup_zigzag.sh`), not by the pr
     ENV/bin/python benchmarks/peers/zigzag_run.py MACHINE MAPPING WORKLOAD -o FILE [--opt EDP] [--lpf 6]
 
 A bare name means the file that the installed package ships (``tpu_like``, ``resnet18``). CPU seconds are those of this
-process from the start of its search to its end, imports and parsing left out; the seconds of each layer stand beside it.
+process from the call of the tool to its return, imports left out; the seconds of each layer's search stand beside it.
 """
 
 from __future__ import annotations

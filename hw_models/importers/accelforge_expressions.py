@@ -1,8 +1,8 @@
 """The expressions that AccelForge's machine files may hold: arithmetic of numbers, and sets of tensors.
 
-Numbers: ``1024*64*8``, ``8 * 38.4e9``, ``inf``, ``TENSOR.bits_per_value``, ``X if TENSOR else Y``. Sets: a tensor or one
-of its general names, an outer memory (what it keeps), ``All``, ``Nothing``, ``Inputs``, ``Outputs``, ``Intermediates``,
-with ``~ | & -``. Nothing is evaluated but these.
+Numbers: ``1024*64*8``, ``8 * 38.4e9``, ``inf``, ``TENSOR.bits_per_value``, ``X if TENSOR else Y``.
+Sets: a tensor or one of its general names, an outer memory (what it keeps), ``All``, ``Nothing``, ``Inputs``,
+``Outputs``, ``Intermediates``, with ``~ | & -``. Nothing is evaluated but these.
 """
 
 from __future__ import annotations

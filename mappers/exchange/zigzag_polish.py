@@ -66,7 +66,7 @@ def polish(model: ZigZagModel, temporal: Temporal | None, objective: str = "edp"
     -----
     Plain nests: the loops that the output, the weight and the input do not see, as three blocks in all six orders, each
     memory filled as far as it goes. Moves: a cut of one role by one or two loops, cuts that stand together, two
-    neighbouring loops exchanged, a loop moved elsewhere. Loops are split into prime factors first.
+    neighbouring loops exchanged, a loop or all loops of a dimension moved elsewhere. Loops are prime factors.
     """
     starts = [(figure(model.count(state.levels()), objective), at, state) for at, state in enumerate(_plain(model))]
     used = len(starts)
@@ -82,6 +82,13 @@ def polish(model: ZigZagModel, temporal: Temporal | None, objective: str = "edp"
         ends.append(end)
     best = min(ends, key=lambda end: figure(end.count, objective))
     return Polished(best.temporal, best.count, used)
+
+
+def can_start(model: ZigZagModel) -> bool:
+    """Tell whether the unrolling leaves a nest that fits: all loops in time in the outermost memory."""
+    order = [(dim, steps) for dim, steps in model.steps.items() if steps > 1]
+    levels = {tensor.name: len(model.fine[tensor.name].memories) for tensor in model.tensors}
+    return model.fits({role: [*([] for _ in range(count - 1)), order] for role, count in levels.items()})
 
 
 def _plain(model: ZigZagModel) -> Iterator[_State]:
@@ -192,6 +199,12 @@ def _neighbours(state: _State) -> Iterator[_State]:
     for at in range(size - 1):
         if order[at][0] != order[at + 1][0]:
             yield _State((*order[:at], order[at + 1], order[at], *order[at + 2 :]), state.cuts)
+    for dim in dict.fromkeys(dim for dim, _ in order):
+        block = [loop for loop in order if loop[0] == dim]
+        rest = tuple(loop for loop in order if loop[0] != dim)
+        for end in range(len(rest) + 1):
+            if end in (0, len(rest)) or rest[end - 1][0] != rest[end][0]:
+                yield _State((*rest[:end], *block, *rest[end:]), state.cuts)
     for start in range(size):
         rest = (*order[:start], *order[start + 1 :])
         for end in range(size):

@@ -82,7 +82,7 @@ def test_a_mapping_makes_a_nest_and_comes_back(case: dict[str, Any]) -> None:
         role: [[loop for loop in level if loop[1] > 1] for level in levels] for role, levels in case["temporal"].items()
     }
     assert plain == given
-    assert {axis: pairs for axis, pairs in back.unrolling} == {
+    assert dict(back.unrolling) == {
         axis: tuple(pair for pair in pairs if pair[1] > 1) for axis, pairs in spatial(case).items()
     }
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from tilewright.cli.map_foreign import foreign_options, map_foreign
 from tilewright.cli.options import arch_options, common, dim_options, emit_json, parse_dims, save_json, say
 from workloads.errors import InputError
 
@@ -26,6 +27,7 @@ from workloads.errors import InputError
 @click.option("--time-limit", "time_limit_s", type=float, default=None, help="CPU seconds, on a hierarchy.")
 @click.option("--plan", type=click.Path(path_type=Path), default=None, help="With --recheck: a plan of a hierarchy.")
 @click.option("--recheck", is_flag=True, help="Cost the nests of --plan again by a naive count.")
+@foreign_options
 @arch_options
 @dim_options
 @common
@@ -39,6 +41,9 @@ def command(
     time_limit_s: float | None,
     plan: Path | None,
     recheck: bool,
+    arch_format: str | None,
+    peer_mapping: str | None,
+    energies: str | None,
     arch: str,
     overrides: tuple[str, ...],
     dims: tuple[str, ...],
@@ -51,6 +56,9 @@ def command(
 
     --arch may name a memory hierarchy (docs/layer_mapper.md); --counting, --tiles, --limit and --time-limit are for it.
 
+    --arch may name a machine file of ZigZag, Timeloop or AccelForge (docs/importers.md); --arch-format, --mapping and
+    --energies are for it.
+
     -o FILE writes the plan with tensor placement; `tilewright sim --plan FILE` simulates exactly it.
     """
     from hw_models.hierarchy.reader import is_hierarchy
@@ -62,6 +70,18 @@ def command(
         return recheck_plan(plan, as_json)
     if workload is None:
         raise InputError("map: no workload; name a built-in (tilewright list workloads) or a file")
+    from tilewright.foreign import arch_format as recognise
+
+    form = recognise(arch, arch_format)
+    if form is not None:
+        if overrides or commands is not None or counting is not None or limits:
+            raise InputError(f"map on '{arch}': --set, --commands, --counting and --limit are not for {form} machines")
+        sizes = parse_dims(dims)
+        return map_foreign(
+            workload, arch, form, objective, peer_mapping, energies, sizes, time_limit_s, as_json, output
+        )
+    if peer_mapping is not None or energies is not None:
+        raise InputError(f"map on '{arch}': --mapping and --energies are for ZigZag and Timeloop machines")
     if is_hierarchy(arch):
         if overrides or commands is not None:
             raise InputError(f"map on hierarchy '{arch}': --set and --commands are for accelerators; leave them out")

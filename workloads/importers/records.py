@@ -5,7 +5,8 @@ This is what the readers of Timeloop, ZigZag and AccelForge problems share. It s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from math import prod
 
 from workloads.errors import InputError
@@ -99,6 +100,16 @@ class ForeignProblem:
     def size(self, dim: str) -> int:
         """Return the size of `dim`; 1 if the problem has no such dimension."""
         return dict(self.dims).get(dim, 1)
+
+    def padded(self, sizes: Mapping[str, int]) -> ForeignProblem:
+        """Return the problem with larger dimensions, so that an unrolling divides; tensors grow along."""
+        dims = tuple((dim, max(size, sizes.get(dim, size))) for dim, size in self.dims)
+        more = {dim: grown - size for (dim, grown), (_, size) in zip(dims, self.dims, strict=True)}
+        tensors = []
+        for tensor in self.tensors:
+            axes = (replace(axis, size=axis.size + sum(c * more[dim] for c, dim in axis.terms)) for axis in tensor.axes)
+            tensors.append(replace(tensor, axes=tuple(axes)))
+        return replace(self, dims=dims, tensors=tuple(tensors))
 
     def loop_nest(self, roles: dict[str, str] | None = None) -> LoopNest:
         """Return the affine view, with `roles` (tensor name to I, W, O) or, of two inputs, the second as weight."""
