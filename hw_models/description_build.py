@@ -21,6 +21,7 @@ from hw_models.description_schema import (
     VectorNode,
 )
 from hw_models.energy import EnergyTable, Figure, load_energy_table
+from hw_models.pe_memories import PEMemories
 from hw_models.sparsity import Sparsity
 from hw_models.yaml_edge import YamlPath
 from workloads.errors import InputError
@@ -136,6 +137,15 @@ class _Builder:
         pattern, sparsity = node.sparsity, None
         if pattern is not None:
             sparsity = self.part((*path, "sparsity"), lambda: Sparsity(pattern.n, pattern.m))
+        inside, memories = node.pe_memories, None
+        if inside is not None:
+            memories = self.part(
+                (*path, "pe_memories"),
+                lambda: PEMemories(
+                    inside.filter_words, inside.ifmap_words, inside.psum_words, inside.filter_bus, inside.ifmap_bus,
+                    inside.psum_in_bus, inside.psum_out_bus, inside.bank,
+                ),
+            )  # fmt: skip
         return self.part(
             path,
             lambda: PEArray(
@@ -151,6 +161,7 @@ class _Builder:
                 self.sources_at((*path, "energy")),
                 tree_latency,
                 sparsity,
+                memories,
             ),
         )
 
@@ -206,8 +217,7 @@ class _Builder:
         array = self.array(node.array, (*path, "array"))
         a = node.array
         refill = 1 if channel is None else max(channel.beat_bytes, -(-channel.bytes_per_cycle // 1))
-        places, word_bits = (1, a.weight_format.bits) if array is None else (array.places, array.word_bits)
-        inputs, weights = -(-a.rows * places * a.input_format.bits // 8), -(-a.cols * word_bits // 8)
+        inputs, weights = (0, 0) if array is None else (-(-array.input_row_bits // 8), -(-array.weight_row_bits // 8))
         lanes = -(-node.vector.lanes * a.input_format.bits // 8)
         sums = -(-max(a.cols, node.vector.lanes) * a.accumulator_format.bits // 8)
         pads = node.scratchpads

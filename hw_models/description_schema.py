@@ -170,14 +170,25 @@ class SparsityNode(_Node):
     m: Count = _key("input channels of a group, at most 16")
 
 
+class PEMemoriesNode(_Node):
+    """Memories inside a row-stationary PE and its buses, in words of the array's format."""
+
+    filter_words: Count = _key("filter memory of a PE")
+    ifmap_words: Count = _key("image memory of a PE")
+    psum_words: Count = _key("partial-sum memory of a PE")
+    filter_bus: Count = _key("filter words per cycle into the array")
+    ifmap_bus: Count = _key("image words per cycle into the array")
+    psum_in_bus: Count = _key("partial sums per cycle into the array")
+    psum_out_bus: Count = _key("partial sums per cycle out of the array")
+    bank: Bytes = _key("bank of the global buffer (input and accumulator scratchpads together)")
+
+
 class ArrayNode(_Node):
     """A MAC array."""
 
-    kind: ArrayKind = _key(
-        "how operands move: PE to PE, or a column reduced in one tree; row_stationary is listed only"
-    )
-    rows: Count = _key("ws: reduction; os: output pixels")
-    cols: Count = _key("output channels")
+    kind: ArrayKind = _key("how operands move: PE to PE, a column reduced in one tree, or rows kept in the PEs")
+    rows: Count = _key("ws, is: reduction; os: output pixels")
+    cols: Count = _key("ws, os: output channels; is: output pixels")
     dataflows: Annotated[list[Dataflow], Field(min_length=1)] = _key("what the array can run; the mapper chooses")
     input_format: IntegerFormat = _key("activations")
     weight_format: IntegerFormat = _key("weights")
@@ -185,6 +196,7 @@ class ArrayNode(_Node):
     reduction_unroll: ReductionUnroll = _key("rows take the flattened window (FY, FX, C), or channels only")
     tree_latency: Delay | None = _key("adder_tree only: pipeline of a column's tree", default=None)
     sparsity: SparsityNode | None = None
+    pe_memories: PEMemoriesNode | None = _key("row_stationary only", default=None)
     energy: MacEnergyNode | None = None
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from hw_models.accelerator import Accelerator
 from workloads.errors import InputError
 
 
@@ -105,3 +106,49 @@ class RowMapping:
     def pass_channels(self) -> int:
         """Value of q r."""
         return self.pe_channels * self.set_channels
+
+
+def row_stationary_array(accelerator: Accelerator) -> RowStationaryArray:
+    """Return the row-stationary array of `accelerator`.
+
+    The global buffer is the input and the accumulator scratchpad together; the weight scratchpad holds the next
+    filters.
+
+    Raises
+    ------
+    InputError
+        If the array has no `pe_memories`, or words of several widths.
+    """
+    core, array = accelerator.core, accelerator.core.array
+    inside = array.pe_memories
+    if inside is None:
+        raise InputError(
+            f"accelerator '{accelerator.name}': array.pe_memories is missing; a {array.kind} array is not run in "
+            f"passes without it, give the memories and buses of a PE"
+        )
+    bits = {array.input_format.bits, array.weight_format.bits, array.accumulator_format.bits}
+    if len(bits) > 1 or min(bits) % 8:
+        raise InputError(
+            f"accelerator '{accelerator.name}': row-stationary words of {sorted(bits)} bits, bound is one width of "
+            f"whole bytes; give input, weight and accumulator the same format"
+        )
+    buffer = core.input.capacity_bytes + core.accumulator.capacity_bytes
+    return RowStationaryArray(
+        name=accelerator.name,
+        clock_mhz=accelerator.clock_mhz,
+        rows=array.rows,
+        cols=array.cols,
+        word_bytes=min(bits) // 8,
+        filter_words=inside.filter_words,
+        ifmap_words=inside.ifmap_words,
+        psum_words=inside.psum_words,
+        buffer_banks=buffer // inside.bank_bytes,
+        bank_bytes=inside.bank_bytes,
+        filter_buffer_bytes=core.weight.capacity_bytes,
+        filter_bus_words=inside.filter_bus_words,
+        ifmap_bus_words=inside.ifmap_bus_words,
+        psum_in_bus_words=inside.psum_in_bus_words,
+        psum_out_bus_words=inside.psum_out_bus_words,
+        memory_bytes_per_cycle=accelerator.dram.bytes_per_cycle,
+        latency_cycles=accelerator.dram.latency_cycles,
+    )

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from hw_models.accelerator import Accelerator
 from hw_models.array_timing import accesses_of
-from mappers.commands import ComputeCommand, LoadCommand, Memory, Program, Slot, StoreCommand, VectorCommand
+from mappers.commands import AnyCommand, ComputeCommand, LoadCommand, Memory, Program, Slot, StoreCommand, VectorCommand
 
 LEVELS = ("dram", "input", "weight", "accumulator", "staging")
 COMPONENTS = ("mac", "input", "weight", "accumulator", "staging", "dram", "vector")
@@ -47,19 +47,23 @@ def count(program: Program, accelerator: Accelerator) -> list[Ledger]:
     """Return one ledger per layer of `program`."""
     ledgers = [Ledger() for _ in program.layers]
     for command in program.commands:
-        ledger = ledgers[command.layer]
-        if isinstance(command, LoadCommand):
-            ledger.move("dram", command.tensor, "read", command.bytes)
-            ledger.move(_level(command.writes[0]), command.tensor, "write", command.bytes)
-        elif isinstance(command, StoreCommand):
-            ledger.move(_level(command.reads[0]), command.tensor, "read", command.bytes)
-            ledger.move("dram", command.tensor, "write", command.bytes)
-        elif isinstance(command, ComputeCommand):
-            ledger.macs += command.macs
-            _count_array(ledger, command, accelerator)
-        else:
-            _count_vector(ledger, command)
+        count_command(ledgers[command.layer], command, accelerator)
     return ledgers
+
+
+def count_command(ledger: Ledger, command: AnyCommand, accelerator: Accelerator) -> None:
+    """Add what `command` computes and moves to `ledger`."""
+    if isinstance(command, LoadCommand):
+        ledger.move("dram", command.tensor, "read", command.bytes)
+        ledger.move(_level(command.writes[0]), command.tensor, "write", command.bytes)
+    elif isinstance(command, StoreCommand):
+        ledger.move(_level(command.reads[0]), command.tensor, "read", command.bytes)
+        ledger.move("dram", command.tensor, "write", command.bytes)
+    elif isinstance(command, ComputeCommand):
+        ledger.macs += command.macs
+        _count_array(ledger, command, accelerator)
+    else:
+        _count_vector(ledger, command)
 
 
 def _level(slot: Slot) -> str:

@@ -105,9 +105,10 @@ def _succeed(event: simpy.Event, _: simpy.Event) -> None:
 
 
 def _lead(plan: LayerPasses) -> int:
-    """Return the index of the arithmetic stage: the last that is not a store."""
+    """Return the index of the stage that does the arithmetic."""
     names = [stage.name for stage in plan.stages]
-    return next(index for index in reversed(range(len(names))) if names[index] != "store")
+    named = [index for index, name in enumerate(names) if name in ("array", "arithmetic")]
+    return named[-1] if named else next(index for index in reversed(range(len(names))) if names[index] != "store")
 
 
 def _attribute(plan: LayerPasses, spans: Sequence[Sequence[tuple[int, int]]], cycles: int) -> dict[str, int]:

@@ -13,7 +13,7 @@ from mappers.commands import ComputeCommand, LayerRecord, LoadCommand, Program, 
 from sim.attribution import LayerTime, attribute
 from sim.checks import check_result, require
 from sim.dram.energy import layer_energy_pj, summary
-from sim.energy import Ledger, count, energy_pj
+from sim.energy import Ledger, byte_energy_pj, count, energy_pj
 from sim.machine import Run, run_program
 from sim.result import Bounds, LayerAnnotation, LayerResult, Result, Totals
 from workloads.errors import InternalError
@@ -184,6 +184,9 @@ def machine_facts(accelerator: Accelerator) -> dict[str, Any]:
         "dram_bytes_per_cycle": float(accelerator.dram.bytes_per_cycle),
         "dram_latency_cycles": accelerator.dram.latency_cycles,
         "technology_nm": accelerator.technology_nm,
+        "energy_pj_per_byte": {
+            level: [float(read), float(write)] for level, (read, write) in byte_energy_pj(accelerator).items()
+        },
     }
 
 

@@ -8,13 +8,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from tilewright import __version__
+from tilewright.redo import redo_command
 from tilewright.sources import Workload, load_workload
 from workloads.errors import InputError
 from workloads.nearest import nearest
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mappers.given import GivenPlan
     from mappers.plan import Plan, PlannedGroup
     from sim.machine import Run
+    from sim.over_time import OverTime
     from sim.result import LayerResult, Result, Totals
     from tilewright.sweeps.run import SweepOutcome
     from tilewright.verification import VerifyReport
@@ -85,7 +86,16 @@ class Simulation:
         """Write the HTML report, plots and tables into `folder`; return the paths."""
         from tilewright.report import write
 
-        return write(self.to_json(), Path(folder))
+        series = None if self.run is None or self.plan is None else self.over_time()
+        return write(self.to_json(), Path(folder), series)
+
+    def over_time(self, bins: int = 120) -> OverTime:
+        """Return bytes per level, array and bus use, and occupancy over the run, in `bins` bins at most."""
+        from sim.over_time import over_time
+
+        if self.run is None or self.plan is None:
+            raise InputError("over_time: this result has no event times; simulate with fidelity 'event'")
+        return over_time(self.plan.program, self.run, self.plan.accelerator, bins)
 
     def trace(self, path: str | Path) -> None:
         """Write a Chrome trace for Perfetto to `path` (.json or .json.gz)."""
@@ -209,8 +219,6 @@ def simulate(
     workload, arch = str(workload), str(arch)
     accelerator = _accelerator(arch, overrides)
     loaded = load_workload(workload, dims)
-    given = None if plan is None else _given(Path(plan), loaded, accelerator, objective)
-    made = _plan(loaded, accelerator, objective, given)
     manifest = {
         "tilewright_version": __version__,
         "workload": workload,
@@ -226,7 +234,16 @@ def simulate(
         "redo": redo_command(workload, arch, objective, fidelity, dims or {}, overrides, seed, plan),
         "sources": [list(row) for row in accelerator.sources],
     }
-    return _run(made, loaded, manifest, fidelity)
+    if accelerator.core.array.kind == "row_stationary":
+        if plan is not None:
+            raise InputError(f"plan '{plan}': '{arch}' runs in passes and takes no plan; leave out --plan")
+        from tilewright.pass_simulation import simulate_in_passes
+
+        order = {"name": "exhaustive search", "cost_model": "memory bytes, then buffer bytes, then cycles"}
+        whole = manifest | {"solver": order}
+        return Simulation(simulate_in_passes(loaded.network, accelerator, whole, fidelity, loaded.notes))
+    given = None if plan is None else _given(Path(plan), loaded, accelerator, objective)
+    return _run(_plan(loaded, accelerator, objective, given), loaded, manifest, fidelity)
 
 
 def _given(path: Path, loaded: Workload, accelerator: Accelerator, objective: str) -> GivenPlan:
@@ -301,29 +318,6 @@ def mapping_data(entry: PlannedGroup, core: str) -> dict[str, Any] | None:
             }
         )
     return nests[0] if len(nests) == 1 else {"phases": nests}
-
-
-def redo_command(
-    workload: str,
-    arch: str,
-    objective: str,
-    fidelity: str,
-    dims: Mapping[str, int],
-    overrides: Sequence[str],
-    seed: int = 0,
-    plan: str | Path | None = None,
-) -> str:
-    """Return the command line that repeats a simulation."""
-    words = ["tilewright", "sim", workload, "--arch", arch, "--objective", objective, "--fidelity", fidelity]
-    for name, value in dims.items():
-        words += ["--dim", f"{name}={value}"]
-    for override in overrides:
-        words += ["--set", override]
-    if seed:
-        words += ["--seed", str(seed)]
-    if plan is not None:
-        words += ["--plan", str(plan)]
-    return shlex.join(words)
 
 
 def check(

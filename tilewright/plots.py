@@ -154,12 +154,33 @@ def dram_traffic(result: ResultDict) -> Figure:
     return _bars([layer["name"] for layer in layers], parts, "bytes", "DRAM traffic per layer")
 
 
+def energy_by_operand(result: ResultDict) -> Figure:
+    """Return stacked bars of each layer's energy by operand, in uJ."""
+    from tilewright.energy_split import energy_by_operand as split
+
+    rows = split(result)
+    names = [layer["name"] for layer in _layers(result)]
+    parts = {key: [row[key] / 1e6 for row in rows] for key in rows[0]}
+    parts = {key: values for key, values in parts.items() if any(values)}
+    return _bars(names, parts, "energy (uJ)", "Energy by operand")
+
+
+def waterfall(result: ResultDict) -> Figure:
+    """Return compute and each stall cause up to the total."""
+    from tilewright.time_plots import waterfall as draw
+
+    _layers(result)
+    return draw(result)
+
+
 RESULT_PLOTS = {
     "cycles": cycles_by_cause,
     "energy": energy_by_component,
     "roofline": roofline,
     "timeline": timeline,
     "dram": dram_traffic,
+    "operands": energy_by_operand,
+    "waterfall": waterfall,
 }
 
 

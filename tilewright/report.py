@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import html
 import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tilewright import plots
 from workloads.whole_file import write_whole
+
+if TYPE_CHECKING:
+    from sim.over_time import OverTime
 
 _STYLE = """
 :root{color-scheme:light;--ink:#1d2430;--soft:#5b6675;--line:#d8dee6;--fill:#f5f7fa;--good:#1d7a3e;--bad:#b3261e}
@@ -130,8 +134,11 @@ def build(result: dict[str, Any]) -> str:
     )
 
 
-def write(result: dict[str, Any], folder: Path) -> list[Path]:
-    """Write report.html, result.json, layers.csv and the plots as PNG into `folder`; return the paths."""
+def write(result: dict[str, Any], folder: Path, series: OverTime | None = None) -> list[Path]:
+    """Write report.html, result.json, layers.csv and the plots as PNG into `folder`; return the paths.
+
+    With the `series` of a run, bandwidth and occupancy over time are drawn and written too.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     written = [write_whole(folder / "report.html", build(result))]
     text = json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -141,6 +148,14 @@ def write(result: dict[str, Any], folder: Path) -> list[Path]:
         path = folder / f"{name}.png"
         plots.save(draw(result), path)
         written.append(path)
+    if series is not None:
+        from tilewright import time_plots
+
+        data = json.dumps(asdict(series), indent=1) + "\n"
+        written.append(write_whole(folder / "over_time.json", data))
+        for name, picture in (("bandwidth", time_plots.bandwidth(series)), ("occupancy", time_plots.occupancy(series))):
+            plots.save(picture, folder / f"{name}.png")
+            written.append(folder / f"{name}.png")
     return written
 
 

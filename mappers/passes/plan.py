@@ -156,32 +156,38 @@ def shapes_of(network: Network) -> tuple[ConvShape, ...]:
     A matrix product is a convolution of a 1 x M image. A batched product (attention) is `groups` of them. Activation,
     residual sum and pooling that follow one another behind a convolution are fused with it.
     """
-    shapes = []
     followers: dict[str, list[Layer]] = {}
     for layer in network.layers:
         for name in layer.inputs:
             followers.setdefault(name, []).append(layer)
     added: set[str] = set()
-    for layer in network.layers:
-        if not isinstance(layer, MacLayer):
-            continue
-        d = layer.dims
-        if d.OD != 1 or d.FD != 1 or layer.transposed:
-            raise InputError(
-                f"layer '{layer.name}': {'transposed' if layer.transposed else '3-D'} convolutions are not planned in "
-                f"passes; use an accelerator whose array is systolic"
-            )
-        pad = layer.padding
-        high, wide, operand = _fused(network, layer, followers, added)
-        shapes.append(
-            ConvShape(
-                layer.name, d.G, d.N, d.C, d.K,
-                layer.input_spatial[1] + sum(pad[1]), layer.input_spatial[2] + sum(pad[2]),
-                (d.FY - 1) * layer.dilations[1] + 1, (d.FX - 1) * layer.dilations[2] + 1,
-                max(layer.strides[1:]), d.OY, d.OX, high, wide, operand,
-            )
-        )  # fmt: skip
-    return tuple(shapes)
+    return tuple(
+        shape_of(layer, *_fused(network, layer, followers, added))
+        for layer in network.layers
+        if isinstance(layer, MacLayer)
+    )
+
+
+def shape_of(layer: MacLayer, store_height: int = 0, store_width: int = 0, operand: bool = False) -> ConvShape:
+    """Return one layer as a convolution, with what is stored of it and whether a second operand is added.
+
+    Raises
+    ------
+    InputError
+        If the layer is transposed or three-dimensional.
+    """
+    d, pad = layer.dims, layer.padding
+    if d.OD != 1 or d.FD != 1 or layer.transposed:
+        raise InputError(
+            f"layer '{layer.name}': {'transposed' if layer.transposed else '3-D'} convolutions are not planned in "
+            f"passes; use an accelerator whose array is systolic"
+        )
+    return ConvShape(
+        layer.name, d.G, d.N, d.C, d.K,
+        layer.input_spatial[1] + sum(pad[1]), layer.input_spatial[2] + sum(pad[2]),
+        (d.FY - 1) * layer.dilations[1] + 1, (d.FX - 1) * layer.dilations[2] + 1,
+        max(layer.strides[1:]), d.OY, d.OX, store_height, store_width, operand,
+    )  # fmt: skip
 
 
 def _fused(

@@ -14,10 +14,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
+from math import isqrt
 
 from hw_models.row_stationary import RowMapping, RowStationaryArray
 from mappers.passes.plan import ConvShape, LayerPasses, StageSpec, shares
 from workloads.errors import Infeasible, InfeasibleError
+
+MOST_PASSES = 1024
+"""Passes of a layer that the engine moves one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +55,10 @@ class RowTraffic:
         return self.memory_image + self.memory_weight + self.memory_output
 
 
-def _divisors(value: int) -> list[int]:
-    return [d for d in range(1, value + 1) if value % d == 0]
+@lru_cache(maxsize=4096)
+def _divisors(value: int) -> tuple[int, ...]:
+    small = [d for d in range(1, isqrt(value) + 1) if value % d == 0]
+    return tuple(sorted({*small, *(value // d for d in small)}))
 
 
 def _strips(shape: ConvShape, rows: int) -> list[tuple[int, int]]:
@@ -183,14 +190,22 @@ def _blocks(shape: ConvShape, mapping: RowMapping) -> list[int]:
 
 
 def _array_cycles(shape: ConvShape, array: RowStationaryArray, mapping: RowMapping) -> int:
-    blocks = _blocks(shape, mapping)
+    step = mapping.pass_channels
     repeat = shape.groups * (shape.batch // mapping.images) * (shape.kernels // mapping.pass_filters)
-    kinds = {c: blocks.count(c) for c in blocks}
+    kinds = {step: shape.channels // step, shape.channels % step: 1}
     return repeat * sum(
         count * sum(_pass_cycles(shape, array, mapping, size, high, c))
         for size, high in _strips(shape, mapping.rows)
         for c, count in kinds.items()
+        if c
     )
+
+
+def _merged(passes: list[tuple[int, int, bool]]) -> list[tuple[int, int, bool]]:
+    """Join neighbours until there are `MOST_PASSES` at most: the array works on them one after the other anyway."""
+    size = -(-len(passes) // MOST_PASSES)
+    parts = [passes[first : first + size] for first in range(0, len(passes), size)]
+    return [(sum(p[0] for p in part), sum(p[1] for p in part), any(p[2] for p in part)) for part in parts]
 
 
 def plan_row_stationary(shape: ConvShape, array: RowStationaryArray, mapping: RowMapping | None = None) -> LayerPasses:
@@ -208,6 +223,7 @@ def plan_row_stationary(shape: ConvShape, array: RowStationaryArray, mapping: Ro
         for _ in range(rounds):
             for index, (load, pace) in enumerate(kinds):
                 passes += [(load, pace, index == len(kinds) - 1)] * inner
+    passes = _merged(passes)
     reads = shares(Fraction(moved.memory_image + moved.memory_weight) / array.memory_bytes_per_cycle, [1] * len(passes))
     writes = shares(Fraction(moved.memory_output) / array.memory_bytes_per_cycle, [int(last) for _, _, last in passes])
     work = tuple((read, load, pace, write) for read, (load, pace, _), write in zip(reads, passes, writes, strict=True))

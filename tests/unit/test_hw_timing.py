@@ -87,7 +87,7 @@ def test_a_missing_dataflow_is_named() -> None:
 def test_row_stationary_loads_but_is_refused_when_timed() -> None:
     eyeriss = load_accelerator("eyeriss_v1").core.array
     assert (eyeriss.kind, eyeriss.dataflows, eyeriss.pes) == ("row_stationary", ("rs",), 168)
-    with pytest.raises(InputError, match=r"row stationary.*not simulated yet: the memories inside a PE"):
+    with pytest.raises(InputError, match=r"row stationary\) has no folds: it runs in passes"):
         timing_of(eyeriss, "rs", 16)
 
 

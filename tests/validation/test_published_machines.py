@@ -12,7 +12,7 @@ from tilewright.validation import CASES, Row, run_cases, table
 from tilewright.validation import case_systolic as systolic
 from workloads.errors import InputError
 
-QUICK = ("systolic", "nvdla", "finn", "hls4ml", "eyeriss", "sparse")
+QUICK = ("systolic", "nvdla", "finn", "hls4ml", "eyeriss", "sparse", "dram")
 
 
 @pytest.mark.parametrize("name", QUICK)

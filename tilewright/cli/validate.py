@@ -16,8 +16,8 @@ from tilewright.cli.options import common, emit_json, save_json, say
 def command(names: tuple[str, ...], all_rows: bool, as_json: bool, output: Path | None, seed: int, debug: bool) -> int:
     """Compare published machines with this simulator: theirs, ours, error, tolerance, what is not modelled.
 
-    NAME is one of systolic, nvdla, finn, hls4ml, eyeriss, dpu, sparse, arrays; without one, all run. Rows marked `info`
-    do not gate. With -o DIR the table is also written as validation.md and validation.json.
+    NAME is one of systolic, nvdla, finn, hls4ml, eyeriss, dpu, sparse, dram, arrays; without one, all run. Rows marked
+    `info` do not gate. With -o DIR the table is also written as validation.md and validation.json.
 
     Exit code 0 when every gating row is within its tolerance, else 4.
     """

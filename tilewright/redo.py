@@ -1,0 +1,30 @@
+"""The command line that repeats a simulation."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+
+def redo_command(
+    workload: str,
+    arch: str,
+    objective: str,
+    fidelity: str,
+    dims: Mapping[str, int],
+    overrides: Sequence[str],
+    seed: int = 0,
+    plan: str | Path | None = None,
+) -> str:
+    """Return the command line that repeats a simulation."""
+    words = ["tilewright", "sim", workload, "--arch", arch, "--objective", objective, "--fidelity", fidelity]
+    for name, value in dims.items():
+        words += ["--dim", f"{name}={value}"]
+    for override in overrides:
+        words += ["--set", override]
+    if seed:
+        words += ["--seed", str(seed)]
+    if plan is not None:
+        words += ["--plan", str(plan)]
+    return shlex.join(words)
