@@ -40,7 +40,7 @@ from sim.channel import READ, WRITE, Channel
 from sim.dram.memory import TimedChannel
 from sim.dram.report import DramRun
 from sim.slots import SlotMonitor
-from workloads.errors import InternalError
+from workloads.errors import Infeasible, InfeasibleError, InternalError
 
 
 @dataclass(slots=True)
@@ -144,6 +144,7 @@ class Machine:
         self._program, self._accelerator = program, accelerator
         self._issue = accelerator.core.dma.issue_cycles
         self._channel = channel or open_channel(self._env, accelerator)
+        self._fits(program)
         self._slots = SlotMonitor(accelerator)
         self._spans = tuple(Span() for _ in program.commands)
         self._done: dict[Engine, int] = dict.fromkeys(ENGINES, 0)
@@ -196,6 +197,21 @@ class Machine:
             occupancy=self._slots.occupancy,
             dram=self._channel.outcome(self._now) if isinstance(self._channel, TimedChannel) else None,
         )
+
+    def _fits(self, program: Program) -> None:
+        """Refuse a memory image that the DRAM has no room for."""
+        device = self._accelerator.dram.device
+        if device is not None and program.dram_bytes > device.capacity_bytes:
+            raise InfeasibleError(
+                Infeasible(
+                    subject=f"memory image of '{program.workload}'",
+                    constraint=f"capacity[{device.standard.name}]",
+                    demand=program.dram_bytes,
+                    bound=device.capacity_bytes,
+                    unit="bytes",
+                    levers=("raise dram.ranks or dram.channels",),
+                )
+            )
 
     @property
     def _now(self) -> int:

@@ -45,7 +45,9 @@ def moved(program: Program, base: int) -> Program:
             return command
         return replace(command, transfers=tuple(replace(t, address=t.address + base) for t in command.transfers))
 
-    return replace(program, commands=tuple(move(command) for command in program.commands))
+    return replace(
+        program, dram_bytes=program.dram_bytes + base, commands=tuple(move(command) for command in program.commands)
+    )
 
 
 def run_shared(

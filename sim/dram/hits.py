@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from sim.dram.ports import Entry
+
 if TYPE_CHECKING:
     from sim.dram.controller import Controller
     from sim.dram.ports import Port
@@ -39,6 +41,7 @@ def run_hits(c: Controller, tick: int, row_tick: int, limit: int) -> bool:
     t, latency, counts = banks.timing, banks.latency[mode], banks.counts
     group_ok, column_ok, rank_ok = banks.group_ok[mode], banks.column_ok[mode], banks.rank_ok[mode]
     open_row, group_of, rank_of, fresh = banks.open_row, banks.group_of, banks.rank_of, banks.fresh
+    ccd_l, rtp, pre_ok, bypass, batch = t.ccd_l, t.rtp, banks.pre_ok, c.dram.bypass_limit, c.dram.batch
     burst, ccd_s, one_bus, sent = t.burst, t.ccd_s, not c.dram.standard.separate_row_commands, 0
     seq = c.seq
     while order and sent < CHECK_EVERY:
@@ -47,7 +50,9 @@ def run_hits(c: Controller, tick: int, row_tick: int, limit: int) -> bool:
             break
         if at < tick or at > row_tick or banks.column_bus_ok > at or rank_ok[banks.bus_rank] > at:
             break
+        oldest = None
         for entry in order.values():
+            oldest = oldest or entry
             bank = entry.bank
             group = group_of[bank]
             if (
@@ -60,7 +65,7 @@ def run_hits(c: Controller, tick: int, row_tick: int, limit: int) -> bool:
         else:
             break
         rank, waiting = rank_of[bank], by_bank[bank]
-        c.passed[mode] = c.passed[mode] + 1 if entry.seq != next(iter(order)) else 0
+        c.passed[mode] = 0 if entry is oldest else c.passed[mode] + 1
         del order[entry.seq]
         if waiting[0] is entry:
             waiting.popleft()
@@ -69,13 +74,19 @@ def run_hits(c: Controller, tick: int, row_tick: int, limit: int) -> bool:
         if not fresh[bank]:
             counts.row_hits += 1
         fresh[bank] = banks.refreshed[bank] = False
-        banks.after_columns(bank, mode, at)
+        if mode:
+            banks.after_columns(bank, mode, at)
+        else:
+            group_ok[group] = at + ccd_l
+            if at + rtp > pre_ok[bank]:
+                pre_ok[bank] = at + rtp
         banks.bus_end = end = at + latency + burst
         rank_ok[rank] = at + ccd_s
         banks.column_bus_ok = at + 1
         if one_bus:
             banks.row_bus_ok = at + 1
-            row_tick = max(row_tick, at + 1)
+            if row_tick == at:
+                row_tick = at + 1
         request = entry.request
         request.columns_left -= 1
         if request.begin_tick < 0:
@@ -84,11 +95,13 @@ def run_hits(c: Controller, tick: int, row_tick: int, limit: int) -> bool:
         if not request.columns_left:
             c.finished.append(request)
         sent += 1
-        c.tick, c.enter_ok = at, max(c.enter_ok, at + 1)
+        c.tick = at
+        if c.enter_ok <= at:
+            c.enter_ok = at + 1
         if not waiting:
             del by_bank[bank]
-        turned = bool(other) and c.sent + sent >= c.dram.batch
-        if turned or not order or row_tick <= at or c.passed[mode] >= c.dram.bypass_limit:
+        turned = bool(other) and c.sent + sent >= batch
+        if turned or not order or row_tick <= at or c.passed[mode] >= bypass:
             break
         if waiting and waiting[0].row != entry.row and all(rest.row != entry.row for rest in waiting):
             break
@@ -121,26 +134,44 @@ def _quiet(c: Controller, port: Port, limit: int) -> int:
 
 def _enter_all(c: Controller, port: Port, at: int, row_tick: int) -> bool:
     """Take the bursts of `port` that enter up to tick `at`; tell whether the loop can go on after them."""
-    order, room = c.order[port.direction], c.dram.queue
+    order, by_bank, room = c.order[port.direction], c.by_bank[port.direction], c.dram.queue
+    if not port.left or len(order) >= room:
+        return True
+    ro, rows, ra, ranks, bg, groups, ba, banks = c.map.cuts
+    open_row, hashed = c.banks.open_row, c.map.hashed
+    index = c.ports.index(port)
     while port.left and len(order) < room:
         request = port.request
         assert request is not None
-        tick = max(c.enter_ok, request.arrival_tick)
+        tick = c.enter_ok
+        if request.arrival_tick > tick:
+            tick = request.arrival_tick
         if tick > at:
             return True
         if tick > row_tick:
             return False
-        entry = c.entry(port, request, port.next, tick)
-        port.step(1)
-        c.turn, c.enter_ok, c.tick = c.ports.index(port), tick + 1, tick
-        order[entry.seq] = entry
-        waiting = c.by_bank[port.direction].get(entry.bank)
-        if waiting is None:
-            c.by_bank[port.direction][entry.bank] = deque((entry,))
-            known = c.banks.open_row[entry.bank] == entry.row
+        burst = port.next
+        row, bank = burst >> ro & rows, burst >> ba & banks
+        if hashed:
+            bank ^= row & banks
+        bank += ((burst >> ra & ranks) * (groups + 1) + (burst >> bg & groups)) * (banks + 1)
+        c.seq += 1
+        entry = Entry(c.seq, burst, bank, row, tick, request, port)
+        if port.left > 1:
+            port.next += 1
+            port.left -= 1
         else:
-            known = waiting[-1].row == entry.row
+            port.step(1)
+        c.turn, c.enter_ok, c.tick = index, tick + 1, tick
+        order[entry.seq] = entry
+        waiting = by_bank.get(bank)
+        if waiting is None:
+            by_bank[bank] = deque((entry,))
+            if open_row[bank] != row:
+                return False
+        else:
+            known = waiting[-1].row == row
             waiting.append(entry)
-        if not known:
-            return False
+            if not known:
+                return False
     return True

@@ -26,7 +26,7 @@ def pairs(draw: st.DrawFn) -> tuple[list[Program], Accelerator]:
     if draw(st.booleans()):
         machine = timed(machine, draw(drams()), draw(st.integers(0, 3)))
     flows = machine.core.array.dataflows
-    return [draw(programs(flows)) for _ in range(draw(st.integers(2, 3)))], machine
+    return [replace(draw(programs(flows)), dram_bytes=64) for _ in range(draw(st.integers(2, 3)))], machine
 
 
 @settings(max_examples=examples(20), deadline=None)
