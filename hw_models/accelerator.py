@@ -17,7 +17,7 @@ from hw_models.sparsity import Sparsity
 from workloads.errors import InputError
 from workloads.formats import Int
 
-Dataflow = Literal["ws", "os", "rs"]
+Dataflow = Literal["ws", "os", "is", "rs"]
 ArrayKind = Literal["systolic", "adder_tree", "row_stationary"]
 ReductionUnroll = Literal["window", "channel"]
 
@@ -145,12 +145,13 @@ class PEArray:
     Parameters
     ----------
     rows, cols : int
-        WS: rows hold the reduction, columns the output channels. OS: rows hold output pixels.
+        WS: rows hold the reduction, columns the output channels. OS: rows hold output pixels. IS: rows hold the
+        reduction, columns output pixels.
     kind : {"systolic", "adder_tree"}
         `systolic`: operands and partial sums move one PE per cycle; `adder_tree`: a column reduces all rows in one
         pipelined tree of `tree_latency_cycles`.
         `row_stationary`: PEs with `pe_memories`, run in passes (docs/dataflows.md).
-    dataflows : tuple of {"ws", "os", "rs"}
+    dataflows : tuple of {"ws", "os", "is", "rs"}
         Dataflows the array can run; the mapper chooses per layer. ``rs`` goes with `row_stationary` alone.
     reduction_unroll : {"window", "channel"}
         `window`: rows take consecutive elements of the flattened (FY, FX, C) window; `channel`: of C only.
@@ -187,7 +188,12 @@ class PEArray:
         if (self.kind == "row_stationary") != (self.dataflows == ("rs",)) or "rs" in self.dataflows[1:]:
             raise InputError(
                 f"array: kind is {self.kind} with dataflows {list(self.dataflows)}; "
-                f"use [rs] with row_stationary, ws or os with the others"
+                f"use [rs] with row_stationary, ws, os or is with the others"
+            )
+        if self.sparsity is not None and "is" in self.dataflows:
+            raise InputError(
+                f"array: sparsity is {self.sparsity} with dataflow is, bound is ws, os: activations that stay have no "
+                f"pattern; remove one of the two"
             )
         if self.pe_memories is not None and self.kind != "row_stationary":
             raise InputError(f"array: pe_memories is set on a {self.kind} array; remove it or use kind row_stationary")
@@ -214,6 +220,18 @@ class PEArray:
     def kept(self) -> int:
         """Value of the multipliers of one PE: N of an N:M array, else 1."""
         return 1 if self.sparsity is None else self.sparsity.kept
+
+    @property
+    def input_row_bits(self) -> int:
+        """Value of the bits of activations that the array takes in one cycle, of its widest dataflow."""
+        lanes = self.cols if self.dataflows == ("is",) else max(self.rows, self.cols * ("is" in self.dataflows))
+        return lanes * self.places * self.input_format.bits
+
+    @property
+    def weight_row_bits(self) -> int:
+        """Value of the bits of weights that the array takes in one cycle, of its widest dataflow."""
+        lanes = self.rows if self.dataflows == ("is",) else max(self.cols, self.rows * ("is" in self.dataflows))
+        return lanes * self.word_bits
 
     @property
     def multipliers(self) -> int:
@@ -317,14 +335,8 @@ class Core:
         sums = -(-a.cols * a.accumulator_format.bits // 8)
         lanes = -(-self.vector.lanes * a.accumulator_format.bits // 8)
         needs = (
-            (
-                self.input,
-                "read",
-                self.input.read_bytes_per_cycle,
-                -(-a.rows * a.places * a.input_format.bits // 8),
-                "array",
-            ),
-            (self.weight, "read", self.weight.read_bytes_per_cycle, -(-a.cols * a.word_bits // 8), "array"),
+            (self.input, "read", self.input.read_bytes_per_cycle, -(-a.input_row_bits // 8), "array"),
+            (self.weight, "read", self.weight.read_bytes_per_cycle, -(-a.weight_row_bits // 8), "array"),
             (self.accumulator, "read", self.accumulator.read_bytes_per_cycle, sums, "array"),
             (self.accumulator, "write", self.accumulator.write_bytes_per_cycle, sums, "array"),
             (self.accumulator, "read", self.accumulator.read_bytes_per_cycle, lanes, "vector unit"),

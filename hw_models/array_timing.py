@@ -104,7 +104,7 @@ def timing_of(array: PEArray, dataflow: Dataflow, accumulator_depth: int) -> Arr
     if dataflow == "rs":
         raise InputError(
             "array: dataflow 'rs' (row stationary) has no folds: it runs in passes; use `sim` on it, or choose an "
-            "accelerator with ws or os"
+            "accelerator with ws, os or is"
         )
     if array.kind == "adder_tree":
         return AdderTreeParams(array.rows, array.cols, array.tree_latency_cycles)
@@ -120,12 +120,14 @@ def accesses_of(array: PEArray, dataflow: Dataflow, job: FoldJob, accumulate: bo
     A partial fold moves as much as a full one: idle rows and columns are clocked with zeros. WS: every fold loads
     `rows x cols` weights, streams `stream` vectors of `rows`, and updates `stream` vectors of `cols` partial sums; only
     the first row fold of a fresh tile does not read them. OS: every fold streams `stream` vectors of `rows` inputs
-    and of `cols` weights and leaves `rows` vectors of `cols` sums.
+    and of `cols` weights and leaves `rows` vectors of `cols` sums. IS: as WS, activations loaded and weights streamed.
     """
-    if dataflow == "ws":
+    if dataflow in ("ws", "is"):
         sums = job.folds * job.stream * array.cols
         first = 0 if accumulate else job.col_folds * job.stream * array.cols
-        return ArrayAccesses(job.folds * job.stream * array.rows, job.folds * array.pes, sums - first, sums)
+        streamed, loaded = job.folds * job.stream * array.rows, job.folds * array.pes
+        inputs, weights = (streamed, loaded) if dataflow == "ws" else (loaded, streamed)
+        return ArrayAccesses(inputs, weights, sums - first, sums)
     sums = job.folds * array.pes
     return ArrayAccesses(
         job.folds * job.stream * array.rows, job.folds * job.stream * array.cols, sums if accumulate else 0, sums

@@ -164,7 +164,8 @@ def _check_keys(origin: str, tree: Mapping[str, Any]) -> None:
         optional = ("set", "sources", "outstanding")
         wrong += [f"{label}key '{key}' is missing; add it" for key in known if key not in node and key not in optional]
     if wrong:
-        raise InputError("\n  ".join([f"{origin}: {wrong[0]}" if len(wrong) == 1 else f"{origin}:", *wrong[1:]]))
+        head = f"{origin}: {wrong[0]}" if len(wrong) == 1 else f"{origin}: {len(wrong)} mistakes"
+        raise InputError("\n  ".join([head, *(wrong if len(wrong) > 1 else ())]))
 
 
 def _changed(origin: str, tree: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:

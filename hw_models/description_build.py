@@ -217,8 +217,7 @@ class _Builder:
         array = self.array(node.array, (*path, "array"))
         a = node.array
         refill = 1 if channel is None else max(channel.beat_bytes, -(-channel.bytes_per_cycle // 1))
-        places, word_bits = (1, a.weight_format.bits) if array is None else (array.places, array.word_bits)
-        inputs, weights = -(-a.rows * places * a.input_format.bits // 8), -(-a.cols * word_bits // 8)
+        inputs, weights = (0, 0) if array is None else (-(-array.input_row_bits // 8), -(-array.weight_row_bits // 8))
         lanes = -(-node.vector.lanes * a.input_format.bits // 8)
         sums = -(-max(a.cols, node.vector.lanes) * a.accumulator_format.bits // 8)
         pads = node.scratchpads

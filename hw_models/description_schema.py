@@ -187,8 +187,8 @@ class ArrayNode(_Node):
     """A MAC array."""
 
     kind: ArrayKind = _key("how operands move: PE to PE, a column reduced in one tree, or rows kept in the PEs")
-    rows: Count = _key("ws: reduction; os: output pixels")
-    cols: Count = _key("output channels")
+    rows: Count = _key("ws, is: reduction; os: output pixels")
+    cols: Count = _key("ws, os: output channels; is: output pixels")
     dataflows: Annotated[list[Dataflow], Field(min_length=1)] = _key("what the array can run; the mapper chooses")
     input_format: IntegerFormat = _key("activations")
     weight_format: IntegerFormat = _key("weights")

@@ -160,7 +160,12 @@ def engine_params(accelerator: Accelerator, coefficient_channels: int = 1024, co
     wants = (
         (array.kind != "systolic", "array.kind", array.kind, "systolic"),
         (not set(array.dataflows) <= {"ws", "os"}, "array.dataflows", list(array.dataflows), "[ws], [os] or both"),
-        (array.reduction_unroll != "channel", "array.reduction_unroll", array.reduction_unroll, "channel"),
+        (
+            array.reduction_unroll != "channel" and "ws" in array.dataflows,
+            "array.reduction_unroll",
+            array.reduction_unroll,
+            "channel, or either with dataflows [os]",
+        ),
         (vector.lanes != array.cols, "vector.lanes", vector.lanes, f"{array.cols}, the columns of the array"),
         (vector.simple_cycles != 1, "vector.simple", vector.simple_cycles, "1 cycle"),
         (vector.writes_input, "vector.writes_input", vector.writes_input, "false"),

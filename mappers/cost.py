@@ -58,14 +58,14 @@ class LayerCost(LayerTraffic):
         ix = dict.fromkeys(TILED_DIMS, np.zeros(prod(shape), dtype=np.int64)) | dict(
             zip(PIXEL_DIMS, places, strict=True)
         )
-        first = self.timing.load_cycles + self.issue
+        first, side = self.timing.load_cycles + self.issue, self.array.cols if self.dataflow == "is" else rows
         streamed, waited, groups, m = (np.zeros(prod(shape), dtype=np.int64) for _ in range(4))
         for times, sizes in self.classes_of(ix, PIXEL_DIMS):
             m = _product(sizes)
             interval = np.maximum(m, rows)
             streamed += times * interval
             waited += times * (np.maximum(m, first) - interval)
-            groups += times * ceil_div(m, rows)
+            groups += times * ceil_div(m, side)
         return PixelWork(shape, streamed, waited, first - np.maximum(m, first) + m, groups)
 
     def array_cycles(self, ix: Index) -> IntArray:
@@ -73,12 +73,15 @@ class LayerCost(LayerTraffic):
 
         WS: folds of one command start max(m, rows) apart; the next command's first fold starts max(m, load + issue)
         after the last one. OS: every fold ends max(k, rows) after the one before; with more than one issue cycle very
-        short folds may start later than that (the model leaves it out and stays a bound).
+        short folds may start later than that (the model leaves it out and stays a bound). IS: as WS, output channels
+        streamed and pixels in columns.
         """
         ax, rows = self.axes, self.array.rows
         columns = ax["K"].folds[ix["K"]] * self.size["G"]
         work, at = self.pixel_work, self.pixel_work.index(ix)
-        if self.dataflow != "os":
+        if self.dataflow == "is":
+            return self._is_cycles(ix)
+        if self.dataflow == "ws":
             folds, jobs = ax["C"].folds[ix["C"]] * columns, self.trips_of(ix, ("C", "K", "G"))
             total: IntArray = folds * work.streamed[at] + jobs * work.waited[at] + work.end[at]
             return total
@@ -86,6 +89,19 @@ class LayerCost(LayerTraffic):
         tile, last = self.window_words(ix)
         streams = (ax["C"].trips[ix["C"]] - 1) * np.maximum(tile, rows) + np.maximum(last, rows)
         return columns * groups * streams - np.maximum(tile, rows) + tile + self.issue
+
+    def _is_cycles(self, ix: Index) -> IntArray:
+        ax, rows, k = self.axes, self.array.rows, self.axes["K"]
+        first, last = self.timing.load_cycles + self.issue, k.last[ix["K"]]
+        streamed, waited = np.zeros_like(ix["K"]), np.zeros_like(ix["K"])
+        for times, size in ((k.trips[ix["K"]] - 1, k.tile[ix["K"]]), (np.ones_like(ix["K"]), last)):
+            interval = np.maximum(size, rows)
+            streamed = streamed + times * interval
+            waited = waited + times * (np.maximum(size, first) - interval)
+        columns = self.pixel_work.row_groups[self.pixel_work.index(ix)] * self.size["G"]
+        jobs = self.trips_of(ix, ("C", "G", *PIXEL_DIMS))
+        cycles: IntArray = ax["C"].folds[ix["C"]] * columns * streamed + jobs * waited
+        return cycles + first - np.maximum(last, first) + last
 
     def window_words(self, ix: Index) -> tuple[IntArray, IntArray]:
         """Return how many operands of a PE the window of a whole and of the last tile of channels holds."""
@@ -100,6 +116,8 @@ class LayerCost(LayerTraffic):
             m = m * ax[dim].last[ix[dim]]
         (_, words), columns = self.window_words(ix), ceil_div(ax["K"].last[ix["K"]], self.array.cols)
         columns = columns * ax["G"].last[ix["G"]]
+        if self.dataflow == "is":
+            m, columns = ax["K"].last[ix["K"]], ceil_div(m, self.array.cols) * ax["G"].last[ix["G"]]
         if self.dataflow == "os":
             stream, folds = words, ceil_div(m, rows) * columns
         elif self.array.reduction_unroll == "window":
@@ -162,7 +180,13 @@ class LayerCost(LayerTraffic):
         core, ax, size, array, problem = self.accelerator.core, self.axes, self.size, self.array, self.problem
         pixels = size["N"] * size["OD"] * size["OY"] * size["OX"]
         columns = ax["K"].folds[ix["K"]] * size["G"]
-        if self.dataflow != "os":
+        if self.dataflow == "is":
+            columns = self.pixel_work.row_groups[self.pixel_work.index(ix)] * size["G"]
+            folds = ax["C"].folds[ix["C"]] * columns
+            inputs, weights = folds * ax["K"].trips[ix["K"]] * array.pes, folds * (size["K"] * array.rows)
+            writes = folds * (size["K"] * array.cols)
+            reads = writes - columns * (size["K"] * array.cols)
+        elif self.dataflow == "ws":
             folds = ax["C"].folds[ix["C"]] * columns
             inputs, weights = folds * (pixels * array.rows), folds * self.trips_of(ix, PIXEL_DIMS) * array.pes
             writes = folds * (pixels * array.cols)
@@ -204,7 +228,7 @@ class PixelWork:
     end : ndarray
         WS: first weight load, and the last fold's m instead of its interval.
     row_groups : ndarray
-        OS: groups of `rows` pixels.
+        OS: groups of `rows` pixels; IS: of `cols`.
     """
 
     shape: tuple[int, ...]

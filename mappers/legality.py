@@ -58,16 +58,20 @@ def job_of(mapping: Mapping, array: PEArray, taps: int, tile: dict[str, int], pl
 
     WS streams the output pixels past weights: rows hold the window (``window`` unroll: ``c * taps`` flattened;
     ``channel`` unroll: each tap by itself), columns the output channels of one group. OS holds the pixels in rows
-    and streams the window. A PE takes `places` input channels of one tap at a time.
+    and streams the window. IS holds the window in rows and the pixels in columns and streams the output channels. A PE
+    takes `places` input channels of one tap at a time.
     """
     words = -(-tile["C"] // places)
     pixels = prod(tile[dim] for dim in ("N", "OD", "OY", "OX"))
     col_folds = tile["G"] * -(-tile["K"] // array.cols)
+    stream = pixels
+    if mapping.dataflow == "is":
+        stream, col_folds = tile["K"], tile["G"] * -(-pixels // array.cols)
     if mapping.dataflow == "os":
         return FoldJob(words * taps, -(-pixels // array.rows), col_folds)
     if array.reduction_unroll == "window":
-        return FoldJob(pixels, -(-words * taps // array.rows), col_folds)
-    return FoldJob(pixels, taps * -(-words // array.rows), col_folds)
+        return FoldJob(stream, -(-words * taps // array.rows), col_folds)
+    return FoldJob(stream, taps * -(-words // array.rows), col_folds)
 
 
 def _check_loops(problem: TileProblem, mapping: Mapping) -> tuple[Violation, ...]:

@@ -132,7 +132,7 @@ class Mapping:
     ----------
     layer, core : str
         Names.
-    dataflow : {"ws", "os"}
+    dataflow : {"ws", "os", "is"}
         What the array runs.
     loops : tuple of TileLoop
         Temporal loops, outermost first; each tiled dimension once; dimensions held whole may be left out or have one
@@ -181,7 +181,7 @@ class Mapping:
     def transfers(self, tensor: str) -> int:
         """Return how many tiles of `tensor` are brought in: trips of the loops outside its cut, free reuse skipped.
 
-        Loops that do not matter to the tensor and stand directly outside the cut cost nothing: the tile stays.
+        Loops that do not matter to the tensor and stand directly outside the cut cost nothing: the tile stream.
         """
         outside = tuple(loop for loop in self.loops[: self.cut(tensor)] if loop.trips > 1)
         while outside and outside[-1].dim not in RELEVANT[tensor]:
@@ -206,19 +206,23 @@ class Mapping:
         words = -(-tile["C"] // problem.places)
         window = words * problem.taps
         lines.append(NestLoop(("G",), tile["G"], 1, "scratchpad", "temporal"))
-        lines.append(_folds(("K",), tile["K"], array.cols))
+        across, lanes = (_PIXELS, pixels) if self.dataflow == "is" else (("K",), tile["K"])
+        lines.append(_folds(across, lanes, array.cols))
         rows: tuple[str, ...]
+        stream = NestLoop(_PIXELS, pixels, 1, "array", "temporal")
+        if self.dataflow == "is":
+            stream = NestLoop(("K",), tile["K"], 1, "array", "temporal")
         if self.dataflow == "os":
             rows, length, streamed = _PIXELS, pixels, NestLoop(_WINDOW, window, 1, "array", "temporal")
         elif array.reduction_unroll == "window":
-            rows, length, streamed = _WINDOW, window, NestLoop(_PIXELS, pixels, 1, "array", "temporal")
+            rows, length, streamed = _WINDOW, window, stream
         else:
-            rows, length, streamed = ("C",), words, NestLoop(_PIXELS, pixels, 1, "array", "temporal")
+            rows, length, streamed = ("C",), words, stream
             lines.append(NestLoop(_WINDOW[:-1], problem.taps, 1, "scratchpad", "temporal"))
         lines += [_folds(rows, length, array.rows), streamed]
         if problem.places > 1:  # the walk above is over groups of channels, which a PE takes whole
             lines.append(_lanes(("C",), tile["C"], problem.places, ""))
-        return (*lines, _lanes(rows, length, array.rows, "rows"), _lanes(("K",), tile["K"], array.cols, "cols"))
+        return (*lines, _lanes(rows, length, array.rows, "rows"), _lanes(across, lanes, array.cols, "cols"))
 
 
 _PIXELS = ("N", "OD", "OY", "OX")

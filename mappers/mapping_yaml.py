@@ -81,8 +81,8 @@ def load_mapping(text: str, origin: str = "mapping") -> Mapping:
     tree = reader.table((), _KEYS, optional={"certificate": dict})
     if not reader.mistakes and tree["schema"] != SCHEMA:
         reader.refuse(("schema",), f"schema is '{tree['schema']}', bound is '{SCHEMA}'; convert the file")
-    if not reader.mistakes and tree["dataflow"] not in ("ws", "os"):
-        reader.refuse(("dataflow",), f"dataflow is '{tree['dataflow']}', bound is ws or os; choose one")
+    if not reader.mistakes and tree["dataflow"] not in ("ws", "os", "is"):
+        reader.refuse(("dataflow",), f"dataflow is '{tree['dataflow']}', bound is ws, os or is; choose one")
     loops = tree.get("loops")
     for index in range(len(loops) if isinstance(loops, list) else 0):
         reader.table(("loops", index), _LOOP_KEYS)

@@ -289,6 +289,8 @@ def _notes(network: Network, accelerator: Accelerator) -> tuple[str, ...]:
         )
         if any(layer.weight_is_activation for layer in network.mac_layers):
             notes.append(f"weights made at run time are not pruned: a PE takes {pattern.kept} of them at a time")
+    if "is" in accelerator.core.array.dataflows:
+        notes.append("input-stationary sums lie by pixels in the accumulator, which is read along channels at no cost")
     if any(layer.dims.G > 1 for layer in network.mac_layers):
         notes.append(
             "a fold holds channels of one group only: block-diagonal packing of groups is outside the map space"

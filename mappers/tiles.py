@@ -35,7 +35,8 @@ class Candidates:
     tile, trips, last : ndarray
         Size, iterations, size of the last iteration.
     folds : ndarray
-        Sum over iterations of the folds along this dimension (K: column folds, C: row folds of WS, else iterations).
+        Sum over iterations of the folds along this dimension: K column folds (IS: iterations), C row folds (OS:
+        iterations), N, OD, OY and OX row folds of OS, column folds of IS (WS: iterations).
     """
 
     dim: str
@@ -135,15 +136,15 @@ def _allowed(problem: TileProblem, dim: str) -> IntArray:
 
 def _folds(problem: TileProblem, dim: str, sizes: IntArray, array: PEArray, dataflow: Dataflow) -> IntArray:
     """Return the folds that one iteration of each size makes along `dim`, other dimensions held at one."""
-    if dim == "K":
+    if dim == "K" and dataflow != "is":
         return -(-sizes // array.cols)
     if dim == "C" and dataflow != "os":
         words = -(-sizes // problem.places)
         if array.reduction_unroll == "window":
             return -(-(words * problem.taps) // array.rows)
         return -(-words // array.rows) * problem.taps
-    if dim in ("N", "OD", "OY", "OX") and dataflow == "os":
-        return -(-sizes // array.rows)
+    if dim in ("N", "OD", "OY", "OX") and dataflow in ("os", "is"):
+        return -(-sizes // (array.rows if dataflow == "os" else array.cols))
     return np.ones_like(sizes)
 
 

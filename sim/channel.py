@@ -1,8 +1,8 @@
-"""The DRAM channel: one data bus, a read and a write stream, bursts as the arbitration quantum.
+"""The DRAM channel: one data bus, a read and a write stream per core, bursts as the arbitration quantum.
 
-Within a stream requests are served in order. When both streams have an eligible request the bus alternates between
-them, burst by burst, reads first; otherwise the one that wants the bus keeps it. A request becomes eligible a cycle or
-more after it is submitted, so that a decision at time t depends on nothing that happens at t.
+Within a stream requests are served in order. When several streams have an eligible request the bus goes round them,
+burst by burst, the first core's reads first; otherwise the one that wants the bus keeps it. A request becomes eligible
+a cycle or more after it is submitted, so that a decision at time t depends on nothing that happens at t.
 
 Bus time is exact: with a bandwidth that gives a/q cycles per beat it is counted in units of 1/q cycle, and a transfer
 that ends inside a cycle is complete at the end of that cycle. A run of bursts of one stream is one event; it is cut
@@ -45,20 +45,20 @@ class _Run:
 
 
 class Channel:
-    """Serves beats of two streams; see the module docstring for the rules."""
+    """Serves beats of two streams per core, numbered 2 core + direction; see the module docstring for the rules."""
 
-    def __init__(self, env: simpy.Environment, dram: DramChannel) -> None:
+    def __init__(self, env: simpy.Environment, dram: DramChannel, cores: int = 1) -> None:
         self._env = env
         per_beat = dram.beats_cycles(1)
         self._q = per_beat.denominator
         self._beat = per_beat.numerator
         self._beat_bytes = dram.beat_bytes
         self._burst_beats = dram.burst_bytes // dram.beat_bytes
-        self._queues: tuple[deque[_Request], deque[_Request]] = (deque(), deque())
+        self._queues: tuple[deque[_Request], ...] = tuple(deque() for _ in range(2 * cores))
         self._run: _Run | None = None
         self._version = 0
         self._free = 0
-        self._last = WRITE
+        self._last = 2 * cores - 1
         self.busy: list[tuple[int, int, int]] = []
         """Intervals (stream, start, end) of the bus, in units of 1/q cycle."""
 
@@ -86,10 +86,10 @@ class Channel:
 
     def _cut(self, stream: int, start: int, beats: int) -> _Run:
         """Return the run of up to `beats` beats from `start`, cut where the other stream may take its turn."""
-        other = self._queues[1 - stream]
-        if other:
+        others = [queue[0].eligible for index, queue in enumerate(self._queues) if queue and index != stream]
+        if others:
             burst = self._burst_beats * self._beat
-            bursts = max(1, -(-(other[0].eligible * self._q - start) // burst))
+            bursts = max(1, -(-(min(others) * self._q - start) // burst))
             beats = min(beats, bursts * self._burst_beats)
         self._version += 1
         return _Run(stream, beats, start, start + beats * self._beat, self._version)
@@ -103,7 +103,7 @@ class Channel:
             return
         start = max(self._free, min(wanted))
         eligible = [stream for stream, head in enumerate(heads) if head is not None and head <= start]
-        stream = 1 - self._last if len(eligible) == 2 else eligible[0]
+        stream = min(eligible, key=lambda index: (index - self._last - 1) % len(self._queues))
         self._schedule(self._cut(stream, start, self._queues[stream][0].beats))
 
     def _schedule(self, run: _Run) -> None:

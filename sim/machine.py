@@ -131,15 +131,19 @@ def simulate_jobs(
 class Machine:
     """One run of one program; see the module docstring for the rules."""
 
-    def __init__(self, program: Program, accelerator: Accelerator) -> None:
-        self._env = simpy.Environment()
+    def __init__(
+        self,
+        program: Program,
+        accelerator: Accelerator,
+        env: simpy.Environment | None = None,
+        channel: Channel | TimedChannel | None = None,
+        number: int = 0,
+    ) -> None:
+        self._env = env or simpy.Environment()
+        self._number = number
         self._program, self._accelerator = program, accelerator
         self._issue = accelerator.core.dma.issue_cycles
-        self._channel: Channel | TimedChannel = (
-            Channel(self._env, accelerator.dram)
-            if accelerator.dram.device is None
-            else TimedChannel(self._env, accelerator.dram.device, accelerator.clock_mhz)
-        )
+        self._channel = channel or open_channel(self._env, accelerator)
         self._slots = SlotMonitor(accelerator)
         self._spans = tuple(Span() for _ in program.commands)
         self._done: dict[Engine, int] = dict.fromkeys(ENGINES, 0)
@@ -153,6 +157,12 @@ class Machine:
 
     def run(self) -> Run:
         """Run every command and return what happened."""
+        self.start()
+        self._env.run()
+        return self.outcome()
+
+    def start(self) -> None:
+        """Start the engines; they act when the environment runs."""
         engines = {
             "load": self._transfers("load", READ),
             "array": self._array(),
@@ -161,7 +171,9 @@ class Machine:
         }
         for engine in ENGINES:
             self._env.process(engines[engine])
-        self._env.run()
+
+    def outcome(self) -> Run:
+        """Return what happened, once the environment has nothing left to do."""
         for index, span in enumerate(self._spans):
             if span.end < 0:
                 command = self._program.commands[index]
@@ -182,7 +194,7 @@ class Machine:
             bus_units=self._channel.units_per_cycle,
             peak_scratchpad_bytes=self._slots.peak_bytes,
             occupancy=self._slots.occupancy,
-            dram=self._channel.outcome(cycles) if isinstance(self._channel, TimedChannel) else None,
+            dram=self._channel.outcome(self._now) if isinstance(self._channel, TimedChannel) else None,
         )
 
     @property
@@ -266,7 +278,7 @@ class Machine:
                 else:
                     self._complete(index)
 
-            self._channel.submit(stream, self._now + delay, command.transfers, begun, done)
+            self._channel.submit(2 * self._number + stream, self._now + delay, command.transfers, begun, done)
 
     def _array(self) -> Generator[simpy.Event, None, None]:
         for index, command in self._own("array"):
@@ -297,6 +309,14 @@ class Machine:
             yield self._env.timeout(cycles)
             span.last = self._now
             self._complete(index)
+
+
+def open_channel(env: simpy.Environment, accelerator: Accelerator, cores: int = 1) -> Channel | TimedChannel:
+    """Return the memory of `accelerator`, for `cores` cores that share it."""
+    dram = accelerator.dram
+    if dram.device is None:
+        return Channel(env, dram, cores)
+    return TimedChannel(env, dram.device, accelerator.clock_mhz, cores)
 
 
 def run_program(program: Program, accelerator: Accelerator) -> Run:

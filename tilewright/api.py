@@ -39,21 +39,6 @@ __all__ = ["Simulation", "check", "load_result", "load_workload", "map_network",
 OBJECTIVES = ("latency", "energy", "edp")
 FIDELITIES = ("event", "analytic")
 
-NOT_MODELLED = (
-    "bank and port conflicts of the scratchpads: layouts are taken as conflict-free, without their row padding "
-    "(docs/architecture.md section 2)",
-    "alignment of channel slices inside a scratchpad word",
-    "leakage, clock tree, control and wires in the energy",
-    "values: shapes and formats only, no tensor is computed",
-)
-
-
-FIXED_CHANNEL = "DRAM rows, banks and refresh: the channel has a fixed latency and bandwidth"
-TIMED_CHANNEL = (
-    "DRAM: per-bank and postponed refresh, power-down, commands of more than one tick, "
-    "energy of termination and of the controller"
-)
-
 
 class Simulation:
     """A result with its plan, its plots and its table.
@@ -288,6 +273,7 @@ def _solver() -> dict[str, str]:
 def _run(plan: Plan, loaded: Workload, manifest: dict[str, Any], fidelity: str) -> Simulation:
     from mappers.analytic import bounds
     from sim.result import LayerAnnotation
+    from tilewright.fidelity import not_modelled
 
     limits = bounds(plan.program, plan.accelerator)
     core = plan.accelerator.core.name
@@ -301,8 +287,7 @@ def _run(plan: Plan, loaded: Workload, manifest: dict[str, Any], fidelity: str) 
         )
         for entry, limit in zip(plan.groups, limits, strict=True)
     ]
-    channel = FIXED_CHANNEL if plan.accelerator.dram.device is None or fidelity == "analytic" else TIMED_CHANNEL
-    missing = (*NOT_MODELLED[:1], channel, *NOT_MODELLED[1:], *plan.notes, *loaded.notes)
+    missing = (*not_modelled(plan.accelerator, fidelity), *plan.notes, *loaded.notes)
     if fidelity == "analytic":
         from tilewright.closed_form import analytic_result
 

@@ -91,12 +91,12 @@ def read_case(path: Path, seed: int = 0) -> EngineCase:
     return case
 
 
-def verify_commands(path: Path, seed: int = 0, simulator: str = "icarus") -> VerifyReport:
-    """Run a command list on event model and RTL; errors as `read_case`."""
+def verify_commands(path: Path, seed: int = 0, simulator: str = "icarus", repro: Path | None = None) -> VerifyReport:
+    """Run a command list on event model and RTL; errors as `read_case`, `repro` as `verify_engine`."""
     from tilewright.verify_engine import report_cases
 
     case = read_case(path, seed)
-    return report_cases([case], simulator, case.program.workload)
+    return report_cases([case], simulator, case.program.workload, repro)
 
 
 def _tree(path: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tilewright import __version__
 from tilewright.api import OBJECTIVES, check_choice
 from tilewright.sources import load_workload
+from workloads.errors import InputError
 
 if TYPE_CHECKING:
     from hw_models.cluster import Cluster
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from mappers.network.residency import Residency
     from sim.network.result import NetworkResult
 
-EXECUTIONS = ("layers", "split", "fused")
+EXECUTIONS = ("layers", "split", "fused", "pipeline", "batch")
+MAX_ITEMS = 4096
 TENSOR_PLANS = ("none", "ilp", "joint", "cosma", "belady", "lru", "greedy", "arena")
 
 
@@ -58,6 +60,7 @@ def simulate_network(
     dims: Mapping[str, int] | None = None,
     overrides: Sequence[str] = (),
     time_limit_s: float = 60.0,
+    items: int = 1,
 ) -> NetworkSimulation:
     """Map `workload` onto the cluster `arch` and execute it on the network-level event model.
 
@@ -65,14 +68,16 @@ def simulate_network(
     ----------
     arch : str
         Shipped cluster, file of one, or a single-core description (then behind a shared scratchpad of its own).
-    execution : {"layers", "split", "fused"}
-        Whole operators, side by side where the graph allows; every operator split over all (equal) cores; or stacks of
-        operators as a pipeline of row stripes over the cores.
+    execution : {"layers", "split", "fused", "pipeline", "batch"}
+        Whole operators, side by side where the graph allows; every operator split over all (equal) cores; stacks of
+        operators as a pipeline of row stripes over the cores; and, for several `items`, a layer pipeline with FIFOs of
+        whole tensors, or every item on a core of its own. The last three take no `tensors` plan.
+    items : int
+        Inputs that follow each other, for ``pipeline`` and ``batch``; the baseline is of one.
     tensors : str
         What stays in the shared scratchpad: ``none``; ``ilp``, least cycles (least bytes for objective ``energy``) with
         streaming allowed; ``joint``, with mapping and core of every operator chosen in the same model (``layers``
-        only); ``cosma`` and the policies of ``place``: every operand resident, weights included. ``fused``
-        has its own line buffers and takes ``none`` or ``ilp`` alike.
+        only); ``cosma`` and the policies of ``place``: every operand resident, weights included.
 
     Raises
     ------
@@ -89,6 +94,10 @@ def simulate_network(
         (tensors, TENSOR_PLANS, "--plan-tensors"),
     ):
         check_choice(value, allowed, what)
+    if not 1 <= items <= MAX_ITEMS or (items > 1 and execution not in ("pipeline", "batch")):
+        raise InputError(
+            f"--items {items}: bound is 1..{MAX_ITEMS}, and 1 unless the execution is pipeline or batch; correct it"
+        )
     cluster = load_cluster(str(arch), overrides)
     loaded = load_workload(str(workload), dims)
     graph = make_graph(loaded.network, cluster.cores[0])
@@ -103,12 +112,15 @@ def simulate_network(
         "objective": objective,
         "execution": execution,
         "plan_tensors": tensors,
+        "items": items,
         "reference_clock_mhz": float(cluster.clock_mhz),
     }
     choice = _Choice(graph, cluster, objective, time_limit_s)
     plain = "split" if execution == "split" else "layers"
     baseline = choice.run(choice.placed(nothing_stays(graph), plain), manifest | {"plan_tensors": "none"}, "none")
-    if execution == "fused":
+    if execution in ("pipeline", "batch"):
+        program, facts = choice.items(execution, items)
+    elif execution == "fused":
         program, facts = choice.fused()
     elif tensors == "none":
         return NetworkSimulation(baseline, baseline, cluster)
@@ -160,11 +172,31 @@ class _Choice:
         options, _ = self._parts(execution)
         return keep_tensors(self.graph, range(len(self.graph.operators)), options, capacity, rate, self.time_limit_s)
 
+    def items(self, execution: str, items: int) -> tuple[NetworkProgram, dict[str, Any]]:
+        """Return the program of several items, and what is known of the pipeline."""
+        from mappers.network.lower_items import lower_batch, lower_pipeline, make_pipeline
+        from mappers.network.pipeline import batch_cycles, fifo_depths, latency_cycles
+
+        graph, cluster = self.graph, self.cluster
+        if execution == "batch":
+            return lower_batch(graph, cluster, self.options, items), {"policy": "batch", "items": items}
+        pipeline = make_pipeline(graph, cluster, self.options)
+        depths = fifo_depths(pipeline, items)
+        facts = {
+            "policy": "pipeline",
+            "items": items,
+            "stages": [{"core": s.core, "cycles": s.cycles, "operators": len(s.operators)} for s in pipeline.stages],
+            "interval_cycles": pipeline.interval_cycles,
+            "latency_cycles": latency_cycles(pipeline),
+            "batch_cycles": batch_cycles(pipeline, items),
+            "fifo_depths": depths,
+        }
+        return lower_pipeline(graph, cluster, pipeline, self.options, items, depths), facts
+
     def joint(self, execution: str) -> tuple[NetworkProgram, dict[str, Any]]:
         """Return the program of the joint model's decision, and what it states."""
         from mappers.network.joint_network import joint_plan
         from mappers.network.lower import lower_plan
-        from workloads.errors import InputError
 
         if execution != "layers":
             raise InputError(f"--plan-tensors joint: goes with --execution layers, not '{execution}'; choose one")
@@ -177,10 +209,12 @@ class _Choice:
         """Return the program of the chosen stacks, and what they are."""
         from mappers.network.fuse import choose_stacks
         from mappers.network.lower_fused import lower_stacks
+        from mappers.network.rows import StripeCosts
 
-        stacks = choose_stacks(self.graph, self.cluster, self.options)
+        costs = StripeCosts(self.graph)
+        stacks = choose_stacks(self.graph, self.cluster, self.options, costs, bytes_first=self.objective == "energy")
         facts = {"policy": "stacks", "stacks": [_stack_facts(self.graph, stack) for stack in stacks]}
-        return lower_stacks(self.graph, self.cluster, stacks, self.options), facts
+        return lower_stacks(self.graph, self.cluster, stacks, self.options, costs), facts
 
     def run(self, program: NetworkProgram, manifest: dict[str, Any], facts: Any) -> NetworkResult:
         """Execute a program."""

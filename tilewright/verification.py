@@ -109,7 +109,7 @@ def verify_core_of(
     if isinstance(params, EngineParams):
         from tilewright.verify_engine import verify_engine
 
-        return verify_engine(params, seed, simulator, jobs)
+        return verify_engine(params, seed, simulator, jobs, repro)
     from tilewright.verify_streams import verify_stream
 
     return verify_stream(params, seed, simulator, jobs, repro)
@@ -126,7 +126,7 @@ def verify_all(
 def verify_params(
     params: SystolicParams, seed: int = 0, simulator: str = "icarus", jobs: int = 12, repro: Path | None = None
 ) -> VerifyReport:
-    """Verify one core; see `verify_core`. Nothing maps onto input-stationary cores: they replay no layer."""
+    """Verify one core; see `verify_core`."""
     for key, value in (("rows", params.rows), ("cols", params.cols)):
         if not 1 <= value <= MAX_SIDE:
             raise InputError(f"verify: {key} is {value}, bound is 1..{MAX_SIDE}; choose a size in it")
@@ -157,13 +157,12 @@ def _leave(params: SystolicParams, jobs: Sequence[JobData], repro: Path | None) 
 def _compare(params: SystolicParams, drawn: tuple[JobData, ...], seed: int, simulator: str) -> VerifyReport:
     """Run the jobs alone and back to back, and the layer if there is one; compare."""
     name, rows, cols = params.name, params.rows, params.cols
-    layer = None if params.dataflow == "is" else layer_replay(params, seed)
+    layer = layer_replay(params, seed)
     from rtl.run import Scenario, run_scenarios
 
-    scenarios = [Scenario(drawn), Scenario(drawn, back_to_back=True)]
-    if layer is not None:
-        scenarios.append(Scenario(layer.jobs, back_to_back=True, earliest_issue_cycles=layer.offered))
-    alone, chained, *replayed = run_scenarios(params, scenarios, simulator)
+    replay = Scenario(layer.jobs, back_to_back=True, earliest_issue_cycles=layer.offered)
+    scenarios = [Scenario(drawn), Scenario(drawn, back_to_back=True), replay]
+    alone, chained, replayed = run_scenarios(params, scenarios, simulator)
     label = f"{rows}x{cols}"
     folds = [_fold(params, job) for job in drawn]
     from sim.machine import simulate_jobs
@@ -180,12 +179,12 @@ def _compare(params: SystolicParams, drawn: tuple[JobData, ...], seed: int, simu
             together[-1][1] - together[0][0], chained.total_cycles,
         ),
     ]  # fmt: skip
-    if layer is not None:
-        (run,) = replayed
-        wrong = layer.wrong(run)
-        report.append(
-            VerifyRow(name, label, "layer", _vectors(layer.jobs), wrong, layer.predicted_cycles, run.total_cycles)
+    report.append(
+        VerifyRow(
+            name, label, "layer", _vectors(layer.jobs), layer.wrong(replayed), layer.predicted_cycles,
+            replayed.total_cycles,
         )
+    )  # fmt: skip
     return VerifyReport(tuple(report))
 
 

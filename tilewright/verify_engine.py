@@ -4,36 +4,58 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import islice
+from pathlib import Path
 
 from hw_models.layer_engine import EngineParams
 from tilewright.engine_case import EngineCase
 from tilewright.verification import VerifyReport, VerifyRow
+from workloads.errors import MismatchError
 
 
-def verify_engine(params: EngineParams, seed: int = 0, simulator: str = "icarus", networks: int = 12) -> VerifyReport:
+def verify_engine(
+    params: EngineParams, seed: int = 0, simulator: str = "icarus", networks: int = 12, repro: Path | None = None
+) -> VerifyReport:
     """Verify the layer engine of `params` on drawn networks, run one after another without a reset.
 
     Every network runs on the memory as it is (values and cycles) and on one that holds back at random (values).
+
+    Parameters
+    ----------
+    repro : Path, optional
+        Folder in which a network that goes wrong alone is left behind, shrunk, as ``mismatch_NAME``: sources, a test
+        bench that needs nothing but Icarus, waves and a view of them.
 
     Raises
     ------
     InputError
         If the simulator is not installed.
+    MismatchError
+        If the engine breaks a rule of a port.
     """
     from tilewright.engine_draw import draw_cases, machine_of
 
     cases = list(islice(draw_cases(seed, machine_of(params)), networks))
-    return report_cases(cases, simulator)
+    return report_cases(cases, simulator, repro=repro)
 
 
-def report_cases(cases: Sequence[EngineCase], simulator: str = "icarus", run: str = "drawn networks") -> VerifyReport:
-    """Run `cases` of one engine and compare; all must be of the same parameters."""
+def report_cases(
+    cases: Sequence[EngineCase], simulator: str = "icarus", run: str = "drawn networks", repro: Path | None = None
+) -> VerifyReport:
+    """Run `cases` of one engine and compare; all must be of the same parameters. For `repro` see `verify_engine`."""
     from rtl.engine_run import run_engine
+    from rtl.engine_top import bench_sources
+    from tilewright.engine_shrink import leave_smallest
 
     params = cases[0].params
     runs = [case.run() for case in cases] + [case.run(disturb=True) for case in cases]
     largest = max(one.image.size for one in runs if one.image is not None)
-    outcomes = run_engine(params, runs, simulator, memory_bytes=-(-largest // params.beat_bytes) * params.beat_bytes)
+    size = -(-largest // params.beat_bytes) * params.beat_bytes
+    sources = bench_sources(params, size // params.beat_bytes)
+    try:
+        outcomes = run_engine(params, runs, simulator, sources, size)
+    except MismatchError as error:
+        left = leave_smallest(cases, simulator, sources, repro) if repro is not None else None
+        raise MismatchError(f"{error}{f'; smallest case found: {left}' if left else ''}") from None
     alone, disturbed = outcomes[: len(cases)], outcomes[len(cases) :]
     vectors = sum(case.outputs() for case in cases)
     rows = []
@@ -49,7 +71,10 @@ def report_cases(cases: Sequence[EngineCase], simulator: str = "icarus", run: st
             off = sum(abs(o.cycles - c.predicted_cycles) for c, o in zip(cases, played, strict=True))
             measured = predicted + off if measured == predicted else measured
         rows.append(VerifyRow(params.name, size_text(params), name, vectors, errors, predicted, measured))
-    return VerifyReport(tuple(rows))
+    report = VerifyReport(tuple(rows))
+    if not report.ok and repro is not None:
+        leave_smallest(cases, simulator, sources, repro)
+    return report
 
 
 def size_text(params: EngineParams) -> str:

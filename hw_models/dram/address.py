@@ -127,6 +127,20 @@ class AddressMap:
         group = burst >> s["bg"] & (self.bank_groups - 1)
         return Place(burst >> s["ra"] & (self.ranks - 1), group, bank, row, burst >> s["co"] & (self.columns - 1))
 
+    @cached_property
+    def _cuts(self) -> tuple[int, ...]:
+        """Value of shift and mask of row, rank, bank group and bank, in this order."""
+        sizes, s = self._sizes(), self.shifts
+        return tuple(part for name in ("ro", "ra", "bg", "ba") for part in (s[name], sizes[name] - 1))
+
+    def bank_and_row(self, burst: int) -> tuple[int, int]:
+        """Return bank, counted over (rank, bank group, bank) with the last fastest, and row: `place` in short."""
+        ro, rows, ra, ranks, bg, groups, ba, banks = self._cuts
+        row, bank = burst >> ro & rows, burst >> ba & banks
+        if self.hashed:
+            bank ^= row & banks
+        return ((burst >> ra & ranks) * (groups + 1) + (burst >> bg & groups)) * (banks + 1) + bank, row
+
     def burst_of(self, place: Place, channel: int = 0) -> int:
         """Return the burst number over all channels of `place` in `channel`: the inverse of `split` and `place`."""
         s = self.shifts

@@ -19,10 +19,11 @@ from itertools import pairwise
 from hw_models.cluster import Cluster
 from mappers.network.cost import Option
 from mappers.network.graph import Operator, OperatorGraph
-from mappers.network.rows import RowOperator, entering_ends, line_rows, row_operator, stripe_ends
+from mappers.network.rows import RowOperator, StripeCosts, entering_ends, line_rows, row_operator, stripe_ends
 from workloads.errors import Infeasible, InfeasibleError
 
 Options = Mapping[str, Mapping[str, Option]]
+STRIPES = (2, 4, 8)
 
 
 @dataclass(frozen=True)
@@ -152,13 +153,12 @@ def stages_of(cycles: Sequence[Sequence[int | None]], count: int) -> list[int] |
     return stage
 
 
-def estimate(graph: OperatorGraph, cluster: Cluster, stack: Stack, options: Options) -> Estimate | None:
+def estimate(graph: OperatorGraph, cluster: Cluster, stack: Stack, costs: StripeCosts) -> Estimate | None:
     """Return what `stack` takes on as many cores as its line buffers leave room for; None if it fits on none."""
     names = [rows.op.name for rows in stack.rows]
     bus = int(stack.dram_bytes / cluster.dram.bytes_per_cycle)
     cycles = [
-        [option.cycles if (option := options[name].get(core)) else None for core in cluster.core_names]
-        for name in names
+        [costs.total_cycles(rows, core, stack.ends[rows.op.output]) for core in cluster.cores] for rows in stack.rows
     ]
     for count in range(min(len(cluster.cores), len(names)), 0, -1):
         stage = stages_of(cycles, count)
@@ -176,8 +176,26 @@ def estimate(graph: OperatorGraph, cluster: Cluster, stack: Stack, options: Opti
     return None
 
 
+def _offer_alone(
+    graph: OperatorGraph, cluster: Cluster, options: Options, place: int, candidates: list[tuple[Stack, Estimate]]
+) -> int:
+    """Add the operator run whole to `candidates` if its tiles fit; return what they need."""
+    option = min(options[graph.operators[place].name].values(), key=lambda o: o.cycles)
+    stack = alone(graph, graph.operators[place], place, option)
+    if stack.scratchpad_bytes <= cluster.shared.capacity_bytes:
+        bus = int(stack.dram_bytes / cluster.dram.bytes_per_cycle)
+        candidates.append((stack, Estimate(max(option.cycles, bus), stack.scratchpad_bytes)))
+    return stack.scratchpad_bytes
+
+
 def choose_stacks(
-    graph: OperatorGraph, cluster: Cluster, options: Options, stripes: int = 8, longest: int = 16
+    graph: OperatorGraph,
+    cluster: Cluster,
+    options: Options,
+    costs: StripeCosts,
+    stripes: Sequence[int] = STRIPES,
+    longest: int = 16,
+    bytes_first: bool = False,
 ) -> tuple[Stack, ...]:
     """Return the partition into stacks of least estimated cycles; fewer DRAM bytes, then fewer stacks break ties.
 
@@ -185,8 +203,12 @@ def choose_stacks(
     ----------
     options : mapping
         Per operator and core its option run whole; missing where the core cannot run it.
+    stripes : sequence of int
+        Numbers of stripes that are tried for every stack.
     longest : int
         Operators of one stack at most.
+    bytes_first : bool
+        Look for the fewest DRAM bytes first, then for cycles.
 
     Raises
     ------
@@ -199,22 +221,21 @@ def choose_stacks(
         choices: list[tuple[int, int, int, int, Stack]] = []
         least = 0
         for start in range(stop - 1, max(-1, stop - 1 - longest), -1):
-            stack = make_stack(graph, ops[start:stop], start, stripes)
-            judged = None if stack is None else estimate(graph, cluster, stack, options)
-            if stack is None and start < stop - 1:
+            candidates: list[tuple[Stack, Estimate]] = []
+            if start == stop - 1:
+                least = _offer_alone(graph, cluster, options, start, candidates)
+            for count in stripes:
+                stack = make_stack(graph, ops[start:stop], start, count)
+                judged = None if stack is None else estimate(graph, cluster, stack, costs)
+                if stack is not None and judged is not None:
+                    candidates.append((stack, judged))
+            if not candidates and start < stop - 1 and row_operator(graph, ops[start]) is None:
                 break
-            if stack is None or judged is None:
-                if start < stop - 1:
-                    continue
-                option = min(options[ops[start].name].values(), key=lambda o: o.cycles)
-                stack = alone(graph, ops[start], start, option)
-                least = stack.scratchpad_bytes
-                if least > cluster.shared.capacity_bytes:
-                    continue
-                bus = int(stack.dram_bytes / cluster.dram.bytes_per_cycle)
-                judged = Estimate(max(option.cycles, bus), least)
             cycles, moved, cuts, _ = best[start]
-            choices.append((cycles + judged.cycles, moved + stack.dram_bytes, cuts + 1, start, stack))
+            choices += [
+                (cycles + judged.cycles, moved + stack.dram_bytes, cuts + 1, start, stack)
+                for stack, judged in candidates
+            ]
         if not choices:
             raise InfeasibleError(
                 Infeasible(
@@ -226,6 +247,8 @@ def choose_stacks(
                     ("raise shared.capacity",),
                 )
             )
-        cycles, moved, cuts, start, stack = min(choices, key=lambda c: c[:4])
+        cycles, moved, cuts, start, stack = min(
+            choices, key=lambda c: (c[1], c[0], c[2:4]) if bytes_first else (c[0], c[1], c[2:4])
+        )
         best.append((cycles, moved, cuts, (*best[start][3], stack)))
     return best[-1][3]

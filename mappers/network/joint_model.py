@@ -9,7 +9,8 @@ Binary variables:
 
 An operator takes the time of its loads (constants and sources that stay, with their first reader), and then the longer
 of its option's cycles and the channel's time for what it streams and stores. Loads under the operator before are not in
-the model: it plans them as waits, the execution may hide them. Operators of one core follow each other, readers follow makers,
+the model: it plans them as waits, the execution may hide them. Operators of one core follow each other, readers their
+makers,
 and the run is at least as long as the channel needs for everything. ``capacity[o]`` holds what lives while o runs and
 the tiles of what it streams. Energy is that of the options, of the channel and of the shared scratchpad's DMA side.
 """

@@ -81,7 +81,10 @@ class _FusedLowering:
 
     def _placed(self, stack: Stack) -> _Placed:
         """Return `stack` on as many cores as its line buffers leave room for."""
-        cycles = [[self._cycles(rows, core, stack) for core in self.cluster.cores] for rows in stack.rows]
+        cycles = [
+            [self.costs.total_cycles(rows, core, stack.ends[rows.op.output]) for core in self.cluster.cores]
+            for rows in stack.rows
+        ]
         names = [rows.op.name for rows in stack.rows]
         cores = list(range(len(self.cluster.cores)))
         found: tuple[int, int, _Placed] | None = None
@@ -112,16 +115,6 @@ class _FusedLowering:
                 )
             )
         return found[2]
-
-    def _cycles(self, rows: RowOperator, core: Accelerator, stack: Stack) -> int | None:
-        """Return the cycles of all stripes of an operator on a core, by its middle stripe; None if it cannot."""
-        ends = stack.ends[rows.op.output]
-        k = len(ends) // 2
-        start, stop = (ends[k - 1] if k else 0), ends[k]
-        if stop == start:
-            start, stop = 0, ends[-1]
-        cost = self.costs.stripe(rows, core, start, stop)
-        return None if cost is None else cost.cycles * rows.height // (stop - start)
 
     def _open(self, placed: _Placed) -> None:
         """Take the regions of the stack's weights and line buffers: upwards, or downwards for every other stack."""

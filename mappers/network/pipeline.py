@@ -4,10 +4,9 @@ Every core runs a contiguous run of operators (a stage) on one item of a batch a
 stage, whole, in the shared scratchpad where they fit, else they stream for every item. Tensors between operators of
 different stages pass through FIFOs of whole tensors in the shared scratchpad; within a stage a tensor has one place.
 
-A FIFO is a place per item: the maker of item i waits until the readers of item i - depth have ended. A tensor that skips
-stages needs more places than one to the next stage. `fifo_depths` gives depths at which the pipeline keeps the interval
-of its slowest stage, from the start times of the periodic schedule; it is a bound, confirmed by simulation, where one place
-less stalls (`tests/property/test_network_pipeline.py`).
+A FIFO is a place per item: the maker of item i waits until the readers of item i - depth have ended. A tensor that
+skips stages needs more places than one to the next stage. `fifo_depths` gives the depths at which nothing ever waits
+for a place; simulation confirms them, and that one place less delays a maker or, at none, stops the pipeline.
 """
 
 from __future__ import annotations
@@ -113,8 +112,8 @@ def batch_cycles(pipeline: Pipeline, items: int) -> int:
 def fifo_depths(pipeline: Pipeline, items: int) -> dict[str, int]:
     """Return, per tensor, the places at which `items` items run as if FIFOs were without end.
 
-    In the run without bounds (the recurrence of `batch_cycles`) the maker of item i starts at some cycle; the places are
-    those of items whose last reader has not ended by then, item i included. With so many places no maker ever waits, so
+    In the run without bounds (the recurrence of `batch_cycles`) the maker of item i starts at some cycle. Its places
+    are those of items whose last reader has not ended by then, item i included. With so many no maker ever waits, so
     the bound is enough; it is also needed to keep every one of these start times.
     """
     cycles = {name: own for stage in pipeline.stages for name, own in stage.operators}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -113,25 +113,46 @@ class StripeCosts:
 
     def __init__(self, graph: OperatorGraph) -> None:
         self.graph = graph
-        self._known: dict[tuple[str, str, int, int], StripeCost | None] = {}
-        self._whole: dict[tuple[str, str], Option] = {}
+        self._equal: dict[tuple[str, Accelerator, Span, int], StripeCost | None] = {}
+        self._whole: dict[tuple[str, Accelerator], Option] = {}
 
     def whole(self, op: Operator, core: Accelerator) -> Option:
         """Return the option of the whole operator."""
-        key = op.name, core.core.name
+        key = op.name, nameless(core)
         if key not in self._whole:
             self._whole[key] = best_option(self.graph, op, core)
         return self._whole[key]
+
+    def total_cycles(self, rows: RowOperator, core: Accelerator, ends: Sequence[int]) -> int | None:
+        """Return the cycles of all stripes that end at rows `ends`, by the middle one; None if the core cannot."""
+        k = len(ends) // 2
+        start, stop = (ends[k - 1] if k else 0), ends[k]
+        if stop == start:
+            start, stop = 0, ends[-1]
+        cost = self.stripe(rows, core, start, stop)
+        return None if cost is None else cost.cycles * rows.height // (stop - start)
 
     def stripe(self, rows: RowOperator, core: Accelerator, start: int, stop: int) -> StripeCost | None:
         """Return the cost of output rows start..stop-1, or None if the core cannot run the operator.
 
         Array operators are searched as a layer of these rows; vector operators cost their share of the whole.
         """
-        key = rows.op.name, core.core.name, start, stop
-        if key not in self._known:
-            self._known[key] = self._cost(rows, core, start, stop)
-        return self._known[key]
+        top, bottom = self._edges(rows, start, stop)
+        key = rows.op.name, nameless(core), (top, bottom), stop - start
+        if isinstance(self.graph.groups[rows.op.index].lead, MacLayer):
+            if key not in self._equal:
+                self._equal[key] = self._cost(rows, core, start, stop)
+            return self._equal[key]
+        return self._cost(rows, core, start, stop)
+
+    def _edges(self, rows: RowOperator, start: int, stop: int) -> Span:
+        """Return the padded rows at both ends of a stripe, which with its height say what it costs."""
+        if rows.window is None:
+            return 0, 0
+        low, high = rows.inner_rows(start, stop)
+        first = low * rows.window.stride - rows.window.pad_before
+        last = first + (high - low - 1) * rows.window.stride + rows.window.reach
+        return max(0, -first), max(0, last - rows.window.size_in)
 
     def _cost(self, rows: RowOperator, core: Accelerator, start: int, stop: int) -> StripeCost | None:
         group = self.graph.groups[rows.op.index]

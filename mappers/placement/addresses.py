@@ -47,7 +47,10 @@ def pack(
     hard, easy = _peel(ordered, sizes, capacity_bytes)
     placed, complete = _by_region(hard, sizes, capacity_bytes, budget, nodes)
     if placed is None and not complete:
-        placed = _bumped(hard, sizes, capacity_bytes)
+        placed = _bumped(hard, sizes, capacity_bytes, budget)
+    if placed is None and not complete:
+        whole = _Search(hard, sizes, capacity_bytes, budget, nodes, {})
+        placed, complete = whole.run(), not whole.gave_up
     if placed is None:
         return Packing(None, complete)
     return Packing(first_fit([*hard, *reversed(easy)], sizes, placed), True)
@@ -56,20 +59,22 @@ def pack(
 def _by_region(
     stays: list[Stay], sizes: Sequence[int], capacity: int, budget: Budget, nodes: int
 ) -> tuple[dict[Stay, int] | None, bool]:
-    """Return (addresses or None, whether None is proven), region by region, the fullest first.
+    """Return (addresses or None, whether None is proven), region by region from the fullest outwards.
 
     Regions are cut where at most one stay goes from a step to the next; it is searched with the region that comes first
     and lies fixed for the other. That no packing exists is proven by a region alone, without fixed stays.
     """
-    regions = _regions(stays)
-    load = loads(stays, sizes)
-    order = sorted(regions, key=lambda r: (-max((load[t] for t in r), default=0), r.start))
     placed: dict[Stay, int] = {}
-    for region in order:
+    for region in _outwards(_regions(stays), loads(stays, sizes)):
         own = [s for s in stays if s.first < region.stop and region.start <= s.last]
         if not own:
             continue
         fixed = {s: placed[s] for s in own if s in placed}
+        simple = (first_fit(order, sizes, fixed) for order in _orders(own, sizes))
+        found = next((f for f in simple if all(f[s] + sizes[s.tensor] <= capacity for s in own)), None)
+        if found is not None:
+            placed |= found
+            continue
         search = _Search(own, sizes, capacity, budget, nodes, fixed)
         found = search.run()
         if found is None and fixed and not search.gave_up:
@@ -93,10 +98,30 @@ def _regions(stays: Sequence[Stay]) -> list[range]:
     return [range(a, b) for a, b in itertools.pairwise(cuts) if a < b]
 
 
-def _bumped(stays: list[Stay], sizes: Sequence[int], capacity: int) -> dict[Stay, int] | None:
+def _outwards(regions: list[range], load: list[int]) -> list[range]:
+    """Return the regions from the fullest on, the fuller neighbour next: one searched region borders each."""
+    if not regions:
+        return []
+    full = [max(load[t] for t in region) for region in regions]
+    low = high = max(range(len(regions)), key=lambda i: (full[i], -i))
+    found = [regions[low]]
+    while len(found) < len(regions):
+        left, right = low - 1, high + 1
+        if right >= len(regions) or (left >= 0 and full[left] >= full[right]):
+            low = left
+            found.append(regions[low])
+        else:
+            high = right
+            found.append(regions[high])
+    return found
+
+
+def _bumped(stays: list[Stay], sizes: Sequence[int], capacity: int, budget: Budget) -> dict[Stay, int] | None:
     """Return addresses by first fit in an order in which what did not fit goes to the front, again and again."""
     order = list(stays)
     for _ in range(BUMPS):
+        if budget.spent():
+            return None
         found = first_fit(order, sizes)
         out = [s for s in order if found[s] + sizes[s.tensor] > capacity]
         if not out:
@@ -216,7 +241,7 @@ class _Search:
         self.size = [sizes[s.tensor] for s in stays]
         self.columns = len(begins)
         self.gave_up = False
-        self.failed: set[tuple[int, tuple[int, ...]]] = set()
+        self.failed: set[tuple[int, int, tuple[int, ...]]] = set()
 
     def run(self) -> dict[Stay, int] | None:
         """Return addresses; None if there are none or the search gave up."""
@@ -238,6 +263,7 @@ class _Search:
             return False
         # the lowest stay still to come lies no higher than this, or what is left at the fullest step does not fit
         ceiling = self.capacity - max(rest)
+        floor = found[-1][1] if found else 0
         options = []
         for i, span in enumerate(self.spans):
             if not mask >> i & 1:
@@ -245,24 +271,24 @@ class _Search:
                 if fixed is not None and fixed < at:
                     return False  # something lies where it has to be
                 at = at if fixed is None else fixed
-                if at <= ceiling:
+                if floor <= at <= ceiling:
                     options.append((at, -len(span), -self.size[i], i))
         for at, _, _, i in sorted(options):
             # stays at one address commute: take them by index
-            if found and found[-1][1] == at and i < last:
+            if at == floor and i < last:
                 continue
-            lifted = [max(h, at) if r else 0 for h, r in zip(height, rest, strict=True)]
-            left = list(rest)
+            top, left = list(height), list(rest)
             for c in self.spans[i]:
                 left[c] -= self.size[i]
-                lifted[c] = at + self.size[i] if left[c] else 0
-            if any(h + r > self.capacity for h, r in zip(lifted, left, strict=True)):
+                top[c] = at + self.size[i] if left[c] else 0
+            # whatever comes now lies at `at` or above
+            if any(r and max(h, at) + r > self.capacity for h, r in zip(top, left, strict=True)):
                 continue
-            key = (mask | 1 << i, tuple(lifted))
+            key = (mask | 1 << i, at, tuple(top))
             if key in self.failed:
                 continue
             found.append((i, at))
-            if self._place(key[0], lifted, left, i, found):
+            if self._place(key[0], top, left, i, found):
                 return True
             found.pop()
             if self.gave_up:

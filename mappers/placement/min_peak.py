@@ -13,8 +13,10 @@ from typing import Any
 
 from mappers.placement.budget import Budget
 from mappers.placement.graph import TensorGraph
+from mappers.placement.liveness import order_peak_bytes
+from mappers.placement.order_free import peak_bound_bytes
 
-STATES = 200_000
+STATES = 50_000
 BEAM = 100
 
 
@@ -83,8 +85,9 @@ def min_peak_order(graph: TensorGraph, budget: Budget, states: int = STATES) -> 
                 after = frontier.then_ready(later, ready, operator)
                 top = max(peak, live + new)
                 heappush(heap, (top, -later.bit_count(), live + new - dead, serial, later, after, (operator, path)))
-    order, peak = _beam(frontier)
-    return PeakOrder(order, peak, bound)
+    options = [_beam(frontier), (graph.topological, order_peak_bytes(graph, graph.topological))]
+    order, peak = min(options, key=lambda option: option[1])
+    return PeakOrder(order, peak, max(bound, peak_bound_bytes(graph)))
 
 
 _Path = tuple[int, Any] | None

@@ -54,17 +54,18 @@ class GapModel:
         spill: dict[int, Variable] = {}
         for gap in self.gaps:
             name = graph.tensors[gap.tensor].name
-            earlier = [(1, self.drop[g]) for g in self.gaps if g.tensor == gap.tensor and g in self.drop and g.steps]
+            if not gap.number:
+                earlier: list[tuple[float, Variable]] = []
             if not gap.steps and own[gap.tensor] >= 0 and not earlier:
                 continue  # no copy in host memory to return from
             drop = self.drop[gap] = self.model.binary(f"drop[{name},{gap.number}]")
+            if gap.steps:
+                earlier.append((-1, drop))
             terms.append((sizes[gap.tensor], drop))
             if own[gap.tensor] < 0:
                 continue
             if not gap.steps:
-                self.model.row(
-                    f"moved_after_spill[{name},{gap.number}]", [(1, drop), *[(-1, d) for _, d in earlier]], "<=", 0
-                )
+                self.model.row(f"moved_after_spill[{name},{gap.number}]", [(1, drop), *earlier], "<=", 0)
                 continue
             if gap.tensor not in spill:
                 spill[gap.tensor] = self.model.binary(f"spill[{name}]")

@@ -22,9 +22,11 @@ from mappers.placement.graph import TensorGraph
 from mappers.placement.interpreter import replay
 from mappers.placement.min_peak import min_peak_order
 from mappers.placement.order_exact import best_of_order
+from mappers.placement.order_free import traffic_bound_bytes
 from mappers.placement.plan import Plan, Stay, plan_of
 from mappers.placement.policies import POLICIES
-from mappers.placement.spill_search import least_traffic
+from mappers.placement.rolling import roll
+from mappers.placement.spill_search import SpillPlan, least_traffic, search_orders
 from mappers.solver import SolveOptions, SolverName
 from workloads.errors import Infeasible, InfeasibleError, InputError, InternalError
 from workloads.nearest import nearest
@@ -32,6 +34,8 @@ from workloads.nearest import nearest
 Schedule = Literal["free", "fixed"]
 FULL_MODEL_VARIABLES = 20_000
 """Greatest full program that is tried."""
+NARROW, WIDE = 60, 150
+"""States per layer of the search over orders: at first, and again below what the rolling horizon found."""
 
 
 @dataclass
@@ -121,8 +125,10 @@ def place_tensors(
     else:
         own = order if order is not None else min_peak_order(graph, budget).order
         found.offer_stays(own, POLICIES[policy].place(graph, own, scratchpad_bytes), policy)
-        relaxed = least_traffic(graph, scratchpad_bytes, budget, order)
-        found.bound = relaxed.bound_bytes if relaxed is not None else 0
+        if order is not None:
+            found.bound = least_traffic(graph, scratchpad_bytes, budget, order).bound_bytes
+        else:
+            _, found.bound = search_orders(graph, scratchpad_bytes, budget, found.traffic, NARROW)
     if found.plan is None or found.traffic is None:
         raise _no_plan(graph, scratchpad_bytes)
     if found.bound > found.traffic:
@@ -146,16 +152,24 @@ def place_tensors(
 def _optimise(found: _Found, order: tuple[int, ...] | None, budget: Budget, solver: SolverName) -> None:
     """Fill `found` with the best plan and bound."""
     graph, capacity = found.graph, found.capacity
-    relaxed = least_traffic(graph, capacity, budget, order)
-    if relaxed is not None:
-        found.bound = relaxed.bound_bytes
-        packing = pack(relaxed.stays, graph.sizes, capacity, budget)
-        if packing.addresses is not None:
-            found.offer_stays(relaxed.order, packing.addresses, "capacity search, then packing")
-    if found.done:
-        return
-    orders = [order] if order is not None else _orders(graph, budget, relaxed.order if relaxed else None)
+    if order is not None:
+        relaxed = [least_traffic(graph, capacity, budget, order)]
+        found.bound = relaxed[0].bound_bytes
+        how = "capacity search of the listed order, then packing"
+    else:
+        relaxed, found.bound, how = _relax(graph, capacity, budget, solver)
+    best = min(plan.traffic_bytes for plan in relaxed)
+    for plan in relaxed:
+        if plan.traffic_bytes == best and not found.done:
+            packing = pack(plan.stays, graph.sizes, capacity, budget)
+            if packing.addresses is not None:
+                found.offer_stays(plan.order, packing.addresses, how)
+    if found.traffic == best:
+        return  # the best by capacity packs: what is left is the gap of the relaxation itself
+    orders = list(dict.fromkeys(plan.order for plan in relaxed))
     for number, one in enumerate(orders):
+        if budget.spent():
+            break
         exact = best_of_order(graph, one, capacity, budget, solver)
         if order is not None:
             found.bound = max(found.bound, exact.bound_bytes)
@@ -165,6 +179,8 @@ def _optimise(found: _Found, order: tuple[int, ...] | None, budget: Budget, solv
             return
     for one in orders:
         for name, policy in POLICIES.items():
+            if found.plan is not None and budget.spent():
+                return
             try:
                 found.offer_stays(one, policy.place(graph, one, capacity), f"policy {name}")
             except InfeasibleError:
@@ -173,11 +189,35 @@ def _optimise(found: _Found, order: tuple[int, ...] | None, budget: Budget, solv
         _full_model(found, order, budget, solver)
 
 
-def _orders(graph: TensorGraph, budget: Budget, relaxed: tuple[int, ...] | None) -> list[tuple[int, ...]]:
-    """Return the orders worth an exact search, each once."""
-    found = [relaxed] if relaxed is not None else []
-    found += [min_peak_order(graph, budget).order, graph.topological]
-    return list(dict.fromkeys(found))
+def _relax(graph: TensorGraph, capacity: int, budget: Budget, solver: SolverName) -> tuple[list[SpillPlan], int, str]:
+    """Return plans by capacity, best first, a bound of all orders, and how they were found."""
+    orders = dict.fromkeys((min_peak_order(graph, budget).order, graph.topological))
+    plans = sorted((least_traffic(graph, capacity, budget, one) for one in orders), key=_traffic)
+    how = "capacity search of the order of least peak or as listed, then packing"
+    if not plans[0].traffic_bytes:
+        return plans, 0, how
+    better, bound = search_orders(graph, capacity, budget, plans[0].traffic_bytes, NARROW)
+    if better is not None:
+        plans.insert(0, better)
+        how = "capacity search over all orders, then packing"
+    if bound < plans[0].traffic_bytes and not budget.spent():
+        rolled = roll(graph, capacity, plans[0].order, budget)
+        if rolled.traffic_bytes < plans[0].traffic_bytes:
+            plans.insert(0, rolled)
+            how = "rolling horizon (ours), then packing"
+    if bound < plans[0].traffic_bytes and not budget.spent():
+        bound = max(bound, traffic_bound_bytes(graph, capacity, budget, solver))
+    if bound < plans[0].traffic_bytes and not budget.spent():
+        better, wider = search_orders(graph, capacity, budget, plans[0].traffic_bytes, WIDE)
+        if better is not None:
+            plans.insert(0, better)
+            how = "capacity search over all orders, then packing"
+        bound = max(bound, wider)
+    return plans, min(bound, plans[0].traffic_bytes), how
+
+
+def _traffic(plan: SpillPlan) -> int:
+    return plan.traffic_bytes
 
 
 def _full_model(found: _Found, order: tuple[int, ...] | None, budget: Budget, solver: SolverName) -> None:

@@ -21,13 +21,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from mappers.placement.budget import Budget
 from mappers.placement.graph import TensorGraph
 from mappers.placement.liveness import needs
 from mappers.placement.min_peak import Frontier
 from mappers.placement.plan import Stay
+from workloads.errors import InternalError
 
 WIDTH = 2_000
 """States kept per number of operators run."""
@@ -46,6 +47,8 @@ class SpillPlan:
     stays: tuple[Stay, ...]
     traffic_bytes: int
     bound_bytes: int
+    states: tuple[_State, ...] = field(repr=False, compare=False)
+    """What has run and what lies where before each step, and after the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,31 +63,38 @@ class _State:
     evicted: int
 
 
-def least_traffic(
-    graph: TensorGraph,
-    capacity_bytes: int,
-    budget: Budget,
-    order: Sequence[int] | None = None,
-    upper_bytes: int | None = None,
-    width: int = WIDTH,
-) -> SpillPlan | None:
-    """Return the plan of least traffic by capacity.
+def least_traffic(graph: TensorGraph, capacity_bytes: int, budget: Budget, order: Sequence[int]) -> SpillPlan:
+    """Return the plan of least traffic by capacity under `order`; every operator must fit by itself."""
+    plan, _ = _Search(graph, capacity_bytes, order, None, WIDTH).run(budget)
+    if plan is None:
+        raise InternalError("placement: an order has no plan by capacity; report this as a bug")
+    return plan
+
+
+def search_orders(
+    graph: TensorGraph, capacity_bytes: int, budget: Budget, upper_bytes: int | None = None, width: int = WIDTH
+) -> tuple[SpillPlan | None, int]:
+    """Return the plan of least traffic by capacity over all orders, and a bound of all plans.
 
     Parameters
     ----------
-    order : sequence of int, optional
-        The only order allowed.
     upper_bytes : int, optional
-        Only plans cheaper than this are of interest.
+        Only plans cheaper than this are looked for; the bound is at most this.
     width : int
         States kept; where more arise the rest is dropped, and the bound counts them.
-
-    Returns
-    -------
-    SpillPlan or None
-        None if there is none below `upper_bytes`, or none was found.
     """
-    return _Search(graph, capacity_bytes, order, upper_bytes, width).run(budget)
+    return _Search(graph, capacity_bytes, None, upper_bytes, width).run(budget)
+
+
+def reorder_window(
+    graph: TensorGraph, capacity_bytes: int, given: SpillPlan, start: int, stop: int, width: int, budget: Budget
+) -> tuple[int, ...]:
+    """Return the best order found of the operators of steps `start`..`stop` - 1 of `given`.
+
+    It begins with what `given` has resident there, and is judged by its traffic plus what it takes to be, at `stop`, in
+    no worse a state than `given`.
+    """
+    return _Search(graph, capacity_bytes, None, None, width).window(given, start, stop, budget)
 
 
 class _Search:
@@ -97,13 +107,17 @@ class _Search:
         self.writes = [sum(1 << a for a in written) for written in graph.writes]
         self.sources = sum(1 << a for a, p in enumerate(graph.producer) if p < 0)
         self.dropped: int | None = None
+        self._bytes: dict[int, int] = {}
 
     def bytes_of(self, mask: int) -> int:
         """Return the bytes of the tensors of `mask`."""
-        return sum(self.graph.sizes[a] for a in _bits(mask))
+        total = self._bytes.get(mask)
+        if total is None:
+            total = self._bytes[mask] = sum(self.graph.sizes[a] for a in _bits(mask))
+        return total
 
-    def run(self, budget: Budget) -> SpillPlan | None:
-        """Return the best plan found."""
+    def run(self, budget: Budget) -> tuple[SpillPlan | None, int]:
+        """Return the best plan found, if any, and the bound."""
         roots = self.frontier.roots
         layer = [_State(0, 0, 0, 0, roots, None, -1, 0)]
         for step in range(len(self.graph.operators)):
@@ -114,17 +128,39 @@ class _Search:
                 for successor in self._successors(state, step):
                     if self.upper is None or successor.cost < self.upper:
                         following.setdefault(successor.done, []).append(successor)
-            layer = [state for group in following.values() for state in self._undominated(group)]
-            layer.sort(key=lambda s: (s.cost, self.bytes_of(s.resident), s.done, s.resident))
-            for state in layer[width:]:
-                self._drop(state.cost)
-            layer = layer[:width]
+            layer = self._thin(following, width)
+        limits = [value for value in (self.upper, self.dropped) if value is not None]
         if not layer:
-            return None
+            return None, min(limits, default=0)
         best = layer[0]
-        bound = best.cost if self.dropped is None else min(best.cost, self.dropped)
+        bound = min([best.cost, *limits])
         order, stays = self._stays(best)
-        return SpillPlan(order, stays, best.cost, bound)
+        first = _State(0, 0, 0, 0, roots, None, -1, 0)
+        return SpillPlan(order, stays, best.cost, bound, (first, *_path(best))), bound
+
+    def _thin(self, following: dict[int, list[_State]], width: int) -> list[_State]:
+        """Return the best `width` states that no other dominates."""
+        layer = [state for group in following.values() for state in self._undominated(group)]
+        layer.sort(key=lambda s: (s.cost, self.bytes_of(s.resident), s.done, s.resident))
+        for state in layer[width:]:
+            self._drop(state.cost)
+        return layer[:width]
+
+    def window(self, given: SpillPlan, start: int, stop: int, budget: Budget) -> tuple[int, ...]:
+        """Return the best order found for steps `start`..`stop` of `given`, see `reorder_window`."""
+        target, allowed = given.states[stop], sum(1 << i for i in given.order[start:stop])
+        first = given.states[start]
+        layer = [_State(first.done, first.resident, first.host, 0, first.ready, None, -1, 0)]
+        for _ in range(stop - start):
+            following: dict[int, list[_State]] = {}
+            for state in layer:
+                ready = tuple(i for i in state.ready if allowed >> i & 1)
+                inner = replace(state, ready=ready) if ready != state.ready else state
+                for successor in self._successors(inner, 0):
+                    following.setdefault(successor.done, []).append(successor)
+            layer = self._thin(following, 4 if budget.spent() else self.width)
+        best = min(layer, key=lambda s: (s.cost + self._conversion(s, target), s.resident))
+        return tuple(state.operator for state in _path(best))
 
     def _drop(self, cost: int) -> None:
         self.dropped = cost if self.dropped is None else min(cost, self.dropped)
@@ -215,28 +251,23 @@ class _Search:
         return kept
 
     def _dominates(self, first: _State, second: _State) -> bool:
-        slack = second.cost - first.cost
-        if slack < 0:
-            return False
+        return first.cost <= second.cost and first.cost + self._conversion(first, second) <= second.cost
+
+    def _conversion(self, first: _State, second: _State) -> int:
+        """Return the bytes that `first`, of the same operators, pays to be in the place of `second`."""
+        total = 0
         # level 2: in host memory and not resident; level 1: in both; level 0: resident only
         for a in _bits((second.host & ~first.host) | (first.resident & second.host & ~second.resident)):
             second_level = 1 if second.resident >> a & 1 else 2
             first_level = (first.host >> a & 1) if first.resident >> a & 1 else 2
-            slack -= self.graph.sizes[a] * max(0, second_level - first_level)
-            if slack < 0:
-                return False
-        return True
+            total += self.graph.sizes[a] * max(0, second_level - first_level)
+        return total
 
     # --- the answer -------------------------------------------------------------------------------------------------
 
     def _stays(self, last: _State) -> tuple[tuple[int, ...], tuple[Stay, ...]]:
         """Return order and stays of the path that ends in `last`; tensors leave right after a need."""
-        path = []
-        state: _State | None = last
-        while state is not None and state.operator >= 0:
-            path.append(state)
-            state = state.parent
-        path.reverse()
+        path = _path(last)
         order = tuple(s.operator for s in path)
         cut: set[tuple[int, int]] = set()
         need = needs(self.graph, order)
@@ -252,6 +283,16 @@ class _Search:
                     first = two
             stays.append(Stay(a, first, steps[-1]))
         return order, tuple(stays)
+
+
+def _path(last: _State) -> list[_State]:
+    """Return the states that lead to `last`, without the first."""
+    path = []
+    state: _State | None = last
+    while state is not None and state.operator >= 0:
+        path.append(state)
+        state = state.parent
+    return path[::-1]
 
 
 def _bits(mask: int) -> Iterator[int]:

@@ -21,6 +21,7 @@ from collections import deque
 
 from hw_models.dram import TimedDram
 from sim.dram.banks import CLOSED, Banks
+from sim.dram.hits import run_hits
 from sim.dram.ports import READ, WRITE, Entry, Port, Request
 from sim.dram.report import ChannelCounts
 from sim.dram.stream import skip_stream
@@ -74,6 +75,7 @@ class Controller:
         """Requests whose last column command is sent, with `end_tick` set."""
         self._plan: tuple[int, int, Entry | None, int] | None = None
         self._stalled = 0
+        self._row_tick = NEVER
         self.skipped = 0
         """Bursts that were not stepped."""
 
@@ -97,11 +99,15 @@ class Controller:
                 continue
             if plan[0] >= limit:
                 break
-            if self.fast and plan[1] == COLUMN and plan[2] is not None and skip_stream(self, plan[2], plan[0], limit):
+            if self.fast and plan[1] == COLUMN and plan[2] is not None and self._skip(plan[2], plan[0], limit):
                 self._plan = None
+                self._stalled = 0
                 continue
             self._send(plan)
         self.tick = max(self.tick, limit)
+
+    def _skip(self, entry: Entry, tick: int, limit: int) -> bool:
+        return skip_stream(self, entry, tick, limit) or run_hits(self, tick, self._row_tick, limit)
 
     def settle(self) -> int:
         """Run until every request is finished; return the end of the last data."""
@@ -143,10 +149,9 @@ class Controller:
 
     def entry(self, port: Port, request: Request, burst: int, tick: int) -> Entry:
         """Return the queue entry of `burst`, taken at `tick`."""
-        place = self.map.place(burst)
-        bank = (place.rank * self.map.bank_groups + place.bank_group) * self.map.banks + place.bank
+        bank, row = self.map.bank_and_row(burst)
         self.seq += 1
-        return Entry(self.seq, burst, bank, place.row, tick, request, port)
+        return Entry(self.seq, burst, bank, row, tick, request, port)
 
     def _queue(self, entry: Entry, direction: int) -> None:
         self.order[direction][entry.seq] = entry
@@ -157,10 +162,10 @@ class Controller:
         else:
             changed = waiting[-1].row != entry.row
             waiting.append(entry)
-        if (changed and direction == self.mode) or self._turned():
+        if (changed and direction == self.mode) or self.turn_direction():
             self._plan = None
 
-    def _turned(self) -> bool:
+    def turn_direction(self) -> bool:
         """Change the direction if it is time to."""
         other = 1 - self.mode
         if self.order[other] and (not self.order[self.mode] or self.sent >= self.dram.batch):
@@ -200,6 +205,7 @@ class Controller:
         best = (row_at, row_kind, row, row.bank if row is not None else 0)
         if min(due) <= min(column_at, row_at):
             best = self._refresh(best)
+        self._row_tick = best[0]
         if column is not None and column_at <= best[0]:
             return column_at, COLUMN, column, column.bank
         return best
@@ -271,7 +277,7 @@ class Controller:
         request.end_tick = end
         if not request.columns_left:
             self.finished.append(request)
-        self._turned()
+        self.turn_direction()
 
     # --- bounds ---------------------------------------------------------------------------------------------------
 

@@ -16,7 +16,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("README.md", "docs/first_hour.md", "docs/dataflows.md")
+PAGES = (
+    "README.md",
+    "docs/first_hour.md",
+    "docs/dataflows.md",
+    "docs/placement.md",
+    "docs/network_mapping.md",
+)
 FENCE = re.compile(r"^```(console|python|yaml)(?: file=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

@@ -29,6 +29,7 @@ from rtl.engine_top import bench_sources
 from rtl.engine_words import encode
 from sim.machine import run_program
 from tests.cosim.engine_cases import PAGE, TIGHT, TIGHT_OS, block, make_case, rows
+from tests.reference.profile import NIGHTLY
 from tilewright.cli import run
 from tilewright.command_list import command_data, read_case
 from tilewright.engine_case import EngineCase
@@ -42,6 +43,7 @@ OVERRIDES = ["core.rows=3", "core.cols=2", "core.vector.lanes=2", "core.accumula
              "energy.allow_default=true"]  # fmt: skip
 SPARSE = [*OVERRIDES, "core.dataflows=[ws, os]", "core.sparsity.n=2", "core.sparsity.m=3"]
 EVERY_NTH = 3
+FEWER = 1 if NIGHTLY else 2  # of those, outside the nightly profile
 BATCH = 8
 NAMES = {
     "array input_tensor", "array output_tensor", "array weight_tensor", "array macs", "array layer", "load layer",
@@ -169,7 +171,7 @@ def played(cases: list[EngineCase]) -> list[bool]:
 def test_an_edited_file_ends_in_exit_code_4(commands_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tree = json.loads(commands_file.read_text(encoding="utf-8"))
     assert run(["verify", str(commands_file)]) == 0
-    for _, made in list(changes(tree))[::EVERY_NTH]:
+    for _, made in list(changes(tree))[:: FEWER * EVERY_NTH]:
         made["program_sha256"] = tree["program_sha256"]
         assert run(["verify", str(write(commands_file, made))]) == 4
         assert "not those that were lowered" in capsys.readouterr().err
@@ -184,7 +186,7 @@ def survey(path: Path, every_nth: int = EVERY_NTH) -> tuple[Counter[str], list[t
     words, spans = encode(right.program, right.params, right.constants), spans_of(right)
     counts: Counter[str] = Counter()
     left = []
-    for seed, (place, made) in enumerate(list(changes(tree))[::every_nth], 1):
+    for seed, (place, made) in list(enumerate(list(changes(tree))[::every_nth], 1))[::FEWER]:
         try:
             case = read_case(write(path, made), seed)
             case.run()
@@ -235,7 +237,7 @@ def refused(counts: Counter[str]) -> int:
 
 def test_every_change_that_means_something_is_found(commands_file: Path) -> None:
     counts = judged(commands_file)
-    assert refused(counts) >= 70 and counts["found by the RTL"] >= 25
+    assert refused(counts) >= 70 // FEWER and counts["found by the RTL"] >= 25 // FEWER
 
 
 def test_changes_on_a_sparse_machine_of_two_dataflows_are_found(tmp_path: Path) -> None:
@@ -243,7 +245,7 @@ def test_changes_on_a_sparse_machine_of_two_dataflows_are_found(tmp_path: Path) 
     flows = [c["dataflow"] for c in json.loads(path.read_text())["program"]["commands"] if c["engine"] == "array"]
     assert flows == ["ws", "ws", "os", "os"]
     counts = judged(path, 14)
-    assert refused(counts) >= 10 and counts["found by the RTL"] >= 4
+    assert refused(counts) >= 10 // FEWER and counts["found by the RTL"] >= 4 // FEWER
 
 
 def planted(case: EngineCase, module: str, old: str, new: str) -> bool:
@@ -256,27 +258,32 @@ def planted(case: EngineCase, module: str, old: str, new: str) -> bool:
 TOP, BENCH = f"{TIGHT.name}.sv", f"{TIGHT.name}_bench.sv"
 
 
+PERTURBED = [
+    ("engine_array.sv", ".DEPTH (ROWS + COLS + 1)", ".DEPTH (ROWS + COLS + 2)"),
+    (TOP, ".OUTSTANDING(3)", ".OUTSTANDING(1)"),
+    (TOP, ".ACC_W(32)", ".ACC_W(16)"),
+    (TOP, ".INPUT_BYTES(64)", ".INPUT_BYTES(32)"),
+    (TOP, ".WEIGHT_BYTES(64)", ".WEIGHT_BYTES(8)"),
+    (TOP, ".ACC_DEPTH(8)", ".ACC_DEPTH(4)"),
+    ("layer_engine.sv", "1 << $clog2(WIDER_IN)", "(1 << $clog2(WIDER_IN)) / 2"),
+    (BENCH, "LATENCY     = 5", "LATENCY     = 6"),
+    (BENCH, "BURST_BEATS = 4", "BURST_BEATS = 2"),
+]
+PERTURBED_BY_NIGHT = [
+    ("engine_array.sv", ".DEPTH (ROWS + COLS + 1)", ".DEPTH (ROWS + COLS)"),
+    (TOP, ".VECTOR_LATENCY(7)", ".VECTOR_LATENCY(8)"),
+    (TOP, ".ISSUE_CYCLES(1)", ".ISSUE_CYCLES(2)"),
+    (TOP, ".OPERAND_BYTES(32)", ".OPERAND_BYTES(16)"),
+    (TOP, ".OUTPUT_BYTES(32)", ".OUTPUT_BYTES(16)"),
+    ("layer_engine.sv", ".DEPTH   (OUTPUT_BYTES / OUTPUT_BANKS)", ".DEPTH   (OUTPUT_BYTES / OUTPUT_BANKS / 2)"),
+    (BENCH, "LATENCY     = 5", "LATENCY     = 4"),
+    (BENCH, "BURST_BEATS = 4", "BURST_BEATS = 8"),
+]
+
+
 @pytest.mark.parametrize(
     ("module", "old", "new"),
-    [
-        ("engine_array.sv", ".DEPTH (ROWS + COLS + 1)", ".DEPTH (ROWS + COLS + 2)"),
-        ("engine_array.sv", ".DEPTH (ROWS + COLS + 1)", ".DEPTH (ROWS + COLS)"),
-        (TOP, ".VECTOR_LATENCY(7)", ".VECTOR_LATENCY(8)"),
-        (TOP, ".ISSUE_CYCLES(1)", ".ISSUE_CYCLES(2)"),
-        (TOP, ".OUTSTANDING(3)", ".OUTSTANDING(1)"),
-        (TOP, ".ACC_W(32)", ".ACC_W(16)"),
-        (TOP, ".INPUT_BYTES(64)", ".INPUT_BYTES(32)"),
-        (TOP, ".WEIGHT_BYTES(64)", ".WEIGHT_BYTES(8)"),
-        (TOP, ".OPERAND_BYTES(32)", ".OPERAND_BYTES(16)"),
-        (TOP, ".OUTPUT_BYTES(32)", ".OUTPUT_BYTES(16)"),
-        (TOP, ".ACC_DEPTH(8)", ".ACC_DEPTH(4)"),
-        ("layer_engine.sv", ".DEPTH   (OUTPUT_BYTES / OUTPUT_BANKS)", ".DEPTH   (OUTPUT_BYTES / OUTPUT_BANKS / 2)"),
-        ("layer_engine.sv", "1 << $clog2(WIDER_IN)", "(1 << $clog2(WIDER_IN)) / 2"),
-        (BENCH, "LATENCY     = 5", "LATENCY     = 6"),
-        (BENCH, "LATENCY     = 5", "LATENCY     = 4"),
-        (BENCH, "BURST_BEATS = 4", "BURST_BEATS = 2"),
-        (BENCH, "BURST_BEATS = 4", "BURST_BEATS = 8"),
-    ],
+    [*PERTURBED, *(pytest.param(*each, marks=pytest.mark.nightly) for each in PERTURBED_BY_NIGHT)],
 )
 def test_a_perturbed_latency_or_width_is_found(module: str, old: str, new: str) -> None:
     check_planted(TIGHT, module, old, new)

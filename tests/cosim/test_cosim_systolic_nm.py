@@ -138,7 +138,8 @@ def test_verify_runs_it(dataflow: Flow) -> None:
     assert [row.run for row in report.rows] == ["alone", "back to back"]
 
 
-@pytest.mark.parametrize("dataflow", ["ws", pytest.param("os", marks=pytest.mark.nightly)])
+@pytest.mark.nightly
+@pytest.mark.parametrize("dataflow", ["ws", "os"])
 def test_verilator_agrees_too(dataflow: Flow) -> None:
     params = core(dataflow, 3, 4, 3, 5, (Int(8, signed=False), Int(5), Int(17)))
     assert_agrees(params, standard_scenarios(params), "verilator")

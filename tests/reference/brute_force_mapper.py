@@ -230,6 +230,8 @@ class Walker:
             m = n["N"] * n["OD"] * n["OY"] * n["OX"]
             columns = n["G"] * ceil(n["K"], array.cols)
             words = len(range(0, n["C"], p.places))
+            if flow == "is":
+                m, columns = n["K"], n["G"] * ceil(m, array.cols)
             if flow == "os":
                 job = FoldJob(words * p.taps, ceil(m, array.rows), columns)
             elif array.reduction_unroll == "window":
@@ -339,13 +341,13 @@ def minimal_tiles(problem: TileProblem, array: PEArray, flow: str, beat_bytes: i
         return [min(tile, extent - start) for start in range(0, extent, tile)]
 
     def folds(tile: int) -> int:
-        lanes = {"K": array.cols}.get(dim, 1 << 60)
+        lanes = {"K": array.cols}.get(dim, 1 << 60) if flow != "is" else 1 << 60
         if dim == "C" and flow != "os":
             if array.reduction_unroll == "channel":
                 return sum(problem.taps * ceil(ceil(n, problem.places), array.rows) for n in parts(tile))
             return sum(ceil(ceil(n, problem.places) * problem.taps, array.rows) for n in parts(tile))
-        if dim in ("N", "OD", "OY", "OX") and flow == "os":
-            lanes = array.rows
+        if dim in ("N", "OD", "OY", "OX") and flow != "ws":
+            lanes = array.rows if flow == "os" else array.cols
         return sum(ceil(n, lanes) for n in parts(tile))
 
     def beats(tile: int) -> int:

@@ -26,7 +26,7 @@ def machines(draw: st.DrawFn) -> Accelerator:
         core.array,
         rows=draw(st.sampled_from((1, 2, 3, 4, 8))),
         cols=draw(st.sampled_from((1, 2, 3, 4))),
-        dataflows=draw(st.sampled_from((("ws",), ("os",), ("ws", "os")))),
+        dataflows=draw(st.sampled_from((("ws",), ("os",), ("is",), ("ws", "os"), ("ws", "is")))),
         reduction_unroll=draw(st.sampled_from(("window", "channel"))),
     )
     beat = draw(st.sampled_from((1, 2, 4, 8)))

@@ -280,10 +280,7 @@ class NaiveDram:
                     self.note(tick, ACTIVATE, where, burst.row)
                     return
                 continue
-            if burst is only:
-                wanted = burst.row == now
-            else:
-                wanted = any(b.where == where and b.row == now for b in mine_now)
+            wanted = any(b.where == where and b.row == now for b in (mine_now if burst is not only else [burst]))
             if not wanted and self.precharge_from(where, tick) <= tick:
                 del self.open[where]
                 self.past.append(Done(tick, PRECHARGE, where))

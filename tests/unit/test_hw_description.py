@@ -18,6 +18,7 @@ from hw_models.yaml_edge import parse_yaml
 from workloads.errors import InputError
 
 PRESETS = (
+    "edge_ddr4",
     "edge_int8",
     "engine_8x8",
     "engine_8x8_nm",
@@ -391,7 +392,7 @@ def test_reading_is_lazy_about_pydantic() -> None:
     ("name", "message"),
     [
         ("edge_int9", "did you mean 'edge_int8'"),
-        ("nothing_like_it", "use one of edge_int8"),
+        ("nothing_like_it", "use one of edge_ddr4, edge_int8"),
         ("missing.yaml", "cannot be read"),
         ("some/dir", "suffix is '', bound is .yaml"),
         ("scale.cfg", "SCALE-Sim configuration, which goes with a topology"),

@@ -53,7 +53,7 @@ GOOD = dump_mapping(LEGAL)
     ("old", "new", "message"),
     [
         (SCHEMA, "tilewright.mapping/2", "schema is 'tilewright.mapping/2', bound is 'tilewright.mapping/1'"),
-        ("dataflow: ws", "dataflow: rs", "dataflow is 'rs', bound is ws or os"),
+        ("dataflow: ws", "dataflow: rs", "dataflow is 'rs', bound is ws, os or is"),
         ("tile: 32", "tile: 65", "tile of K is 65, bound is 1..64"),
         ("tile: 32", "tile: 3.5", "tile is 3.5, an integer is needed"),
         ("tile: 32", "tile: true", "tile is True, an integer is needed"),

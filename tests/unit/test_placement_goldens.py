@@ -44,9 +44,9 @@ def test_toy_1_step_by_step() -> None:
 def test_toy_2_step_by_step() -> None:
     """One branch to its end, then the other; X and the small result of the first leave and return."""
     steps = place_tensors(toy_2(), 100).plan.steps
-    assert [step.operator for step in steps] == ["x", "q1", "q2", "p1", "p2", "z"]
-    assert [step.spill for step in steps] == [(), (), ("X",), ("Q2",), (), ()]
-    assert [step.retrieve for step in steps] == [(), (), (), ("X",), (), ("Q2",)]
+    assert [step.operator for step in steps] == ["x", "p1", "p2", "q1", "q2", "z"]
+    assert [step.spill for step in steps] == [(), (), ("X",), ("P2",), (), ()]
+    assert [step.retrieve for step in steps] == [(), (), (), ("X",), (), ("P2",)]
 
 
 @pytest.mark.parametrize(("toy", "below", "name"), [(toy_1, 129, "d"), (toy_2, 99, "p1")])

@@ -11,17 +11,18 @@ if TYPE_CHECKING:
     from tilewright.networks import NetworkSimulation
 
 
-def wants_cluster(arch: str, execution: str | None, tensors: str | None) -> bool:
+def wants_cluster(arch: str, execution: str | None, tensors: str | None, items: int) -> bool:
     """Tell whether this call of ``sim`` is for a cluster."""
     from hw_models.cluster_description import is_cluster
 
-    return execution is not None or tensors is not None or is_cluster(arch)
+    return execution is not None or tensors is not None or items != 1 or is_cluster(arch)
 
 
 def run_cluster(
     workload: str,
     arch: str,
     execution: str | None,
+    items: int,
     tensors: str | None,
     objective: str,
     overrides: tuple[str, ...],
@@ -43,6 +44,7 @@ def run_cluster(
         objective=objective,
         dims=parse_dims(dims),
         overrides=overrides,
+        items=items,
     )
     data = made.to_json()
     if output is not None:
@@ -91,7 +93,13 @@ def _print(made: NetworkSimulation, data: dict[str, Any]) -> None:
     table.print()
     moved, before = (t["dram_read_bytes"] + t["dram_write_bytes"] for t in (totals, base))
     bounds = data["bounds"]
-    say(f"cycles         {totals['cycles']:,}  ({totals['time_s'] * 1e3:,.3f} ms); baseline {base['cycles']:,}")
+    items = manifest["items"]
+    each = f", {totals['cycles'] / items:,.0f} per item" if items > 1 else ""
+    one = " for one item" if items > 1 else ""
+    say(
+        f"cycles         {totals['cycles']:,}  ({totals['time_s'] * 1e3:,.3f} ms{each}); "
+        f"baseline {base['cycles']:,}{one}"
+    )
     say(
         f"lower bound    {bounds['lower_bound_cycles']:,}  (busiest core {bounds['core_cycles']:,}, "
         f"DRAM {bounds['dram_cycles']:,}, chain {bounds['chain_cycles']:,})"
@@ -104,6 +112,13 @@ def _print(made: NetworkSimulation, data: dict[str, Any]) -> None:
         share = core["busy_cycles"] / totals["cycles"] if totals["cycles"] else 0.0
         say(f"core           {core['name']}: {share:.1%} busy, {core['idle_cycles']:,} cycles idle at the end")
     plan = data["placement"]
+    if plan["policy"] == "pipeline":
+        depths = plan["fifo_depths"]
+        say(
+            f"pipeline       {len(plan['stages'])} stages, interval {plan['interval_cycles']:,}, latency "
+            f"{plan['latency_cycles']:,}, {plan['batch_cycles']:,} cycles without channel and capacity; "
+            f"{sum(depths.values())} places in {len(depths)} FIFOs"
+        )
     if plan.get("bound") is not None:
         proof = "optimal in its model" if plan["proven_optimal"] else "not proven optimal"
         say(f"plan           {plan['value']:,.0f} {plan['objective']}, bound {plan['bound']:,.0f}, {proof}")

@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 @click.option(
     "--plan", type=click.Path(path_type=Path), default=None, help="Use the mappings and placement of a plan (map -o)."
 )
-@click.option(
-    "--execution", default=None, help="On a cluster of cores: layers, split or fused (docs/network_mapping.md)."
-)
+@click.option("--execution", default=None, help="On a cluster: layers, split, fused, pipeline or batch.")
+@click.option("--items", type=int, default=1, show_default=True, help="Inputs in a row, for pipeline and batch.")
 @click.option(
     "--plan-tensors",
     "tensors",
@@ -46,6 +45,7 @@ def command(
     report_dir: Path | None,
     plan: Path | None,
     execution: str | None,
+    items: int,
     tensors: str | None,
     arch: str,
     overrides: tuple[str, ...],
@@ -66,11 +66,11 @@ def command(
     check_targets(trace, report_dir, output)
     from tilewright.cli.network import run_cluster, wants_cluster
 
-    if not arch.lower().endswith(".cfg") and wants_cluster(arch, execution, tensors):
+    if not arch.lower().endswith(".cfg") and wants_cluster(arch, execution, tensors, items):
         if plan or fidelity != "event":
             raise InputError(f"arch '{arch}': --plan and --fidelity analytic do not go with a cluster; leave them out")
         return run_cluster(
-            *(workload, arch, execution, tensors, objective, overrides, dims, as_json, output, trace, report_dir)
+            *(workload, arch, execution, items, tensors, objective, overrides, dims, as_json, output, trace, report_dir)
         )
     if arch.lower().endswith(".cfg") or workload.lower().endswith(".csv"):
         from tilewright.cli.scalesim import run_scalesim

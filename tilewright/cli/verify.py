@@ -60,7 +60,7 @@ def command(
     if core is not None and Path(core).suffix == ".json":
         from tilewright.command_list import verify_commands
 
-        report = verify_commands(Path(core), seed, simulator)
+        report = verify_commands(Path(core), seed, simulator, place)
     elif core is not None and is_core(core):
         report = verify_core(core, rows, cols, seed, simulator, count, place)
     else:

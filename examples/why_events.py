@@ -1,0 +1,213 @@
+"""Covers: the event model where closed forms cannot tell two designs apart.
+
+Scenario: pairs of designs with the same bytes, the same compute and therefore the same closed-form bound.
+Expected: per pair the bound, the two event times, and what the trace says about the difference.
+Run: python examples/why_events.py
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hw_models.accelerator import Accelerator
+from hw_models.description import load_accelerator
+from hw_models.streaming.stages import MatrixVector, Source
+from mappers.commands import AnyCommand, LayerRecord, LoadCommand, Program, Slot, StoreCommand, Transfer, VectorCommand
+from sim.machine import Run, run_program
+from sim.pipeline import chain, run_pipeline
+from sim.shared_memory import run_shared
+from sim.simulation import bounds_of
+
+Step = tuple[Transfer, int]
+"""(what is loaded, cycles of vector work on it)."""
+KIB = 1024
+
+
+@dataclass(frozen=True)
+class Case:
+    """Two designs: what closed forms say of both, what the event model says of each, and why."""
+
+    name: str
+    bound_cycles: tuple[int, int]
+    first: tuple[str, int]
+    second: tuple[str, int]
+    why: str
+
+
+def program_of(steps: Sequence[Step], machine: Accelerator) -> Program:
+    """Return load, work, store of every step, double buffered."""
+    commands: list[AnyCommand] = []
+    lanes = machine.core.vector.lanes
+    for index, (transfer, cycles) in enumerate(steps):
+        half, n = index % 2, index + 1
+        operand = Slot("operand", half, 0, transfer.bytes, 2 * index)
+        output = Slot("output", half, 0, 64, 2 * index + 1)
+        before: Any = (("vector", n - 2),) if n > 2 else ()
+        commands.append(LoadCommand(0, before, (), (operand,), (), "x", (transfer,)))
+        rows = cycles - machine.core.vector.latency_cycles
+        drained: Any = (("store", n - 2),) if n > 2 else ()
+        commands.append(
+            VectorCommand(
+                0, (("load", n), *drained), (operand,), (output,), (operand,), "scale", rows, lanes, 1, 0,
+                rows * lanes, (transfer.bytes,), (64,), ("x",), ("y",),
+            )
+        )  # fmt: skip
+        result = Transfer((1 << 24) + 64 * index, 64)
+        commands.append(StoreCommand(0, (("vector", n),), (output,), (), (output,), "y", (result,)))
+    record = LayerRecord("steps", "scale", (), (), 0, "vector unit")
+    return Program("steps", machine.name, (record,), tuple(commands), 1 << 25)
+
+
+def bound(steps: Sequence[Step], machine: Accelerator) -> int:
+    """Return the closed-form lower bound of `steps`."""
+    return bounds_of(program_of(steps, machine), machine).lower_bound_cycles
+
+
+def contiguous(count: int, size: int = 8 * KIB, work: int = 64, start: int = 0) -> list[Step]:
+    """Return loads of consecutive tiles."""
+    return [(Transfer(start + index * size, size), work) for index in range(count)]
+
+
+def gaps(run: Run) -> dict[str, int]:
+    """Return the idle ticks of the DRAM's data bus by cause."""
+    assert run.dram is not None
+    return {cause: ticks for cause, ticks in run.dram.total.gap_ticks.items() if ticks}
+
+
+def two_cores() -> Case:
+    """Two cores whose hungry phases meet, or alternate."""
+    machine = load_accelerator("edge_int8", ["dram.bandwidth=8B/cycle"])
+    hungry, busy = contiguous(16), contiguous(16, 256, 1200, 1 << 20)
+    same = run_shared([program_of(hungry + busy, machine)] * 2, [machine] * 2)
+    turns = run_shared([program_of(hungry + busy, machine), program_of(busy + hungry, machine)], [machine] * 2)
+    plain = bounds_of(program_of(hungry + busy, machine), machine)
+    together = max(2 * plain.dram_cycles, plain.vector_cycles)
+    waits = [sum(s.end - s.issue for s in r.spans) for r in (same.runs[1], turns.runs[1])]
+    return Case(
+        "two cores on one channel", (together, together),
+        ("phases meet", same.cycles), ("phases alternate", turns.cycles),
+        f"commands of core 1 in flight for {waits[0]} and {waits[1]} cycles: both load at once, or one loads while the "
+        f"other works",
+    )  # fmt: skip
+
+
+def bank_layout() -> Case:
+    """Two tensors read in turn, a row apart in one bank or in different banks."""
+    machine = load_accelerator("edge_ddr4")
+    row = 1 << 17  # a full turn over banks and groups: the same bank, the next row
+
+    def steps(distance: int) -> list[Step]:
+        return [(Transfer(256 * index, 64, (4, 2), (256, distance)), 16) for index in range(64)]
+
+    clash, apart = steps(row), steps(row + (1 << 15))
+    runs = [run_program(program_of(s, machine), machine) for s in (clash, apart)]
+    return Case(
+        "layouts that meet in one bank", (bound(clash, machine), bound(apart, machine)),
+        ("same bank", runs[0].cycles), ("another bank", runs[1].cycles),
+        f"idle ticks of the data bus: {gaps(runs[0])} against {gaps(runs[1])}",
+    )  # fmt: skip
+
+
+def row_misses() -> Case:
+    """The same bytes as one run, or as single bursts a row apart."""
+    machine = load_accelerator("edge_ddr4")
+    scattered = [(Transfer(index * 64, 64, (128,), (1 << 17,)), 64) for index in range(8)]
+    runs = [run_program(program_of(s, machine), machine) for s in (contiguous(8), scattered)]
+    counts = [run.dram.total for run in runs if run.dram is not None]
+    return Case(
+        "row hits and row misses", (bound(contiguous(8), machine), bound(scattered, machine)),
+        ("one run per tile", runs[0].cycles), ("a burst per row", runs[1].cycles),
+        f"activates {counts[0].activates} against {counts[1].activates}",
+    )  # fmt: skip
+
+
+def refresh() -> Case:
+    """The same stream with and without refresh."""
+    machine = load_accelerator("edge_ddr4")
+    quiet = load_accelerator("edge_ddr4", ["dram.refresh=false"])
+    steps = contiguous(256)
+    runs = [run_program(program_of(steps, m), m) for m in (quiet, machine)]
+    refreshes = [run.dram.total.refreshes for run in runs if run.dram is not None]
+    return Case(
+        "refresh", (bound(steps, quiet), bound(steps, machine)),
+        ("off", runs[0].cycles), ("on", runs[1].cycles),
+        f"refreshes {refreshes[0]} against {refreshes[1]}, "
+        f"bus idle after them for {gaps(runs[1]).get('refresh', 0)} ticks",
+    )  # fmt: skip
+
+
+def turnaround() -> Case:
+    """Loads and stores in long or in short batches of one direction."""
+    long = load_accelerator("edge_ddr4")
+    short = load_accelerator("edge_ddr4", ["dram.batch=1"])
+
+    def program(machine: Accelerator) -> Program:
+        plain = program_of(contiguous(32), machine)
+        # every tile is written back whole
+        wide = tuple(
+            replace(c, transfers=(Transfer((1 << 22) + index * 8 * KIB, 8 * KIB),))
+            if isinstance(c, StoreCommand)
+            else c
+            for index, c in enumerate(plain.commands)
+        )
+        return replace(plain, commands=wide)
+
+    runs = [run_program(program(m), m) for m in (long, short)]
+    limits = [bounds_of(program(m), m).lower_bound_cycles for m in (long, short)]
+    return Case(
+        "read and write turnaround", (limits[0], limits[1]),
+        ("batches of 32", runs[0].cycles), ("batches of 1", runs[1].cycles),
+        f"idle ticks of the data bus: {gaps(runs[0])} against {gaps(runs[1])}",
+    )  # fmt: skip
+
+
+def queue_limit() -> Case:
+    """Small loads with one request in flight, or two."""
+    one, two = (load_accelerator("edge_int8", [f"dma.outstanding={n}"]) for n in (1, 2))
+    steps = contiguous(64, 512, 16)
+    runs = [run_program(program_of(steps, m), m) for m in (one, two)]
+    heads = [sum(s.begin - s.head for s in run.spans[::3]) for run in runs]
+    return Case(
+        "requests in flight", (bound(steps, one), bound(steps, two)),
+        ("one", runs[0].cycles), ("two", runs[1].cycles),
+        f"loads wait {heads[0]} and {heads[1]} cycles from the head of their queue to the first beat",
+    )  # fmt: skip
+
+
+def fifo() -> Case:
+    """A pipeline of three stages with shallow or deep FIFOs."""
+
+    def line(depth: int) -> Any:
+        stages = [
+            Source("in", 64, 4), MatrixVector("a", 8, 4, 8, 4, 64), MatrixVector("b", 64, 512, 1, 8),
+            MatrixVector("c", 8, 64, 1, 1),
+        ]  # fmt: skip
+        return chain("two", stages, depth)
+
+    shallow, deep = line(2), line(64)
+    runs = [run_pipeline(p) for p in (shallow, deep)]
+    limits = [max(stage.cycles for stage in p.stages if hasattr(stage, "cycles")) for p in (shallow, deep)]
+    return Case(
+        "FIFO-coupled pipeline", (limits[0], limits[1]),
+        ("depth 2", runs[0].interval_cycles), ("depth 64", runs[1].interval_cycles),
+        "cycles between images: a stage that cannot put its words down stops the one before it",
+    )  # fmt: skip
+
+
+CASES = (two_cores, bank_layout, row_misses, refresh, turnaround, queue_limit, fifo)
+
+
+def main() -> None:
+    """Print every case."""
+    for make in CASES:
+        case = make()
+        print(f"{case.name}: closed form {case.bound_cycles[0]:,} and {case.bound_cycles[1]:,} cycles")
+        for label, cycles in (case.first, case.second):
+            print(f"  {label:20} {cycles:>9,} cycles")
+        print(f"  {case.why}")
+
+
+if __name__ == "__main__":
+    main()

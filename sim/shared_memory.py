@@ -1,0 +1,96 @@
+"""Several cores, a program each, on one memory: contention between command streams, tile by tile.
+
+Each core has its own engines and scratchpads; only the memory is shared. A channel of fixed latency goes round the
+streams that want it, burst by burst (core 0 reads, core 0 writes, core 1 reads, ...); a DRAM with timing takes one
+burst per tick from its ports in turn and reorders among what it holds (`sim.dram.controller`). Programs start together;
+their addresses are their own, so `bases` moves each to its part of the memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import simpy
+
+from hw_models.accelerator import Accelerator
+from mappers.commands import AnyCommand, LoadCommand, Program, StoreCommand
+from sim.machine import Machine, Run, open_channel
+from workloads.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class SharedRun:
+    """Outcome of programs on one memory.
+
+    Parameters
+    ----------
+    cycles : int
+        End of the last one.
+    runs : tuple of Run
+        One per program; `bus` and `dram` of each are those of the whole memory.
+    """
+
+    cycles: int
+    runs: tuple[Run, ...]
+
+
+def moved(program: Program, base: int) -> Program:
+    """Return `program` with every DRAM address raised by `base` bytes."""
+    if not base:
+        return program
+
+    def move(command: AnyCommand) -> AnyCommand:
+        if not isinstance(command, LoadCommand | StoreCommand):
+            return command
+        return replace(command, transfers=tuple(replace(t, address=t.address + base) for t in command.transfers))
+
+    return replace(program, commands=tuple(move(command) for command in program.commands))
+
+
+def run_shared(
+    programs: Sequence[Program], accelerators: Sequence[Accelerator], bases: Sequence[int] = ()
+) -> SharedRun:
+    """Run each program on its accelerator, all on the memory of the first.
+
+    Parameters
+    ----------
+    bases : sequence of int, optional
+        Byte address at which each program's memory image starts; one after the other if left out.
+
+    Raises
+    ------
+    InputError
+        If the accelerators differ in memory or clock, or their number is not that of the programs.
+    """
+    if not programs or len(programs) != len(accelerators) or (bases and len(bases) != len(programs)):
+        raise InputError(
+            f"shared memory: {len(programs)} programs, {len(accelerators)} accelerators, {len(bases)} bases; "
+            f"give one of each per core"
+        )
+    first = accelerators[0]
+    for other in accelerators[1:]:
+        if other.dram != first.dram or other.clock_mhz != first.clock_mhz:
+            raise InputError(
+                f"shared memory: '{other.name}' has another memory or clock than '{first.name}'; give the same of both"
+            )
+    places = list(bases) if bases else _one_after_the_other(programs, first.dram.beat_bytes)
+    env = simpy.Environment()
+    channel = open_channel(env, first, len(programs))
+    machines = [
+        Machine(moved(program, base), accelerator, env, channel, core)
+        for core, (program, accelerator, base) in enumerate(zip(programs, accelerators, places, strict=True))
+    ]
+    for machine in machines:
+        machine.start()
+    env.run()
+    runs = tuple(machine.outcome() for machine in machines)
+    return SharedRun(max(run.cycles for run in runs), runs)
+
+
+def _one_after_the_other(programs: Sequence[Program], align_bytes: int) -> list[int]:
+    places, at = [], 0
+    for program in programs:
+        places.append(at)
+        at += -(-program.dram_bytes // align_bytes) * align_bytes
+    return places
