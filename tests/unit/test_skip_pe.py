@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hw_models.broadcast_row import BroadcastRow
 from hw_models.skip_pe import DualSideCore, SkipPE
 from workloads.errors import InputError
 
@@ -56,3 +57,19 @@ def test_bad_masks_and_densities_are_refused() -> None:
         DualSideCore(8, 8, 2, 4).cycles(np.ones((2, 3), dtype=bool), np.ones((3, 8), dtype=bool))
     with pytest.raises(InputError, match="input_words is 0"):
         SkipPE("pe", 0, 1, 1)
+
+
+def test_a_broadcast_row_waits_for_its_fullest_queue() -> None:
+    generator = np.random.default_rng(2)
+    activations, weights = generator.random(60) < 0.5, generator.random((32, 60)) < 0.3
+    shallow, even = BroadcastRow(8, 1).cycles(activations, weights)
+    deep, same = BroadcastRow(8, 64).cycles(activations, weights)
+    assert even == same == weights[:, activations].sum() / 8
+    per_pe = weights[:, activations].reshape(-1, 8, int(activations.sum())).sum(axis=0)
+    # One place: every activation costs its slowest PE; unlimited: the PE with the most work ends last.
+    assert shallow >= int(per_pe.max(axis=0).sum()) > deep >= int(per_pe.sum(axis=1).max())
+    assert BroadcastRow(8, 4).cycles(np.zeros(60, dtype=bool), weights)[0] == 0
+    with pytest.raises(InputError, match="queue is 0"):
+        BroadcastRow(8, 0)
+    with pytest.raises(InputError, match="reshape them"):
+        BroadcastRow(8, 1).cycles(activations[:5], weights)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from hw_models.broadcast_row import BroadcastRow
 from hw_models.skip_pe import DualSideCore, SkipPE
 from tilewright.validation.figures import load_figures
 from tilewright.validation.rows import Row
@@ -11,6 +12,7 @@ from tilewright.validation.rows import Row
 SEED = 20
 DENSITY = "zeros are taken to lie independently; the network's own masks are not published"
 DRAWN = DENSITY + "; masks drawn here at the published densities"
+EIE = "padding zeros of the 4-bit column index and pipeline bubbles; masks drawn here, densities recalled"
 DUAL = "memory side; the tile and piece sizes are recalled"
 
 
@@ -38,6 +40,17 @@ def rows() -> list[Row]:
                 not_modelled=DRAWN,
             ),
         ]  # fmt: skip
+    row = BroadcastRow(data["eie"]["pes"], data["eie"]["queue"])
+    for name, high, wide, dense_w, dense_in, actual, even in data["eie"]["layers"]:
+        live = int((generator.random(wide) < dense_in).sum())
+        drawn_weights = generator.random((high, live), dtype=np.float32) < dense_w
+        taken, least = row.cycles(np.ones(live, dtype=np.bool_), drawn_weights)
+        out.append(
+            figures.row(
+                "eie", "EIE, 64 PEs", name, "time over evenly spread work", taken / least,
+                published=round(actual / even, 3), gates=False, not_modelled=EIE,
+            )
+        )  # fmt: skip
     dual = data["dual_side"]
     core = DualSideCore(*dual["tile"], *dual["piece"])
     dense = core.expected_cycles(1, 1.0, 1.0)
