@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import pytest
@@ -92,3 +93,21 @@ def test_long_streams_are_mostly_skipped(name: str) -> None:
     assert controller.settle() == stepped.settle()
     assert state(controller) == state(stepped)
     assert controller.skipped > 4_000
+
+
+@pytest.mark.parametrize("name", ["DDR4-2400", "LPDDR4-2400", "HBM2-2000", "LPDDR5-6400"])
+@pytest.mark.parametrize("page", ["open", "closed"])
+def test_skipping_leaves_the_same_state_at_every_pause(name: str, page: Any) -> None:
+    random = Random(name + page)
+    dram = TimedDram(load_standard(name), 1, ranks=2, page=page)
+    reads = [(0, [(40, 900), (5_000, 7), (9_001, 300)]), (4_000, [(1 << 16, 500)])]
+    writes = [(2_500, [(1 << 18, 400), (77, 3)])]
+    streams: Requests = [reads, writes]
+    stepped, _ = started(dram, streams, fast=False)
+    skipped, _ = started(dram, streams, fast=True)
+    at = 0
+    while at < 11_000:
+        at += random.randrange(1, 90)
+        stepped.advance(at)
+        skipped.advance(at)
+        assert state(skipped) == state(stepped), at
