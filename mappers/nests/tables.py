@@ -320,7 +320,7 @@ class _Ends:
                 count = self.times * (partial + final) / np.maximum(moved, 1e-300)
                 cycles = each * np.maximum(count - 1, 0)
                 if first_tile:
-                    self.loading = np.maximum(self.loading, each)
+                    self.loading = np.maximum(self.loading, np.where(partial + final > 0, each, 0.0))
             self.busy[place] = self.busy.get(place, np.zeros(1)) + cycles
 
 
