@@ -103,6 +103,8 @@ def rows_of(name: str, parameters: bool, time_limit_s: float) -> Iterator[Row]:
 
 def saved(row: Row, baseline: str) -> str:
     """Return the reduction against a baseline, in per cent."""
+    if baseline not in row.baselines:
+        return "not run"
     other = row.baselines[baseline]
     if other is None:
         return "fails"
@@ -183,7 +185,7 @@ def summary(label: str, parameters: bool, rows: list[Row], keys: list[str]) -> N
     )
     at_least = [r for r in rows if r.size == "M_R"]
     for key in keys:
-        pairs = [(r.objective_bytes, r.baselines[key]) for r in at_least]
+        pairs = [(r.objective_bytes, r.baselines[key]) for r in at_least if key in r.baselines]
         cuts = [100 * (1 - mine / other) for mine, other in pairs if other]
         fails = sum(other is None for _, other in pairs)
         ties = sum(other == 0 for _, other in pairs)

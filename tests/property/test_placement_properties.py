@@ -18,7 +18,7 @@ from mappers.placement import TensorGraph, place_tensors, replay
 from mappers.placement.addresses import lowest_height, pack
 from mappers.placement.budget import Budget
 from mappers.placement.cosma import CosmaModel
-from mappers.placement.liveness import needs, order_peak_bytes
+from mappers.placement.liveness import gaps, needs, order_peak_bytes
 from mappers.placement.min_peak import min_peak_order
 from mappers.placement.order_exact import best_of_order
 from mappers.placement.order_free import peak_bound_bytes, traffic_bound_bytes
@@ -132,6 +132,30 @@ def test_relaxation_bounds_and_orders_agree_with_enumeration(seed: int, where: f
     assert thin is None or weaker <= min(costs) <= thin.traffic_bytes
     rolled = roll(graph, capacity, every[-1], FREE, window=3)
     assert min(costs) <= rolled.traffic_bytes <= costs[-1]
+
+
+@settings(max_examples=examples(60), deadline=None)
+@given(SEEDS, st.floats(0, 0.5))
+def test_one_order_costs_what_the_best_set_of_dropped_gaps_costs(seed: int, where: float) -> None:
+    graph = random_graph(seed, 9, 9)
+    order = graph.topological
+    low, high = graph.widest_operator_bytes, order_peak_bytes(graph, order)
+    capacity = low + round(where * (high - low))
+    idle = [gap for gap in gaps(graph, order) if gap.steps]
+    assume(len(idle) <= 11)
+    best: int | None = None
+    for chosen in itertools.product((False, True), repeat=len(idle)):
+        kept = [gap for gap, drop in zip(idle, chosen, strict=True) if not drop]
+        dropped = [gap for gap, drop in zip(idle, chosen, strict=True) if drop]
+        made = {gap.tensor for gap in dropped if graph.producer[gap.tensor] >= 0}
+        cost = sum(graph.sizes[gap.tensor] for gap in dropped) + sum(graph.sizes[a] for a in made)
+        fits = all(
+            graph.operator_bytes(i) + sum(graph.sizes[gap.tensor] for gap in kept if t in gap.steps) <= capacity
+            for t, i in enumerate(order)
+        )
+        if fits and (best is None or cost < best):
+            best = cost
+    assert least_traffic(graph, capacity, FREE, order).traffic_bytes == best
 
 
 @settings(max_examples=examples(3), deadline=None)
