@@ -30,12 +30,12 @@ Measured = tuple[CoreRow, dict[str, Resources], float | None]
 
 def measure(row: CoreRow) -> Measured:
     """Return the resources of a core per family and its clock rate on ecp5 in MHz."""
-    sources = emit(row.params)
+    sources, by_module = emit(row.params), isinstance(row.params, EngineParams)
     found: dict[str, Resources] = {}
     with tempfile.TemporaryDirectory() as folder:
         netlist = Path(folder) / f"{row.name}.json"
         for family in FAMILIES:
-            cells = synthesise(sources, row.name, family, netlist if family == "ecp5" else None)
+            cells = synthesise(sources, row.name, family, netlist if family == "ecp5" else None, by_module)
             found[family] = resources(cells)
         try:
             rate = clock_mhz(netlist)

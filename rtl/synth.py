@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -41,6 +41,7 @@ _CLASSES: dict[str, tuple[str, ...]] = {
     "carry": ("CARRY", "CCU2C", "SB_CARRY"),
 }
 """Kinds of resource, and how the names of their cells begin."""
+_CHECKS = ("select -assert-none t:$dlatch t:$adlatch t:$dlatchsr", "opt_clean", "check -assert")
 _LATCHES = ("LD", "$_DLATCH", "$dlatch", "$adlatch")
 
 
@@ -86,7 +87,9 @@ def missing_synthesis_tools(place: bool = False) -> tuple[str, ...]:
     return tuple(t for t in (YOSYS, NEXTPNR)[: 1 + place] if shutil.which(t, path=search_path()) is None)
 
 
-def synthesise(sources: Mapping[str, str], top: str, family: Family, netlist: Path | None = None) -> dict[str, int]:
+def synthesise(
+    sources: Mapping[str, str], top: str, family: Family, netlist: Path | None = None, by_module: bool = False
+) -> dict[str, int]:
     """Return the cells of the netlist, type to count.
 
     Parameters
@@ -99,6 +102,9 @@ def synthesise(sources: Mapping[str, str], top: str, family: Family, netlist: Pa
         One of `FAMILIES`.
     netlist : Path, optional
         Where the netlist is written, as JSON.
+    by_module : bool
+        Find the output registers of memories in each module before the hierarchy is dissolved, as a design with many
+        memories needs: Yosys proves what a write beside a read does, in the logic of the whole design otherwise.
 
     Raises
     ------
@@ -110,13 +116,10 @@ def synthesise(sources: Mapping[str, str], top: str, family: Family, netlist: Pa
     _require(YOSYS)
     files = [file for file in sources if file.endswith(".sv")]
     commands = [
-        *(f"read_verilog -sv {file}" for file in files),
-        f"hierarchy -check -top {top}",
-        "proc",
+        *_front_end(files, top),
+        *(("opt_expr", "opt_clean", "opt_dff", "opt_clean", "memory_dff") if by_module else ()),
         "flatten",
-        "select -assert-none t:$dlatch t:$adlatch t:$dlatchsr",
-        "opt_clean",
-        "check -assert",
+        *_CHECKS,
         f"{_SYNTH[family]} -top {top}",
         "select -assert-none t:$*latch* t:$_DLATCH*",
         "tee -q -o cells.json stat -json",
@@ -135,6 +138,30 @@ def synthesise(sources: Mapping[str, str], top: str, family: Family, netlist: Pa
     if latches:
         raise InputError(f"synthesis of '{top}' for {family}: latches {', '.join(latches)}; assign in every branch")
     return cells
+
+
+def elaborate(sources: Mapping[str, str], top: str) -> None:
+    """Raise for what `synthesise` refuses and needs no family: seconds where a netlist takes minutes.
+
+    Raises
+    ------
+    InputError
+        As `synthesise`.
+    """
+    _require(YOSYS)
+    files = [file for file in sources if file.endswith(".sv")]
+    with tempfile.TemporaryDirectory(prefix="tilewright_synth_") as name:
+        folder = Path(name)
+        for file in files:
+            (folder / file).write_text(sources[file], encoding="utf-8")
+        commands = (*_front_end(files, top), "flatten", *_CHECKS)
+        (folder / "synth.ys").write_text("\n".join(commands) + "\n", encoding="utf-8")
+        _run([YOSYS, "-q", "synth.ys"], folder, f"elaboration of '{top}'")
+
+
+def _front_end(files: Sequence[str], top: str) -> tuple[str, ...]:
+    """Return the commands that read `files`; a module is built with the parameters that it is used with, no other."""
+    return (*(f"read_verilog -sv -defer {file}" for file in files), f"hierarchy -check -top {top}", "proc")
 
 
 def clock_mhz(netlist: Path) -> float | None:

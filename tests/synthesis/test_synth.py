@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from hw_models.accelerator import Dataflow
 from hw_models.dot import DotParams
+from hw_models.layer_engine import EngineParams
 from hw_models.products import IntProduct
 from hw_models.scratchpad import BankedParams
+from hw_models.sparsity import Sparsity
 from rtl import synth
 from rtl.emit import emit
-from rtl.synth import FAMILIES, Family, clock_mhz, missing_synthesis_tools, resources, synthesise
+from rtl.synth import FAMILIES, Family, clock_mhz, elaborate, missing_synthesis_tools, resources, synthesise
 from tests.reference.profile import NIGHTLY
 from tilewright.cores import list_cores
 from workloads.errors import InputError
@@ -30,7 +33,8 @@ LONG = [(name, family) for name in CORES for family in FAMILIES if (name, family
 @needs_yosys
 @pytest.mark.parametrize(("name", "family"), QUICK + LONG * NIGHTLY)
 def test_a_core_synthesises(name: str, family: Family) -> None:
-    found = resources(synthesise(emit(CORES[name]), name, family))
+    params = CORES[name]
+    found = resources(synthesise(emit(params), name, family, by_module=isinstance(params, EngineParams)))
     assert found.lut > 0 and found.ff > 0
 
 
@@ -46,6 +50,41 @@ def test_a_bank_becomes_a_block_memory() -> None:
     params = BankedParams(2, 1024, 16)
     found = resources(synthesise(emit(params), params.name, "ecp5"))
     assert (found.bram, found.lut_memory) == (2, 0)
+
+
+def small_engine(*flows: Dataflow, sparsity: Sparsity | None = None) -> EngineParams:
+    return EngineParams(
+        rows=2, cols=2, input_format=Int(8), weight_format=Int(8), accumulator_bits=32, input_bytes=1024,
+        weight_bytes=1024, operand_bytes=512, output_bytes=512, coefficient_channels=64, accumulator_depth=16,
+        pool_depth=16, vector_latency_cycles=8, issue_cycles=2, memory_latency_cycles=20, beat_bytes=4, burst_beats=8,
+        outstanding=2, commands=16, sparsity=sparsity, dataflows=flows,
+    )  # fmt: skip
+
+
+ENGINES = {"ws": small_engine("ws"), "os, 2:4": small_engine("os", sparsity=Sparsity(2, 4))}
+
+
+@needs_yosys
+@pytest.mark.parametrize("kind", ENGINES)
+def test_a_layer_engine_elaborates_without_latches_loops_or_missing_modules(kind: str) -> None:
+    params = ENGINES[kind]
+    elaborate(emit(params), params.name)
+
+
+@needs_yosys
+def test_what_elaboration_refuses_is_said() -> None:
+    with pytest.raises(InputError, match="nothing"):
+        elaborate({"bad.sv": "module bad (input wire a, output wire b); nothing u (.a(a), .b(b)); endmodule"}, "bad")
+
+
+@needs_yosys
+@pytest.mark.nightly
+@pytest.mark.parametrize("kind", ENGINES)
+def test_the_memories_of_a_layer_engine_become_block_memories(kind: str) -> None:
+    params = ENGINES[kind]
+    found = resources(synthesise(emit(params), params.name, "ecp5", by_module=True))
+    banks = 4 * (1 + params.rows * ("os" in params.dataflows))
+    assert found.bram >= banks + 2 * params.cols
 
 
 BAD = {
