@@ -1,4 +1,4 @@
-"""Write docs/rtl_verification.md from a report: ``tilewright verify --all -o verify.json``, then this with its name."""
+"""Write docs/rtl_verification.md: ``tilewright verify --all --quick -o verify.json``, then this with its name."""
 
 from __future__ import annotations
 
@@ -28,6 +28,10 @@ def main() -> None:
         "`tools/verification_table.py` from a run.",
         "",
         "A row without cycles is held to its values alone: sources pause and the sink pushes back there.",
+        "",
+        "The layer engines of the list are weight-stationary, dense and 2:4. Those of other dataflows are no core of",
+        "the list: `tests/cosim` draws them, and one of your own is verified by, for example,",
+        '`tilewright verify engine_8x8 --set "core.dataflows=[ws, os]"`.',
         "",
         "| core | parameters | run | vectors | value errors | predicted cycles | RTL cycles | difference |",
         "|---|---|---|--:|--:|--:|--:|--:|",
