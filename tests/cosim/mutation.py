@@ -296,8 +296,8 @@ def _unjudged(left: Sequence[Mutant]) -> list[str]:
         return []
     listed = ", ".join(f"{module} ({count})" for module, count in sorted(modules.items()))
     return [
-        f"Not judged yet, {len(left)} more: {listed}. The verdicts below were gathered in several runs, between which other",
-        "lines of some modules changed.",
+        f"Not judged yet, {len(left)} more: {listed}.",
+        "The verdicts below were gathered in several runs, between which other lines of some modules changed.",
         "",
     ]
 
