@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tilewright import __version__
 from tilewright.api import OBJECTIVES, check_choice
+from tilewright.redo import redo_network
 from tilewright.sources import load_workload
 from workloads.errors import InputError
 
@@ -55,7 +56,7 @@ def simulate_network(
     arch: str = "quad_edge",
     *,
     execution: str = "layers",
-    tensors: str = "ilp",
+    tensors: str | None = None,
     objective: str = "latency",
     dims: Mapping[str, int] | None = None,
     overrides: Sequence[str] = (),
@@ -71,11 +72,12 @@ def simulate_network(
     execution : {"layers", "split", "fused", "pipeline", "batch"}
         Whole operators, side by side where the graph allows; every operator split over all (equal) cores; stacks of
         operators as a pipeline of row stripes over the cores; and, for several `items`, a layer pipeline with FIFOs of
-        whole tensors, or every item on a core of its own. The last three take no `tensors` plan.
+        whole tensors, or every item on a core of its own. The last three decide themselves what stays.
     items : int
         Inputs that follow each other, for ``pipeline`` and ``batch``; the baseline is of one.
-    tensors : str
-        What stays in the shared scratchpad: ``none``; ``ilp``, least cycles (least bytes for objective ``energy``) with
+    tensors : str, optional
+        What stays in the shared scratchpad (default ``ilp`` for ``layers`` and ``split``, the others take none):
+        ``none``; ``ilp``, least cycles (least bytes for objective ``energy``) with
         streaming allowed; ``joint``, with mapping and core of every operator chosen in the same model (``layers``
         only); ``cosma`` and the policies of ``place``: every operand resident, weights included.
 
@@ -88,12 +90,9 @@ def simulate_network(
     from mappers.network.graph import make_graph
     from mappers.network.residency import nothing_stays
 
-    for value, allowed, what in (
-        (objective, OBJECTIVES, "objective"),
-        (execution, EXECUTIONS, "execution"),
-        (tensors, TENSOR_PLANS, "--plan-tensors"),
-    ):
-        check_choice(value, allowed, what)
+    check_choice(objective, OBJECTIVES, "objective")
+    check_choice(execution, EXECUTIONS, "execution")
+    tensors = _tensor_plan(tensors, execution)
     if not 1 <= items <= MAX_ITEMS or (items > 1 and execution not in ("pipeline", "batch")):
         raise InputError(
             f"--items {items}: bound is 1..{MAX_ITEMS}, and 1 unless the execution is pipeline or batch; correct it"
@@ -114,6 +113,14 @@ def simulate_network(
         "plan_tensors": tensors,
         "items": items,
         "reference_clock_mhz": float(cluster.clock_mhz),
+        "machine": {
+            "cores": list(cluster.core_names),
+            "peak_macs_per_cycle": cluster.macs_per_cycle,
+            "dram_bytes_per_cycle": float(cluster.dram.bytes_per_cycle),
+            "shared_capacity_bytes": cluster.shared.capacity_bytes,
+        },
+        "sources": [list(pair) for pair in cluster.sources],
+        "redo": redo_network(str(workload), str(arch), execution, tensors, items, objective, dims or {}, overrides),
     }
     choice = _Choice(graph, cluster, objective, time_limit_s)
     plain = "split" if execution == "split" else "layers"
@@ -130,6 +137,21 @@ def simulate_network(
         residency = choice.residency(tensors, plain)
         program, facts = choice.placed(residency, plain), residency.facts()
     return NetworkSimulation(choice.run(program, manifest, facts), baseline, cluster)
+
+
+def _tensor_plan(tensors: str | None, execution: str) -> str:
+    """Return what decides about residency; refuse a plan that the execution would not read."""
+    if execution in ("layers", "split"):
+        tensors = "ilp" if tensors is None else tensors
+        check_choice(tensors, TENSOR_PLANS, "--plan-tensors")
+        return tensors
+    if tensors not in (None, "none"):
+        check_choice(tensors, TENSOR_PLANS, "--plan-tensors")
+        raise InputError(
+            f"--plan-tensors {tensors}: execution '{execution}' decides itself what stays; leave it out, "
+            "or use --execution layers or split"
+        )
+    return "none"
 
 
 class _Choice:
