@@ -47,7 +47,9 @@ def cores_by_cause(result: dict[str, Any]) -> Figure:
     parts = {"compute": [float(core["busy_cycles"]) for core in result["cores"]]}
     parts |= {cause: [float(own.get(cause, 0)) for own in stalls] for cause in causes}
     parts["idle"] = [float(core["idle_cycles"]) for core in result["cores"]]
-    return plots.stacked_bars([core["name"] for core in result["cores"]], parts, "cycles", "Cycles of each core")
+    figure = plots.stacked_bars([core["name"] for core in result["cores"]], parts, "cycles", "Cycles of each core")
+    figure.axes[0].set_ylim(0, 1.2 * result["totals"]["cycles"])  # room for the legend: every bar is of full height
+    return figure
 
 
 def occupancy(result: dict[str, Any]) -> Figure:

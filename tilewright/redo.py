@@ -36,6 +36,7 @@ def redo_network(
     execution: str,
     tensors: str,
     items: int,
+    fifo_places: int | None,
     objective: str,
     dims: Mapping[str, int],
     overrides: Sequence[str],
@@ -46,6 +47,8 @@ def redo_network(
         words += ["--plan-tensors", tensors]
     if items != 1:
         words += ["--items", str(items)]
+    if fifo_places is not None:
+        words += ["--fifo-places", str(fifo_places)]
     for name, value in dims.items():
         words += ["--dim", f"{name}={value}"]
     for override in overrides:

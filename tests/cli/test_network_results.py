@@ -167,3 +167,19 @@ def test_sizes_of_a_graph_and_of_a_network(tmp_path: Path, capsys: pytest.Captur
     for words in ([], ["--sizes", "--scratchpad-bytes", "9"]):
         assert run(["place", str(path), *words]) == 2
         assert "give one of them" in capsys.readouterr().err
+
+
+def test_fewer_places_wait_and_none_is_a_deadlock_with_its_waiters(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["sim", "tiny_ic", "--arch", "quad_edge", "--execution", "pipeline", "--items", "4"]
+    free, tight = (machine_output(capsys, *words, *more) for more in ([], ["--fifo-places", "1"]))
+    enough = free["placement"]["fifo_depths"]
+    assert max(enough.values()) > 1 and tight["placement"]["fifo_depths_without_waits"] == enough
+    assert set(tight["placement"]["fifo_depths"].values()) == {1}
+    assert tight["totals"]["cycles"] > free["totals"]["cycles"]
+    assert tight["manifest"]["redo"].endswith("--items 4 --fifo-places 1")
+    assert run([*words, "--fifo-places", "0"]) == 3
+    err = capsys.readouterr().err
+    assert "deadlock" in err and "which waits for" in err and "on core 'core1'" in err and "raise --fifo-places" in err
+    for bad in ([*words, "--fifo-places", "-1"], ["sim", "tiny_ic", "--fifo-places", "1"]):
+        assert run(bad) == 2
+        assert "only for --execution pipeline" in capsys.readouterr().err

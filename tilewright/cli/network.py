@@ -11,11 +11,13 @@ if TYPE_CHECKING:
     from tilewright.networks import NetworkSimulation
 
 
-def wants_cluster(arch: str, execution: str | None, tensors: str | None, items: int) -> bool:
+def wants_cluster(
+    arch: str, execution: str | None, tensors: str | None, items: int, fifo_places: int | None = None
+) -> bool:
     """Tell whether this call of ``sim`` is for a cluster."""
     from hw_models.cluster_description import is_cluster
 
-    return execution is not None or tensors is not None or items != 1 or is_cluster(arch)
+    return any(v is not None for v in (execution, tensors, fifo_places)) or items != 1 or is_cluster(arch)
 
 
 def run_cluster(
@@ -23,6 +25,7 @@ def run_cluster(
     arch: str,
     execution: str | None,
     items: int,
+    fifo_places: int | None,
     tensors: str | None,
     objective: str,
     overrides: tuple[str, ...],
@@ -45,6 +48,7 @@ def run_cluster(
         dims=parse_dims(dims),
         overrides=overrides,
         items=items,
+        fifo_places=fifo_places,
     )
     data = made.to_json()
     if output is not None:
