@@ -147,7 +147,8 @@ def show(rows: list[Row]) -> None:
             proof = "" if low == sizes.least_peak_bytes else f" (>= {low:,})"
             print(
                 f"| {row.network} | {with_(row)} | {row.operators} | {sizes.widest_operator_bytes:,} "
-                f"| {sizes.middle_bytes:,} | {sizes.least_peak_bytes:,}{proof} | {sizes.contiguous_peak_bytes:,} | {sizes.listed_peak_bytes:,} |"
+                f"| {sizes.middle_bytes:,} | {sizes.least_peak_bytes:,}{proof} "
+                f"| {sizes.contiguous_peak_bytes:,} | {sizes.listed_peak_bytes:,} |"
             )
     print("\n| network | with | at | bytes | bound | gap % | CPU s | " + " | ".join(keys) + " |")
     print("|---" * (7 + len(keys)) + "|")

@@ -32,6 +32,7 @@ details summary{cursor:pointer;color:var(--soft)}
 
 
 def cell_text(value: Any) -> str:
+    """Return a table cell as escaped text, numbers grouped."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):

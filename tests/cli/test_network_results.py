@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -183,3 +186,19 @@ def test_fewer_places_wait_and_none_is_a_deadlock_with_its_waiters(capsys: pytes
     for bad in ([*words, "--fifo-places", "-1"], ["sim", "tiny_ic", "--fifo-places", "1"]):
         assert run(bad) == 2
         assert "only for --execution pipeline" in capsys.readouterr().err
+
+
+def test_two_hash_seeds_give_the_same_bytes() -> None:
+    root = Path(__file__).resolve().parents[2]
+    words = ["sim", "tiny_ic", "--arch", "quad_edge", "--execution", "fused", "--json"]
+    outputs = [
+        subprocess.run(
+            [sys.executable, "-m", "tilewright", *words],
+            cwd=root,
+            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join([str(root), *sys.path])},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert outputs[0] == outputs[1] and json.loads(outputs[0])["schema"] == "tilewright.network/1"

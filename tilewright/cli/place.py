@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tilewright.cli.options import common, dim_options, emit_json, note, parse_dims, save_json, say
+from tilewright.cli.options import checked_target, common, dim_options, emit_json, note, parse_dims, save_json, say
 from workloads.errors import InputError
 
 if TYPE_CHECKING:
@@ -65,9 +65,10 @@ def command(
             "place: --scratchpad-bytes and --sizes: give one of them, --scratchpad-bytes N to place or --sizes to see "
             "which N make sense"
         )
+    target = checked_target(output, "placement.json" if scratchpad_bytes is not None else "sizes.json")
     loaded = load_graph(graph, parse_dims(dims), parameters)
     if scratchpad_bytes is None:
-        return _print_sizes(loaded, time_limit, as_json, output)
+        return _print_sizes(loaded, time_limit, as_json, target)
     with _interrupt() as stop:
         answer = place(
             loaded,
@@ -79,7 +80,7 @@ def command(
             lp_file=lp_file,
             stop=stop,
         )
-    save_json(output, "placement.json", answer.to_json())
+    save_json(target, "placement.json", answer.to_json())
     if as_json:
         emit_json(answer.to_json())
     else:
