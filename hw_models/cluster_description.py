@@ -163,6 +163,14 @@ def _check_keys(origin: str, tree: Mapping[str, Any]) -> None:
         wrong += [f"{label}key '{key}' is unknown{nearest(key, known)}" for key in node if key not in known]
         optional = ("set", "sources", "outstanding")
         wrong += [f"{label}key '{key}' is missing; add it" for key in known if key not in node and key not in optional]
+        wrong += [
+            f"{label}{key} is {node[key]!r}, a text is needed; correct it"
+            for key in ("name", "summary", "source", "like")
+            if key in node and key in known and not (isinstance(node[key], str) and node[key])
+        ]
+        settings = node.get("set", []) if "set" in known else []
+        if not isinstance(settings, list) or not all(isinstance(item, str) for item in settings):
+            wrong.append(f"{label}set is {settings!r}, a list of PATH=VALUE is needed; correct it")
     if wrong:
         head = f"{origin}: {wrong[0]}" if len(wrong) == 1 else f"{origin}: {len(wrong)} mistakes"
         raise InputError("\n  ".join([head, *(wrong if len(wrong) > 1 else ())]))

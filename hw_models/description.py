@@ -79,6 +79,8 @@ def _load(name: str, overrides: tuple[str, ...], is_file: bool) -> Accelerator:
             f"name one, or a .yaml description"
         )
     if not is_file and suffix not in (".yaml", ".yml") and Path(name).name == name:
+        if (resources.files("hw_models.clusters") / f"{name}.yaml").is_file():
+            raise InputError(_cluster_refusal(name))
         presets = preset_names()
         hint = nearest(name, presets) or f"; use one of {', '.join(presets)}"
         raise InputError(f"accelerator '{name}' is unknown{hint} (or name a .yaml file)")
@@ -102,6 +104,8 @@ def _resolve(document: YamlDocument, overrides: tuple[str, ...]) -> Accelerator:
 
     if not isinstance(document.tree, dict):
         raise InputError(f"{document.origin}: is not a mapping; start with name: and see docs/accelerators.md")
+    if "cores" in document.tree and "shared" in document.tree:
+        raise InputError(_cluster_refusal(document.origin))
     tree, lines = _copy(document.tree), dict(document.lines)
     changed = _apply(tree, overrides)
     try:
@@ -115,6 +119,14 @@ def _resolve(document: YamlDocument, overrides: tuple[str, ...]) -> Accelerator:
     if mistakes or machine is None:
         raise _refusal(YamlDocument(document.origin, tree, lines), changed, mistakes)
     return machine
+
+
+def _cluster_refusal(name: str) -> str:
+    """Return why a cluster is no accelerator, and where it is one."""
+    return (
+        f"accelerator '{name}': is a cluster of cores, a single core is needed here; whole networks run on it with "
+        f"tilewright sim NETWORK --arch {name}, and `like` in its file names the description of each core"
+    )
 
 
 def _copy(value: Any) -> Any:

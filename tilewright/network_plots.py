@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mappers.network.program import Compute, Load
-from tilewright.plots import COLOURS, figure_and_axes, save
+from tilewright.plots import COLOURS, figure_and_axes, plain, save
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,11 +38,11 @@ def gantt(result: NetworkResult) -> Figure:
     for way, shade in ((0, "#4477aa"), (1, "#228833")):
         busy = [(a / result.run.bus_units, (b - a) / result.run.bus_units) for w, a, b in result.run.bus if w == way]
         axes.broken_barh(_joined(busy, result.run.cycles / 4000), (len(lanes) - 1.4, 0.8), color=shade)
-    axes.set_yticks(range(len(lanes)), lanes)
+    axes.set_yticks(range(len(lanes)), [plain(lane) for lane in lanes])
     axes.set_ylim(len(lanes) - 0.5, -0.5)
     axes.set_xlim(0, result.run.cycles)
     axes.set_xlabel("cycles")
-    title = f"{result.program.workload} on {result.program.cluster}: {result.run.cycles:,} cycles"
+    title = plain(f"{result.program.workload} on {result.program.cluster}: {result.run.cycles:,} cycles")
     axes.set_title(
         f"{title}\nload: fetch blue, retrieve red; store: output green, spill red; channel: reads blue, writes green; "
         "grey: a core waits",
@@ -52,19 +53,24 @@ def gantt(result: NetworkResult) -> Figure:
 
 def occupancy(result: NetworkResult) -> Figure:
     """Return the bytes live in the shared scratchpad over time, and its capacity."""
+    title = f"{result.program.workload} on {result.program.cluster}"
+    return draw_occupancy(result.run.memory.timeline, result.run.cycles, result.program.capacity_bytes, title)
+
+
+def draw_occupancy(points: Sequence[Sequence[int]], end_cycle: int, capacity_bytes: int, title: str) -> Figure:
+    """Return bytes over time from (cycle, bytes live) points, with the capacity line."""
     figure, axes = figure_and_axes(9.0, 3.2)
-    last = dict(result.run.memory.timeline)
-    cycles = [*last, result.run.cycles]
-    live = [*last.values(), 0]
-    axes.fill_between(cycles, [value / 1024 for value in live], step="post", color="#4477aa", alpha=0.6, linewidth=0)
-    capacity = result.program.capacity_bytes / 1024
+    last = {point[0]: point[1] for point in points}
+    live = [*(size / 1024 for size in last.values()), 0.0]
+    axes.fill_between([*last, end_cycle], live, step="post", color="#4477aa", alpha=0.6, linewidth=0)
+    capacity = capacity_bytes / 1024
     axes.axhline(capacity, color="#ee6677", linewidth=1.2)
-    axes.annotate("capacity", (result.run.cycles, capacity), ha="right", va="bottom", color="#ee6677", fontsize=9)
-    axes.set_xlim(0, result.run.cycles)
+    axes.annotate("capacity", (end_cycle, capacity), ha="right", va="bottom", color="#ee6677", fontsize=9)
+    axes.set_xlim(0, end_cycle)
     axes.set_ylim(0, capacity * 1.12)
     axes.set_xlabel("cycles")
     axes.set_ylabel("KiB live")
-    axes.set_title(f"shared scratchpad, {result.program.workload} on {result.program.cluster}", fontsize=9)
+    axes.set_title(plain(f"shared scratchpad, {title}"), fontsize=9)
     return figure
 
 
@@ -85,7 +91,8 @@ def addresses(result: NetworkResult) -> Figure:
     axes.set_ylim(0, capacity * 1.05)
     axes.set_xlabel("cycles")
     axes.set_ylabel("address (KiB)")
-    axes.set_title(f"stays in the shared scratchpad, {result.program.workload} on {result.program.cluster}", fontsize=9)
+    title = f"stays in the shared scratchpad, {result.program.workload} on {result.program.cluster}"
+    axes.set_title(plain(title), fontsize=9)
     return figure
 
 

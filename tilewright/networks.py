@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from tilewright import __version__
 from tilewright.api import OBJECTIVES, check_choice
+from tilewright.redo import redo_network
 from tilewright.sources import load_workload
-from workloads.errors import InputError
+from workloads.errors import Infeasible, InfeasibleError, InputError
 
 if TYPE_CHECKING:
     from hw_models.cluster import Cluster
@@ -55,12 +56,13 @@ def simulate_network(
     arch: str = "quad_edge",
     *,
     execution: str = "layers",
-    tensors: str = "ilp",
+    tensors: str | None = None,
     objective: str = "latency",
     dims: Mapping[str, int] | None = None,
     overrides: Sequence[str] = (),
     time_limit_s: float = 60.0,
     items: int = 1,
+    fifo_places: int | None = None,
 ) -> NetworkSimulation:
     """Map `workload` onto the cluster `arch` and execute it on the network-level event model.
 
@@ -71,11 +73,14 @@ def simulate_network(
     execution : {"layers", "split", "fused", "pipeline", "batch"}
         Whole operators, side by side where the graph allows; every operator split over all (equal) cores; stacks of
         operators as a pipeline of row stripes over the cores; and, for several `items`, a layer pipeline with FIFOs of
-        whole tensors, or every item on a core of its own. The last three take no `tensors` plan.
+        whole tensors, or every item on a core of its own. The last three decide themselves what stays.
     items : int
         Inputs that follow each other, for ``pipeline`` and ``batch``; the baseline is of one.
-    tensors : str
-        What stays in the shared scratchpad: ``none``; ``ilp``, least cycles (least bytes for objective ``energy``) with
+    fifo_places : int, optional
+        Most places of any FIFO of a ``pipeline``; default: as many as let no maker wait.
+    tensors : str, optional
+        What stays in the shared scratchpad (default ``ilp`` for ``layers`` and ``split``, the others take none):
+        ``none``; ``ilp``, least cycles (least bytes for objective ``energy``) with
         streaming allowed; ``joint``, with mapping and core of every operator chosen in the same model (``layers``
         only); ``cosma`` and the policies of ``place``: every operand resident, weights included.
 
@@ -88,15 +93,16 @@ def simulate_network(
     from mappers.network.graph import make_graph
     from mappers.network.residency import nothing_stays
 
-    for value, allowed, what in (
-        (objective, OBJECTIVES, "objective"),
-        (execution, EXECUTIONS, "execution"),
-        (tensors, TENSOR_PLANS, "--plan-tensors"),
-    ):
-        check_choice(value, allowed, what)
+    check_choice(objective, OBJECTIVES, "objective")
+    check_choice(execution, EXECUTIONS, "execution")
+    tensors = _tensor_plan(tensors, execution)
     if not 1 <= items <= MAX_ITEMS or (items > 1 and execution not in ("pipeline", "batch")):
         raise InputError(
             f"--items {items}: bound is 1..{MAX_ITEMS}, and 1 unless the execution is pipeline or batch; correct it"
+        )
+    if fifo_places is not None and (execution != "pipeline" or not 0 <= fifo_places <= MAX_ITEMS):
+        raise InputError(
+            f"--fifo-places {fifo_places}: bound is 0..{MAX_ITEMS}, and only for --execution pipeline; correct it"
         )
     cluster = load_cluster(str(arch), overrides)
     loaded = load_workload(str(workload), dims)
@@ -113,13 +119,24 @@ def simulate_network(
         "execution": execution,
         "plan_tensors": tensors,
         "items": items,
+        "fifo_places": fifo_places,
         "reference_clock_mhz": float(cluster.clock_mhz),
+        "machine": {
+            "cores": list(cluster.core_names),
+            "peak_macs_per_cycle": cluster.macs_per_cycle,
+            "dram_bytes_per_cycle": float(cluster.dram.bytes_per_cycle),
+            "shared_capacity_bytes": cluster.shared.capacity_bytes,
+        },
+        "sources": [list(pair) for pair in cluster.sources],
+        "redo": redo_network(
+            str(workload), str(arch), execution, tensors, items, fifo_places, objective, dims or {}, overrides
+        ),
     }
     choice = _Choice(graph, cluster, objective, time_limit_s)
     plain = "split" if execution == "split" else "layers"
     baseline = choice.run(choice.placed(nothing_stays(graph), plain), manifest | {"plan_tensors": "none"}, "none")
     if execution in ("pipeline", "batch"):
-        program, facts = choice.items(execution, items)
+        program, facts = choice.items(execution, items, fifo_places)
     elif execution == "fused":
         program, facts = choice.fused()
     elif tensors == "none":
@@ -130,6 +147,21 @@ def simulate_network(
         residency = choice.residency(tensors, plain)
         program, facts = choice.placed(residency, plain), residency.facts()
     return NetworkSimulation(choice.run(program, manifest, facts), baseline, cluster)
+
+
+def _tensor_plan(tensors: str | None, execution: str) -> str:
+    """Return what decides about residency; refuse a plan that the execution would not read."""
+    if execution in ("layers", "split"):
+        tensors = "ilp" if tensors is None else tensors
+        check_choice(tensors, TENSOR_PLANS, "--plan-tensors")
+        return tensors
+    if tensors not in (None, "none"):
+        check_choice(tensors, TENSOR_PLANS, "--plan-tensors")
+        raise InputError(
+            f"--plan-tensors {tensors}: execution '{execution}' decides itself what stays; leave it out, "
+            "or use --execution layers or split"
+        )
+    return "none"
 
 
 class _Choice:
@@ -172,7 +204,7 @@ class _Choice:
         options, _ = self._parts(execution)
         return keep_tensors(self.graph, range(len(self.graph.operators)), options, capacity, rate, self.time_limit_s)
 
-    def items(self, execution: str, items: int) -> tuple[NetworkProgram, dict[str, Any]]:
+    def items(self, execution: str, items: int, places: int | None) -> tuple[NetworkProgram, dict[str, Any]]:
         """Return the program of several items, and what is known of the pipeline."""
         from mappers.network.lower_items import lower_batch, lower_pipeline, make_pipeline
         from mappers.network.pipeline import batch_cycles, fifo_depths, latency_cycles
@@ -181,7 +213,8 @@ class _Choice:
         if execution == "batch":
             return lower_batch(graph, cluster, self.options, items), {"policy": "batch", "items": items}
         pipeline = make_pipeline(graph, cluster, self.options)
-        depths = fifo_depths(pipeline, items)
+        enough = fifo_depths(pipeline, items)
+        depths = enough if places is None else {tensor: min(depth, places) for tensor, depth in enough.items()}
         facts = {
             "policy": "pipeline",
             "items": items,
@@ -190,6 +223,7 @@ class _Choice:
             "latency_cycles": latency_cycles(pipeline),
             "batch_cycles": batch_cycles(pipeline, items),
             "fifo_depths": depths,
+            "fifo_depths_without_waits": enough,
         }
         return lower_pipeline(graph, cluster, pipeline, self.options, items, depths), facts
 
@@ -218,9 +252,18 @@ class _Choice:
 
     def run(self, program: NetworkProgram, manifest: dict[str, Any], facts: Any) -> NetworkResult:
         """Execute a program."""
+        from sim.network.engine import DeadlockError
         from sim.network.result import simulate_network as execute
 
-        return execute(program, self.cluster, manifest, facts if isinstance(facts, dict) else {"policy": facts})
+        plan = facts if isinstance(facts, dict) else {"policy": facts}
+        try:
+            return execute(program, self.cluster, manifest, plan)
+        except DeadlockError as error:
+            if manifest["fifo_places"] != 0:
+                raise
+            levers = ("raise --fifo-places to 1 or more", "leave --fifo-places out")
+            record = Infeasible(f"{error}\nFIFOs without a place", "places of every FIFO", 1, 0, "place", levers)
+            raise InfeasibleError(record) from None
 
 
 def _stack_facts(graph: OperatorGraph, stack: Stack) -> dict[str, Any]:

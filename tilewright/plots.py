@@ -51,24 +51,24 @@ def figure_and_axes(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Return `text` drawn as it is: no formula between dollar signs, no control characters."""
     return "".join(c if c.isprintable() else "?" for c in text).replace("$", r"\$")
 
 
-def _bars(names: list[str], parts: dict[str, list[float]], unit: str, title: str) -> Figure:
-    """Draw one stacked bar a layer."""
+def stacked_bars(names: list[str], parts: dict[str, list[float]], unit: str, title: str) -> Figure:
+    """Return one stacked bar per name."""
     figure, axes = figure_and_axes(max(7.0, 0.19 * len(names) + 2.5), 4.2)
     bottom = [0.0] * len(names)
     for index, (part, values) in enumerate(parts.items()):
         axes.bar(range(len(names)), values, bottom=bottom, width=0.8, label=part, color=COLOURS[index % len(COLOURS)])
         bottom = [low + value for low, value in zip(bottom, values, strict=True)]
     axes.set_xticks(
-        range(len(names)), [_plain(name) for name in names], rotation=90, fontsize=6 if len(names) > 30 else 8
+        range(len(names)), [plain(name) for name in names], rotation=90, fontsize=6 if len(names) > 30 else 8
     )
     axes.set_xlim(-0.7, len(names) - 0.3)
     axes.set_ylabel(unit)
-    axes.set_title(_plain(title), fontsize=10)
+    axes.set_title(plain(title), fontsize=10)
     axes.legend(fontsize=7, ncols=min(4, max(1, len(parts))), frameon=False)
     return figure
 
@@ -87,7 +87,7 @@ def cycles_by_cause(result: ResultDict) -> Figure:
     parts = {"compute": [float(layer["compute_cycles"]) for layer in layers]}
     parts |= {cause: [float(layer["stall_cycles"].get(cause, 0)) for layer in layers] for cause in causes}
     title = f"Cycles by cause: {result['manifest']['workload']} on {result['manifest']['arch']}"
-    return _bars([layer["name"] for layer in layers], parts, "cycles", title)
+    return stacked_bars([layer["name"] for layer in layers], parts, "cycles", title)
 
 
 def energy_by_component(result: ResultDict) -> Figure:
@@ -98,7 +98,7 @@ def energy_by_component(result: ResultDict) -> Figure:
     parts = {key: [float(layer["energy_pj"].get(key, 0)) / 1e6 for layer in layers] for key in components}
     parts = {key: values for key, values in parts.items() if any(values)}
     title = f"Energy by component: {result['manifest']['workload']} on {result['manifest']['arch']}"
-    return _bars([layer["name"] for layer in layers], parts, "energy (uJ)", title)
+    return stacked_bars([layer["name"] for layer in layers], parts, "energy (uJ)", title)
 
 
 def roofline(result: ResultDict) -> Figure:
@@ -136,11 +136,11 @@ def timeline(result: ResultDict) -> Figure:
         own = layer["cycles"]
         axes.barh(row, own, left=layer["end_cycle"] - own, height=0.8, color=COLOURS[0])
     axes.set_yticks(
-        range(len(layers)), [_plain(layer["name"]) for layer in layers], fontsize=5 if len(layers) > 30 else 8
+        range(len(layers)), [plain(layer["name"]) for layer in layers], fontsize=5 if len(layers) > 30 else 8
     )
     axes.invert_yaxis()
     axes.set_xlabel("cycle (grey: prefetch under an earlier layer)")
-    axes.set_title(_plain(f"Timeline: {result['manifest']['workload']} on {result['manifest']['arch']}"), fontsize=10)
+    axes.set_title(plain(f"Timeline: {result['manifest']['workload']} on {result['manifest']['arch']}"), fontsize=10)
     return figure
 
 
@@ -151,7 +151,7 @@ def dram_traffic(result: ResultDict) -> Figure:
         key: [float(sum(flow[key] for flow in layer["traffic_bytes"].get("dram", {}).values())) for layer in layers]
         for key in ("read", "write")
     }
-    return _bars([layer["name"] for layer in layers], parts, "bytes", "DRAM traffic per layer")
+    return stacked_bars([layer["name"] for layer in layers], parts, "bytes", "DRAM traffic per layer")
 
 
 def energy_by_operand(result: ResultDict) -> Figure:
@@ -162,7 +162,7 @@ def energy_by_operand(result: ResultDict) -> Figure:
     names = [layer["name"] for layer in _layers(result)]
     parts = {key: [row[key] / 1e6 for row in rows] for key in rows[0]}
     parts = {key: values for key, values in parts.items() if any(values)}
-    return _bars(names, parts, "energy (uJ)", "Energy by operand")
+    return stacked_bars(names, parts, "energy (uJ)", "Energy by operand")
 
 
 def waterfall(result: ResultDict) -> Figure:
@@ -201,7 +201,7 @@ def pareto(spec: SweepSpec, outcome: SweepOutcome, path: Path) -> bool:
         axes.scatter([m[x_name] for m in beaten], [m[y_name] for m in beaten], s=14, color="#cccccc")
         axes.plot(
             [m[x_name] for m in front], [m[y_name] for m in front],
-            marker="o", markersize=4, linewidth=1, color=colour, label=_plain(Path(workload).name),
+            marker="o", markersize=4, linewidth=1, color=colour, label=plain(Path(workload).name),
         )  # fmt: skip
     axes.set_xlabel(METRIC_LABELS[x_name])
     axes.set_ylabel(METRIC_LABELS[y_name])

@@ -28,3 +28,29 @@ def redo_command(
     if plan is not None:
         words += ["--plan", str(plan)]
     return shlex.join(words)
+
+
+def redo_network(
+    workload: str,
+    arch: str,
+    execution: str,
+    tensors: str,
+    items: int,
+    fifo_places: int | None,
+    objective: str,
+    dims: Mapping[str, int],
+    overrides: Sequence[str],
+) -> str:
+    """Return the command line that repeats a run on a cluster."""
+    words = ["tilewright", "sim", workload, "--arch", arch, "--execution", execution, "--objective", objective]
+    if execution in ("layers", "split"):
+        words += ["--plan-tensors", tensors]
+    if items != 1:
+        words += ["--items", str(items)]
+    if fifo_places is not None:
+        words += ["--fifo-places", str(fifo_places)]
+    for name, value in dims.items():
+        words += ["--dim", f"{name}={value}"]
+    for override in overrides:
+        words += ["--set", override]
+    return shlex.join(words)

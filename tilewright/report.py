@@ -14,7 +14,7 @@ from workloads.whole_file import write_whole
 if TYPE_CHECKING:
     from sim.over_time import OverTime
 
-_STYLE = """
+STYLE = """
 :root{color-scheme:light;--ink:#1d2430;--soft:#5b6675;--line:#d8dee6;--fill:#f5f7fa;--good:#1d7a3e;--bad:#b3261e}
 *{box-sizing:border-box}
 body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);margin:0 auto;max-width:1200px;padding:24px}
@@ -31,7 +31,8 @@ details summary{cursor:pointer;color:var(--soft)}
 """
 
 
-def _number(value: Any) -> str:
+def cell_text(value: Any) -> str:
+    """Return a table cell as escaped text, numbers grouped."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
@@ -41,21 +42,22 @@ def _number(value: Any) -> str:
     return html.escape(str(value))
 
 
-def _table(header: list[str], rows: list[list[Any]], left: int = 1) -> str:
+def html_table(header: list[str], rows: list[list[Any]], left: int = 1) -> str:
     """Return an HTML table; the first `left` columns are text."""
     head = "".join(
         f"<th{' class=left' if index < left else ''}>{html.escape(name)}</th>" for index, name in enumerate(header)
     )
     body = "".join(
         "<tr>"
-        + "".join(f"<td{' class=left' if i < left else ''}>{_number(cell)}</td>" for i, cell in enumerate(row))
+        + "".join(f"<td{' class=left' if i < left else ''}>{cell_text(cell)}</td>" for i, cell in enumerate(row))
         + "</tr>"
         for row in rows
     )
     return f"<div class=scroll><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
 
 
-def _card(label: str, value: str) -> str:
+def card(label: str, value: str) -> str:
+    """Return one figure in a box."""
     return f"<div class=card><b>{html.escape(value)}</b><span>{html.escape(label)}</span></div>"
 
 
@@ -66,14 +68,14 @@ def _cards(result: dict[str, Any]) -> str:
         "<div class=cards>"
         + "".join(
             (
-                _card("cycles", f"{totals['cycles']:,}"),
-                _card("time", f"{totals['time_s'] * 1e3:,.3f} ms"),
-                _card("MACs", f"{totals['macs'] / 1e6:,.1f} M"),
-                _card("array utilisation", f"{100 * totals['utilisation']:.1f} %"),
-                _card("energy", f"{totals['energy_pj'] / 1e9:,.3f} mJ"),
-                _card("DRAM read", f"{totals['dram_read_bytes'] / 2**20:,.2f} MiB"),
-                _card("DRAM written", f"{totals['dram_write_bytes'] / 2**20:,.2f} MiB"),
-                _card("cycles over lower bound", f"{over:.3f} x"),
+                card("cycles", f"{totals['cycles']:,}"),
+                card("time", f"{totals['time_s'] * 1e3:,.3f} ms"),
+                card("MACs", f"{totals['macs'] / 1e6:,.1f} M"),
+                card("array utilisation", f"{100 * totals['utilisation']:.1f} %"),
+                card("energy", f"{totals['energy_pj'] / 1e9:,.3f} mJ"),
+                card("DRAM read", f"{totals['dram_read_bytes'] / 2**20:,.2f} MiB"),
+                card("DRAM written", f"{totals['dram_write_bytes'] / 2**20:,.2f} MiB"),
+                card("cycles over lower bound", f"{over:.3f} x"),
             )
         )
         + "</div>"
@@ -116,17 +118,17 @@ def build(result: dict[str, Any]) -> str:
     missing = "".join(f"<li>{html.escape(item)}</li>" for item in result["not_modelled"])
     title = f"{manifest['workload']} on {manifest['arch']}"
     columns = ["layer", "op", "main stall", "mapping", "MACs", "cycles", "compute", "stalls", "util. %", "energy uJ"]
-    bounds = _table(["bound", "cycles"], [[key, value] for key, value in result["bounds"].items()])
+    bounds = html_table(["bound", "cycles"], [[key, value] for key, value in result["bounds"].items()])
     redo = html.escape(str(manifest["redo"]))
     settings = html.escape(json.dumps({k: v for k, v in manifest.items() if k != "sources"}, indent=2, sort_keys=True))
     sources = manifest.get("sources", [])
-    cited = _table(["figure", "source"], [list(row) for row in sources], left=2) if sources else ""
+    cited = html_table(["figure", "source"], [list(row) for row in sources], left=2) if sources else ""
     return (
         f"<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-        f"<title>{html.escape(title)}</title><style>{_STYLE}</style></head><body>"
+        f"<title>{html.escape(title)}</title><style>{STYLE}</style></head><body>"
         f"<h1>{html.escape(title)}</h1><p>objective {html.escape(str(manifest['objective']))}, fidelity "
         f"{html.escape(str(manifest['fidelity']))}, tilewright {html.escape(str(manifest['tilewright_version']))}</p>"
-        f"{_cards(result)}<h2>Layers</h2>{_table(columns, _layer_rows(result), left=4)}"
+        f"{_cards(result)}<h2>Layers</h2>{html_table(columns, _layer_rows(result), left=4)}"
         f"<h2>Plots</h2>{''.join(figures)}<h2>Bounds</h2>{bounds}"
         f"<h2>Checks of this run</h2><ul>{checks}</ul><h2>Not modelled</h2><ul>{missing}</ul>"
         f"<h2>Sources of the figures</h2><details><summary>{len(sources)} figures</summary>{cited}</details>"

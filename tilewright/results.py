@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tilewright.network_results import SCHEMA as NETWORK_SCHEMA
+from tilewright.network_results import check_network_result
 from workloads.errors import InputError
 
 SCHEMA = "tilewright.result/1"
@@ -25,7 +27,18 @@ REMEDIES = {
 
 
 def read_result(path: Path) -> dict[str, Any]:
-    """Read a result file, or the result.json of a report directory.
+    """Read a result file of one core, or the result.json of a report directory; errors as `read_any_result`."""
+    value = read_any_result(path)
+    if value["schema"] != SCHEMA:
+        raise InputError(
+            f"result '{path}': is of a network on a cluster (schema {value['schema']}), one of a single core is needed "
+            f"(schema {SCHEMA}); name one"
+        )
+    return value
+
+
+def read_any_result(path: Path) -> dict[str, Any]:
+    """Read a result file of one core or of a cluster, or the result.json of a report directory.
 
     Raises
     ------
@@ -43,6 +56,9 @@ def read_result(path: Path) -> dict[str, Any]:
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise InputError(f"result '{path}': not JSON ({error}); name the file that --json or --report wrote") from error
     schema = value.get("schema") if isinstance(value, dict) else None
+    if schema == NETWORK_SCHEMA:
+        check_network_result(path, value)
+        return dict(value)
     if schema != SCHEMA:
         raise InputError(f"result '{path}': schema is {schema!r}, expected '{SCHEMA}'; name a simulation result")
     missing = [key for key in KEYS if key not in value]

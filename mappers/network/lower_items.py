@@ -69,7 +69,7 @@ def lower_pipeline(
                 address,
                 low.capacity,
                 "bytes",
-                ("raise shared.capacity", "use fewer cores", "use --execution fused"),
+                ("raise shared.capacity", "give --fifo-places 1", "use fewer cores", "use --execution fused"),
             )
         )
     constants = _constants(graph, low, address)

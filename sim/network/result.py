@@ -90,9 +90,15 @@ class NetworkResult:
             "operators": [asdict(row) for row in self.operators],
             "cores": [asdict(row) for row in self.cores],
             "placement": self.placement,
+            "occupancy": [list(point) for point in _last_per_cycle(self.run.memory.timeline)],
             "checks": [asdict(check) for check in self.checks],
             "not_modelled": list(self.not_modelled),
         }
+
+
+def _last_per_cycle(timeline: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return (cycle, bytes live in the shared scratchpad) at every change, the last value of a cycle."""
+    return list(dict(timeline).items())
 
 
 def simulate_network(

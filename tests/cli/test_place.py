@@ -181,3 +181,12 @@ def test_ctrl_c_gives_the_best_so_far(monkeypatch: pytest.MonkeyPatch, capsys: p
     answer = json.loads(out)
     assert answer["stopped"] == "interrupt" and answer["gap"] > 0
     assert "best plan so far" in err
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_the_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(placing, "load_graph", lambda *_: pytest.fail("work was done first"))
+    for words in (["--scratchpad-bytes", "130"], ["--sizes"]):
+        assert run(["place", "lenet", *words, "-o", str(tmp_path / "no" / "x.json")]) == 2
+        assert "does not exist; make it first" in capsys.readouterr().err

@@ -77,6 +77,13 @@ class TestBadInput:
         self.check(SMALL.replace("dram: {like: edge_int8}", ""), tmp_path, r"dram: is missing or no mapping; give like")
         self.check(SMALL.replace("name: b", "name: a"), tmp_path, r"two cores are called 'a'; rename one$")
 
+    def test_kinds_of_values(self, tmp_path: Path) -> None:
+        self.check(SMALL.replace("[core.rows=16]", "5"), tmp_path, r"cores: set is 5, a list of PATH=VALUE is needed")
+        self.check(SMALL.replace("name: b", "name: [b]"), tmp_path, r"cores: name is \['b'\], a text is needed")
+        self.check(SMALL.replace("name: two", "name: 2"), tmp_path, r"name is 2, a text is needed; correct it$")
+        self.check(SMALL.replace("dram: {like: edge_int8}", "dram: {like: 7}"), tmp_path, r"dram: like is 7, a text")
+        self.check(SMALL.replace("b, like: edge_int8", "b, like: quad_edge"), tmp_path, r"'quad_edge': is a cluster of")
+
     def test_quantities(self, tmp_path: Path) -> None:
         self.check(SMALL.replace("64KiB", "64"), tmp_path, r"shared: '64'|shared: ")
         self.check(SMALL.replace("64KiB", "0B"), tmp_path, r"capacity is 0, bound is >= 1")

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from tilewright.cli.options import common, emit_json, save_json, say
+from workloads.errors import InputError
 
 
 @click.command("compare")
@@ -15,9 +16,19 @@ from tilewright.cli.options import common, emit_json, save_json, say
 @common
 def command(first: Path, second: Path, as_json: bool, output: Path | None, seed: int, debug: bool) -> int:
     """Show which layers moved from result A to result B, and why."""
-    from tilewright.results import differences, read_result
+    from tilewright.results import SCHEMA, differences, read_any_result
 
-    before, after = read_result(first), read_result(second)
+    before, after = read_any_result(first), read_any_result(second)
+    if before["schema"] != after["schema"]:
+        one, other = (first, second) if before["schema"] == SCHEMA else (second, first)
+        raise InputError(
+            f"compare: '{one}' is of a single core and '{other}' of a network on a cluster; for a pair that can be "
+            "compared simulate both with --execution layers"
+        )
+    if before["schema"] != SCHEMA:
+        from tilewright.cli.network_results import compare
+
+        return compare(before, after, as_json, output)
     rows = differences(before, after)
     totals = {
         key: [before["totals"][key], after["totals"][key]]

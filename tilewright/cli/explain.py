@@ -14,10 +14,17 @@ from tilewright.cli.options import common, emit_json, save_json, say
 @click.argument("layer", required=False)
 @common
 def command(result_path: Path, layer: str | None, as_json: bool, output: Path | None, seed: int, debug: bool) -> int:
-    """Say where the cycles of RESULT (or of one LAYER) went, and what would help most."""
-    from tilewright.results import REMEDIES, read_result, split
+    """Say where the cycles of RESULT (or of one LAYER) went, and what would help most.
 
-    result = read_result(result_path)
+    Of a network on a cluster, LAYER is an operator or a core, and cycles are counted per core.
+    """
+    from tilewright.results import REMEDIES, SCHEMA, read_any_result, split
+
+    result = read_any_result(result_path)
+    if result["schema"] != SCHEMA:
+        from tilewright.cli.network_results import explain
+
+        return explain(result, layer, as_json, output)
     parts = split(result, layer)
     total = sum(parts.values())
     stalls = [cause for cause in parts if cause != "compute" and parts[cause]]

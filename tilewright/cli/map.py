@@ -61,6 +61,7 @@ def command(
 
     -o FILE writes the plan with tensor placement; `tilewright sim --plan FILE` simulates exactly it.
     """
+    from hw_models.cluster_description import is_cluster
     from hw_models.hierarchy.reader import is_hierarchy
     from tilewright.cli.map_nests import map_on_hierarchy, recheck_plan
 
@@ -82,6 +83,11 @@ def command(
         )
     if peer_mapping is not None or energies is not None:
         raise InputError(f"map on '{arch}': --mapping and --energies are for ZigZag and Timeloop machines")
+    if is_cluster(arch):
+        raise InputError(
+            f"map on cluster '{arch}': a plan for several cores is made and run by sim; use: tilewright sim {workload} "
+            f"--arch {arch} --json (placement, cores and times of every operator), or map on the description of a core"
+        )
     if is_hierarchy(arch):
         if overrides or commands is not None:
             raise InputError(f"map on hierarchy '{arch}': --set and --commands are for accelerators; leave them out")

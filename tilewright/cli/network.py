@@ -11,11 +11,13 @@ if TYPE_CHECKING:
     from tilewright.networks import NetworkSimulation
 
 
-def wants_cluster(arch: str, execution: str | None, tensors: str | None, items: int) -> bool:
+def wants_cluster(
+    arch: str, execution: str | None, tensors: str | None, items: int, fifo_places: int | None = None
+) -> bool:
     """Tell whether this call of ``sim`` is for a cluster."""
     from hw_models.cluster_description import is_cluster
 
-    return execution is not None or tensors is not None or items != 1 or is_cluster(arch)
+    return any(v is not None for v in (execution, tensors, fifo_places)) or items != 1 or is_cluster(arch)
 
 
 def run_cluster(
@@ -23,6 +25,7 @@ def run_cluster(
     arch: str,
     execution: str | None,
     items: int,
+    fifo_places: int | None,
     tensors: str | None,
     objective: str,
     overrides: tuple[str, ...],
@@ -40,11 +43,12 @@ def run_cluster(
         workload,
         arch,
         execution=execution or "layers",
-        tensors=tensors or "ilp",
+        tensors=tensors,
         objective=objective,
         dims=parse_dims(dims),
         overrides=overrides,
         items=items,
+        fifo_places=fifo_places,
     )
     data = made.to_json()
     if output is not None:
@@ -61,8 +65,9 @@ def run_cluster(
         _print(made, data)
     if report is not None:
         from tilewright.network_plots import save_network_plots
+        from tilewright.network_report import write
 
-        for path in save_network_plots(made.result, report):
+        for path in dict.fromkeys([*write(data, report), *save_network_plots(made.result, report)]):
             note(f"wrote {path}")
     return 0
 
@@ -70,6 +75,7 @@ def run_cluster(
 def _print(made: NetworkSimulation, data: dict[str, Any]) -> None:
     """Print the table per operator and the totals beside those of the baseline."""
     from tilewright.cli.tables import PlainTable
+    from tilewright.network_results import merged_rows
 
     manifest, totals, base = data["manifest"], data["totals"], data["baseline"]["totals"]
     table = PlainTable(
@@ -127,34 +133,3 @@ def _print(made: NetworkSimulation, data: dict[str, Any]) -> None:
         f"checks         {passed} of {len(data['checks'])} passed; "
         f"{len(data['not_modelled'])} things not modelled (--json lists both)"
     )
-
-
-def merged_rows(operators: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one row per operator, its parts and stripes added up."""
-    rows: dict[str, dict[str, Any]] = {}
-    for part in operators:
-        row = rows.setdefault(
-            part["name"],
-            {
-                "name": part["name"],
-                "cores": [],
-                "macs": 0,
-                "parts": 0,
-                "start_cycle": part["start_cycle"],
-                "end_cycle": 0,
-                "compute_cycles": 0,
-                "dram_bytes": 0,
-                "stall_cycles": {},
-            },
-        )
-        if part["core"] not in row["cores"]:
-            row["cores"].append(part["core"])
-        row["macs"] += part["macs"]
-        row["parts"] += 1
-        row["start_cycle"] = min(row["start_cycle"], part["start_cycle"])
-        row["end_cycle"] = max(row["end_cycle"], part["end_cycle"])
-        row["compute_cycles"] += part["compute_cycles"]
-        row["dram_bytes"] += part["dram_read_bytes"] + part["dram_write_bytes"]
-        for cause, cycles in part["stall_cycles"].items():
-            row["stall_cycles"][cause] = row["stall_cycles"].get(cause, 0) + cycles
-    return list(rows.values())

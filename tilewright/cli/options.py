@@ -85,12 +85,18 @@ def file_target(output: Path | None, name: str) -> Path | None:
     return output / name
 
 
+def checked_target(output: Path | None, name: str) -> Path | None:
+    """Return `file_target`, refused before anything is computed if it cannot be written."""
+    target = file_target(output, name)
+    if target is not None and not target.parent.is_dir():
+        raise InputError(f"output '{target}': directory '{target.parent}' does not exist; make it first")
+    return target
+
+
 def save_json(output: Path | None, name: str, value: object) -> None:
     """Write `value` where ``-o`` says, if it does; `name` is the file in a directory."""
-    target = file_target(output, name)
+    target = checked_target(output, name)
     if target is not None:
-        if not target.parent.is_dir():
-            raise InputError(f"output '{target}': directory '{target.parent}' does not exist; make it first")
         write_whole(target, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 

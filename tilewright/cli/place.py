@@ -6,12 +6,14 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from tilewright.cli.options import common, dim_options, emit_json, note, parse_dims, save_json, say
+from tilewright.cli.options import checked_target, common, dim_options, emit_json, note, parse_dims, save_json, say
+from workloads.errors import InputError
 
 if TYPE_CHECKING:
     from mappers.placement.answer import Placement
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
 
 @click.command("place")
 @click.argument("graph")
-@click.option("--scratchpad-bytes", type=int, required=True, help="Capacity of the scratchpad, in bytes.")
+@click.option("--scratchpad-bytes", type=int, default=None, help="Capacity of the scratchpad, in bytes.")
+@click.option("--sizes", is_flag=True, help="Place nothing; print M_R, M_H and M_P, the scratchpads to judge by.")
 @click.option("--schedule", default="free", show_default=True, help="free, or fixed: the listed order.")
 @click.option("--policy", default="ilp", show_default=True, help="ilp, belady, lru, greedy or arena.")
 @click.option("--parameters", is_flag=True, help="Of a network: weights take part, not activations alone.")
@@ -37,7 +40,8 @@ if TYPE_CHECKING:
 @common
 def command(
     graph: str,
-    scratchpad_bytes: int,
+    scratchpad_bytes: int | None,
+    sizes: bool,
     schedule: str,
     policy: str,
     parameters: bool,
@@ -56,7 +60,15 @@ def command(
     """
     from tilewright.placing import load_graph, place
 
+    if sizes == (scratchpad_bytes is not None):
+        raise InputError(
+            "place: --scratchpad-bytes and --sizes: give one of them, --scratchpad-bytes N to place or --sizes to see "
+            "which N make sense"
+        )
+    target = checked_target(output, "placement.json" if scratchpad_bytes is not None else "sizes.json")
     loaded = load_graph(graph, parse_dims(dims), parameters)
+    if scratchpad_bytes is None:
+        return _print_sizes(loaded, time_limit, as_json, target)
     with _interrupt() as stop:
         answer = place(
             loaded,
@@ -68,7 +80,7 @@ def command(
             lp_file=lp_file,
             stop=stop,
         )
-    save_json(output, "placement.json", answer.to_json())
+    save_json(target, "placement.json", answer.to_json())
     if as_json:
         emit_json(answer.to_json())
     else:
@@ -95,6 +107,37 @@ def _interrupt() -> Iterator[Callable[[], bool]]:
         yield lambda: bool(pressed)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _print_sizes(graph: TensorGraph, time_limit_s: float, as_json: bool, output: Path | None) -> int:
+    """Print the sizes of interest of `graph`."""
+    from mappers.placement.budget import Budget
+    from mappers.placement.sizes import scratchpad_sizes
+    from mappers.solver import SolveOptions
+
+    with _interrupt() as stop:
+        found = scratchpad_sizes(graph, Budget(SolveOptions(time_limit_s=time_limit_s).time_limit_s, stop))
+    data = {
+        "schema": "tilewright.placement_sizes/1",
+        "graph": graph.name,
+        "operators": len(graph.operators),
+        "tensors": len(graph.tensors),
+        **asdict(found),
+        "middle_bytes": found.middle_bytes,
+    }
+    save_json(output, "sizes.json", data)
+    if as_json:
+        emit_json(data)
+        return 0
+    least, bound = found.least_peak_bytes, found.least_peak_bound_bytes
+    state = "proven" if least == bound else f"not proven, at least {bound:,}"
+    say(f"{graph.name}: {len(graph.operators)} operators, {len(graph.tensors)} tensors")
+    say(f"M_R {found.widest_operator_bytes:>16,} bytes  the widest operator; below it there is no plan")
+    say(f"M_H {found.middle_bytes:>16,} bytes  half way")
+    say(f"M_P {least:>16,} bytes  least peak over all orders ({state})")
+    say(f"    {found.contiguous_peak_bytes:>16,} bytes  contiguous addresses in that order")
+    say(f"    {found.listed_peak_bytes:>16,} bytes  peak of the listed order")
+    return 0
 
 
 def _print(graph: TensorGraph, answer: Placement) -> None:

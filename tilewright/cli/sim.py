@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 )
 @click.option("--execution", default=None, help="On a cluster: layers, split, fused, pipeline or batch.")
 @click.option("--items", type=int, default=1, show_default=True, help="Inputs in a row, for pipeline and batch.")
+@click.option("--fifo-places", type=int, default=None, help="Most places of a FIFO of a pipeline. [default: enough]")
 @click.option(
     "--plan-tensors",
     "tensors",
@@ -46,6 +47,7 @@ def command(
     plan: Path | None,
     execution: str | None,
     items: int,
+    fifo_places: int | None,
     tensors: str | None,
     arch: str,
     overrides: tuple[str, ...],
@@ -66,11 +68,12 @@ def command(
     check_targets(trace, report_dir, output)
     from tilewright.cli.network import run_cluster, wants_cluster
 
-    if not arch.lower().endswith(".cfg") and wants_cluster(arch, execution, tensors, items):
+    if not arch.lower().endswith(".cfg") and wants_cluster(arch, execution, tensors, items, fifo_places):
         if plan or fidelity != "event":
             raise InputError(f"arch '{arch}': --plan and --fidelity analytic do not go with a cluster; leave them out")
         return run_cluster(
-            *(workload, arch, execution, items, tensors, objective, overrides, dims, as_json, output, trace, report_dir)
+            *(workload, arch, execution, items, fifo_places, tensors, objective),
+            *(overrides, dims, as_json, output, trace, report_dir),
         )
     if arch.lower().endswith(".cfg") or workload.lower().endswith(".csv"):
         from tilewright.cli.scalesim import run_scalesim
