@@ -39,7 +39,8 @@ def relaxed_energy_pj(graph: HoldGraph, sums: GridSums) -> float:
     for tensor in graph.tensors:
         total += _compulsory(tensor, tree.levels[0], sums)
     single = Unrolling(tuple(() for _ in tree.axes))
-    tables = MoveTables(problem, tree, single, "zigzag" if graph.latched else "timeloop", sums)
+    fan = prod(axis.size for axis in tree.axes)
+    tables = MoveTables(problem, tree, single, "zigzag" if graph.latched else "timeloop", sums, fan)
     inner = [level for level in tree.levels[1:] if not level.serves]
     if (
         not tree.axes
@@ -102,8 +103,7 @@ def _around_multipliers(graph: HoldGraph, tables: MoveTables, inner: list[Level]
                 if parent is None:
                     continue
                 if parent in inner:
-                    move = tables.move(tensor, parent, child)
-                    moves[number, start, end] = np.where(move.fits, move.energy_pj, np.inf)
+                    moves[number, start, end] = _cheapest(tables, tensor, parent, child)
                 elif (number, -1, end) not in moves:
                     outside = [level for level in chain[:end] if level is not None and level not in inner]
                     moves[number, -1, end] = _entering(tables, tensor, outside, child, volume, fan)
@@ -128,10 +128,24 @@ def _entering(
     read = min(float(level.read_pj / level.access_bits) for level in outside)
     write = min(float(level.write_pj / level.access_bits) for level in outside)
     energy = again * bits * ((read + write) if tensor.output else read)
-    move: Move = tables.move(tensor, outside[-1], child)
     if child is not None:
-        free = tables.move(tensor, _free(outside[-1]), child)
-        energy = energy + free.energy_pj
+        return energy + _cheapest(tables, tensor, _free(outside[-1]), child)
+    move: Move = tables.move(tensor, outside[-1], child)
+    return np.where(move.fits, energy, np.inf)
+
+
+def _cheapest(tables: MoveTables, tensor: ProblemTensor, parent: Level, child: Level | None) -> FloatArray:
+    """Return the energy of a move where it fits, along the best window if it may slide; infinite elsewhere.
+
+    Positions of an array slide by at least one tile of their own, so that none finds more of its next tile in place
+    than the single position that is looked at here.
+    """
+    move = tables.move(tensor, parent, child)
+    energy = move.energy_pj
+    if child is not None:
+        for dim in tables.sliding_dims(tensor):
+            for trips in tables.windows(dim):
+                energy = np.minimum(energy, tables.slide(tensor, parent, child, parent, dim, trips).energy_pj)
     return np.where(move.fits, energy, np.inf)
 
 
