@@ -38,7 +38,7 @@ def test_gaps_between_strided_elements_are_not_counted_as_moved() -> None:
     search = NestSearch(problem, tree, Objective(("energy",)), counting)
     assert search._mac_pj() + relaxed_energy_pj(search.graph, search.sums) <= reference[0]["energy"] * (1 + 1e-9)
     for metric in ("energy", "edp"):
-        found = search_nest(problem, tree, Objective((metric,)), counting)  # type: ignore[arg-type]
+        found = search_nest(problem, tree, Objective((metric,)), counting)
         assert isinstance(found, FoundNest)
         assert found.certificate.value == pytest.approx(reference[0][metric], rel=1e-9)
 
@@ -50,7 +50,7 @@ def test_a_tensor_that_lies_in_the_padding_takes_no_time_to_load() -> None:
     reference = exhaustive(problem, tree, counting)
     assert reference is not None
     for metric in ("latency", "edp"):
-        found = search_nest(problem, tree, Objective((metric,)), counting)  # type: ignore[arg-type]
+        found = search_nest(problem, tree, Objective((metric,)), counting)
         assert isinstance(found, FoundNest)
         assert found.certificate.value == pytest.approx(reference[0][metric], rel=1e-9)
 
