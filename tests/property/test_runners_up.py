@@ -32,6 +32,9 @@ def test_the_ranking_is_what_it_says(
     values = [value for value, _ in ranked]
     assert values == sorted(values) and values[0] == found.certificate.value and len(ranked) <= most
 
+    longer = best_mappings(problem, machine, objective, 256, "layer", "core")
+    assert ranked == longer[:most]
+
     def tiling(mapping: Mapping) -> tuple[object, ...]:
         return mapping.dataflow, tuple(mapping.tile(d, problem.size[d]) for d in TILED_DIMS)
 
