@@ -30,7 +30,12 @@ class _Ranking:
     def add(self, found: list[Best]) -> Best | None:
         """Take in `found`; return the last of a full ranking, which later ones have to reach."""
         self.kept = sorted([*self.kept, *found], key=lambda best: best.key)[: self.most]
-        return self.kept[-1] if len(self.kept) == self.most else None
+        return self.kept[-1] if self.full else None
+
+    @property
+    def full(self) -> bool:
+        """Tell whether there are as many as asked for."""
+        return len(self.kept) == self.most
 
 
 class _RankedSpace(Space):

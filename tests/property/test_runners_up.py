@@ -9,16 +9,18 @@ from hypothesis import strategies as st
 from hw_models.accelerator import Accelerator
 from mappers.given import price
 from mappers.mapping import TILED_DIMS, Mapping, TileLoop
+from mappers.plan import make_plan
 from mappers.problem import TileProblem
-from mappers.runners_up import best_mappings
+from mappers.runners_up import _Ranking, best_mappings
 from mappers.search import OBJECTIVES, Found, search
 from tests.reference.brute_force_mapper import minimal_tiles
-from tests.reference.mapper_problems import machines, problems
+from tests.reference.mapper_problems import EDGE, machines, problems
 from tests.reference.profile import examples
+from workloads.builder import NetworkBuilder
 from workloads.errors import InputError
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(machine=machines(), problem=problems(), objective=st.sampled_from(OBJECTIVES), data=st.data())
 def test_the_ranking_is_what_it_says(
     machine: Accelerator, problem: TileProblem, objective: str, data: st.DataObject
@@ -61,7 +63,15 @@ def test_the_ranking_is_what_it_says(
 
 
 def test_no_mapping_and_too_many_are_refused() -> None:
-    from tests.reference.mapper_problems import EDGE
-
     with pytest.raises(InputError, match=r"0 mappings asked for, bound is 1\.\.256"):
         best_mappings(None, EDGE, "latency", 0, "layer", "core")  # type: ignore[arg-type]
+
+
+def test_nothing_that_belongs_among_the_best_is_pruned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against the same ranking without any bound, on a layer with more tilings than are evaluated at once."""
+    b = NetworkBuilder("layer", "layer")
+    network = b.build(b.conv(b.input("x", (1, 24, 12, 12)), 40, 3, padding=1, name="layer"))
+    problem = make_plan(network, EDGE, keep_on_chip=False).groups[0].parts[0].problem
+    ranked = best_mappings(problem, EDGE, "latency", 12, "layer", "core")
+    monkeypatch.setattr(_Ranking, "full", property(lambda self: False))
+    assert best_mappings(problem, EDGE, "latency", 12, "layer", "core") == ranked
