@@ -51,5 +51,5 @@ for package in (hw_models, mappers, rtl, sim, tilewright, workloads):
     assert (path.parent / "py.typed").exists(), path
 print("[wheel-test] testing the wheel in", pathlib.Path(str(tilewright.__file__)).parent.parent.name)
 PY
-"$work/venv/bin/python" -m pytest -q -p no:cacheprovider -m "not cosim and not browser and not nightly and not source" \
+"$work/venv/bin/python" -m pytest -q -n 2 --dist loadfile -p no:cacheprovider -m "not cosim and not browser and not nightly and not source" \
     tests/unit tests/cli tests/robustness/test_bad_input_catalogue.py

@@ -28,7 +28,7 @@ MAPPING = """mapping:
         (SYSTOLIC, "zigzag"),
         (ARCH, "timeloop"),
         (str(FILES / "timeloop_3level_v03.yaml"), "timeloop"),
-        (SIMBA, "accelforge"),
+        pytest.param(SIMBA, "accelforge", marks=pytest.mark.source),
         ("edge_int8", None),
         (str(ROOT / "hw_models" / "presets" / "edge_int8.yaml"), None),
     ],

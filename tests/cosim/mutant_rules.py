@@ -91,7 +91,7 @@ def _edits(code: str, text: str) -> Iterator[tuple[str, str, str, int]]:
     """Yield (rule, old, new, place) of every edit of one line of `text`."""
     delay = DELAY.match(code)
     if delay:
-        yield "delay one longer", f"({delay[1]})", f"({delay[1]} + 1)", 0
+        yield "delay one longer", f"({delay[1]})", f"(({delay[1]}) + 1)", 0
     if NOT_CODE.search(code):
         return
     for cast in CAST.finditer(code):

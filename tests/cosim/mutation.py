@@ -1,15 +1,18 @@
 """Mistakes planted in every RTL module by rule, and whether the verification of a core notices them.
 
-``python -m tests.cosim.mutation docs/rtl_mutants.md`` plants them all and writes the table. A mutant is one edit of one
-module of ``rtl/``. It is tried on the cores that contain the module, in the order of the list, until one notices: by a
-wrong value, a wrong cycle count, or a broken rule of the interface. One that does not compile is no mutant.
+``python -m tests.cosim.mutation docs/rtl_mutants.md`` plants them all and writes the table; with a second file it notes
+each verdict there and goes on where it was stopped (start a new file after edits of the RTL). A mutant is one edit of
+one module of ``rtl/``. It is tried on the cores that contain the module, in the order of the list, until one notices:
+by a wrong value, a wrong cycle count, or a broken rule of the interface. One that does not compile is no mutant.
 """
 
 from __future__ import annotations
 
+import json
 import resource
 import sys
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
 from itertools import chain
@@ -58,6 +61,8 @@ from workloads.formats import Float16
 TRIES = 6
 """Cores on which a mutant is tried before it counts as survived."""
 EXHAUSTIVE_BEATS = 1500
+PIECE = 20
+"""Mutants judged between two notes."""
 SIMULATOR_SECONDS = 120
 
 
@@ -244,8 +249,20 @@ def campaign(
     return results
 
 
-def table(results: list[tuple[Mutant, str, str]]) -> str:
-    """Return the published table."""
+def noted(log: Path) -> dict[str, tuple[str, str]]:
+    """Return (verdict, core) of every mutant named in `log`, a JSON object per line."""
+    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+    return {entry["name"]: (entry["verdict"], entry["core"]) for entry in map(json.loads, lines)}
+
+
+def _note(log: Path, results: list[tuple[Mutant, str, str]]) -> None:
+    with log.open("a", encoding="utf-8") as file:
+        for mutant, verdict, core in results:
+            file.write(json.dumps({"name": mutant.name, "verdict": verdict, "core": core}) + "\n")
+
+
+def table(results: list[tuple[Mutant, str, str]], left: Sequence[Mutant] = ()) -> str:
+    """Return the published table of `results`; `left` are the mutants that have no verdict."""
     real = [entry for entry in results if entry[1] != "invalid"]
     counts = {
         verdict: sum(entry[1] == verdict for entry in real) for verdict in ("value", "cycle", "interface", "survived")
@@ -262,6 +279,7 @@ def table(results: list[tuple[Mutant, str, str]]) -> str:
         f"{counts['interface']} by a rule of the interface (hangs and X values among them), "
         f"{counts['survived']} survived, each with the reason. {len(results) - len(real)} more did not compile.",
         "",
+        *_unjudged(left),
         "| module | line | rule | noticed by | core |",
         "|---|---|---|---|---|",
     ]
@@ -271,6 +289,39 @@ def table(results: list[tuple[Mutant, str, str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _unjudged(left: Sequence[Mutant]) -> list[str]:
+    """Return the lines that say which mutants nobody has judged."""
+    modules = Counter(mutant.module for mutant in left)
+    if not modules:
+        return []
+    listed = ", ".join(f"{module} ({count})" for module, count in sorted(modules.items()))
+    return [
+        f"Not judged yet, {len(left)} more: {listed}.",
+        "The verdicts below were gathered in several runs, between which other lines of some modules changed.",
+        "",
+    ]
+
+
+def main(target: Path, log: Path | None = None) -> None:
+    """Judge what has no verdict in `log` yet, in pieces, and write the table after each."""
+    every = all_mutants()
+    known = noted(log) if log is not None else {}
+    todo = [entry for entry in every if entry[0].name not in known]
+    for start in range(0, len(todo), PIECE):
+        found = campaign(todo[start : start + PIECE], sys.stderr.write)
+        if log is not None:
+            _note(log, found)
+        known |= {mutant.name: (verdict, core) for mutant, verdict, core in found}
+        write(target, every, known)
+    write(target, every, known)
+
+
+def write(target: Path, every: list[tuple[Mutant, tuple[CoreRow, ...]]], known: dict[str, tuple[str, str]]) -> None:
+    """Write the table of the mutants with a verdict in `known` to `target`."""
+    judged = [(mutant, *known[mutant.name]) for mutant, _ in every if mutant.name in known]
+    left = [mutant for mutant, _ in every if mutant.name not in known]
+    target.write_text(table(judged, left), encoding="utf-8")
+
+
 if __name__ == "__main__":
-    found = campaign(all_mutants(), sys.stderr.write)
-    Path(sys.argv[1]).write_text(table(found), encoding="utf-8")
+    main(*map(Path, sys.argv[1:]))
