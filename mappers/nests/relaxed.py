@@ -72,10 +72,7 @@ def _volume(tensor: ProblemTensor, sums: GridSums) -> float:
 
 def _distinct(axes: tuple[Axis, ...], dims: tuple[str, ...], problem: NestProblem) -> int:
     if prod(problem.sizes[dim] for dim in dims) > MOST_INDICES:
-        longest = max(dims, key=lambda dim: problem.sizes[dim])
-        if not problem.fetch_padding and any(axis.offset < 0 for axis in axes):
-            return 1
-        return min(problem.sizes[longest], *(axis.size for axis in axes))
+        return _along_one(axes, max(dims, key=lambda dim: problem.sizes[dim]), problem)
     grids = np.indices([problem.sizes[dim] for dim in dims]).reshape(len(dims), -1)
     inside = np.ones(grids.shape[1], dtype=bool)
     key = np.zeros(grids.shape[1], dtype=np.int64)
@@ -87,6 +84,18 @@ def _distinct(axes: tuple[Axis, ...], dims: tuple[str, ...], problem: NestProble
             inside &= (at >= 0) & (at < axis.size)
         key = key * (int(at.max()) - int(at.min()) + 1) + (at - int(at.min()))
     return len(np.unique(key[inside]))
+
+
+def _along_one(axes: tuple[Axis, ...], dim: str, problem: NestProblem) -> int:
+    """Return the elements inside the tensor that are needed as `dim` runs and every other dimension stays at 0."""
+    low, high = 0, problem.sizes[dim] - 1
+    for axis in axes if not problem.fetch_padding else ():
+        step = sum(coefficient for coefficient, own in axis.terms if own == dim)
+        if step:
+            low, high = max(low, -(axis.offset // step)), min(high, (axis.size - 1 - axis.offset) // step)
+        elif not 0 <= axis.offset < axis.size:
+            return 0
+    return max(0, high - low + 1)
 
 
 def _around_multipliers(graph: HoldGraph, tables: MoveTables, inner: list[Level]) -> float:

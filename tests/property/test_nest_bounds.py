@@ -13,14 +13,15 @@ from mappers.nests.cost import evaluate, violation
 from mappers.nests.counts import COUNTINGS, Counting
 from mappers.nests.mapping import NestMapping
 from mappers.nests.objective import Objective
-from mappers.nests.problem import NestProblem, problem_of_einsum
-from mappers.nests.relaxed import relaxed_energy_pj
+from mappers.nests.problem import NestProblem, ProblemTensor, problem_of_einsum
+from mappers.nests.relaxed import _volume, relaxed_energy_pj
 from mappers.nests.search import FoundNest, NestSearch, search_nest
 from mappers.nests.spatial import Unrolling
 from mappers.nests.views import Nest
 from tests.reference.exhaustive_nests import exhaustive
 from tests.reference.nest_cases import ROLES, random_nest, random_problem, random_tree
 from tests.reference.profile import examples
+from workloads.loop_nest import Axis
 
 
 def _case(seed: int) -> tuple[NestProblem, MemoryTree, Counting]:
@@ -65,6 +66,20 @@ def test_tiles_that_slide_are_not_counted_as_fetched_whole() -> None:
     found = search.run()
     assert found is not None and found.certificate.proven_optimal
     assert search.least_pj <= found.certificate.value * (1 + 1e-9)
+
+
+def test_elements_of_huge_tensors_are_bounded_from_below(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Past a limit elements are not listed; of eight steps of two, four lie inside an axis of eight."""
+    half = ProblemTensor("I", (Axis(((2, "x"),), 8),))
+    out = ProblemTensor("O", (Axis(((1, "x"),), 8),), output=True)
+    problems = [NestProblem((("x", 8),), (half, out)), *(random_problem(random.Random(seed)) for seed in range(60))]
+    for problem in problems:
+        search = NestSearch(problem, random_tree(random.Random(1), axes=0), Objective(("energy",)), "timeloop")
+        listed = [_volume(tensor, search.sums) for tensor in problem.tensors]
+        with monkeypatch.context() as patch:
+            patch.setattr("mappers.nests.relaxed.MOST_INDICES", 0)
+            for tensor, whole in zip(problem.tensors, listed, strict=True):
+                assert _volume(tensor, search.sums) <= whole, problem
 
 
 def _unrolling(problem: NestProblem, tree: MemoryTree, mapping: NestMapping) -> Unrolling:
