@@ -55,13 +55,7 @@ class Costs:
 
     def sliding_dims(self, tensor: int) -> list[str]:
         """Return the dimensions in time along which tiles of `tensor` overlap."""
-        if self.graph.latched:
-            return []
-        found: dict[str, None] = {}
-        for axis in self.graph.tensors[tensor].axes:
-            if len([dim for _, dim in axis.terms if self.tables.problem.sizes[dim] > 1]) > 1:
-                found |= {dim: None for _, dim in axis.terms if self.tables.time[dim] > 1}
-        return list(found)
+        return self.tables.sliding_dims(self.graph.tensors[tensor])
 
     def slide(self, key: MoveKey, above: Level, dim: str, trips: int) -> Move:
         """Return the costs of move `key` below a loop of `trips` over `dim`, the holder outside it being `above`."""
@@ -128,12 +122,8 @@ class Costs:
         child, parent = self.graph.chains[key[0]][key[2]], self.graph.chains[key[0]][key[1]]
         if slides and child is not None and parent is not None:
             for dim in self.sliding_dims(key[0]):
-                for trips in sorted(
-                    {int(self.tables.time[dim] // tile) for tile in np.unique(self.lattice.values[dim])}
-                ):
-                    if trips > 1:
-                        other = cost(self.slide(key, parent, dim, trips))
-                        value = np.minimum(value, other)
+                for trips in self.tables.windows(dim):
+                    value = np.minimum(value, cost(self.slide(key, parent, dim, trips)))
         return np.where(move.fits, value, np.inf)
 
 

@@ -39,7 +39,8 @@ def relaxed_energy_pj(graph: HoldGraph, sums: GridSums) -> float:
     for tensor in graph.tensors:
         total += _compulsory(tensor, tree.levels[0], sums)
     single = Unrolling(tuple(() for _ in tree.axes))
-    tables = MoveTables(problem, tree, single, "zigzag" if graph.latched else "timeloop", sums)
+    fan = prod(axis.size for axis in tree.axes)
+    tables = MoveTables(problem, tree, single, "zigzag" if graph.latched else "timeloop", sums, fan)
     inner = [level for level in tree.levels[1:] if not level.serves]
     if (
         not tree.axes
@@ -71,10 +72,7 @@ def _volume(tensor: ProblemTensor, sums: GridSums) -> float:
 
 def _distinct(axes: tuple[Axis, ...], dims: tuple[str, ...], problem: NestProblem) -> int:
     if prod(problem.sizes[dim] for dim in dims) > MOST_INDICES:
-        longest = max(dims, key=lambda dim: problem.sizes[dim])
-        if not problem.fetch_padding and any(axis.offset < 0 for axis in axes):
-            return 1
-        return min(problem.sizes[longest], *(axis.size for axis in axes))
+        return _along_one(axes, max(dims, key=lambda dim: problem.sizes[dim]), problem)
     grids = np.indices([problem.sizes[dim] for dim in dims]).reshape(len(dims), -1)
     inside = np.ones(grids.shape[1], dtype=bool)
     key = np.zeros(grids.shape[1], dtype=np.int64)
@@ -86,6 +84,18 @@ def _distinct(axes: tuple[Axis, ...], dims: tuple[str, ...], problem: NestProble
             inside &= (at >= 0) & (at < axis.size)
         key = key * (int(at.max()) - int(at.min()) + 1) + (at - int(at.min()))
     return len(np.unique(key[inside]))
+
+
+def _along_one(axes: tuple[Axis, ...], dim: str, problem: NestProblem) -> int:
+    """Return the elements inside the tensor that are needed as `dim` runs and every other dimension stays at 0."""
+    low, high = 0, problem.sizes[dim] - 1
+    for axis in axes if not problem.fetch_padding else ():
+        step = sum(coefficient for coefficient, own in axis.terms if own == dim)
+        if step:
+            low, high = max(low, -(axis.offset // step)), min(high, (axis.size - 1 - axis.offset) // step)
+        elif not 0 <= axis.offset < axis.size:
+            return 0
+    return max(0, high - low + 1)
 
 
 def _around_multipliers(graph: HoldGraph, tables: MoveTables, inner: list[Level]) -> float:
@@ -102,8 +112,7 @@ def _around_multipliers(graph: HoldGraph, tables: MoveTables, inner: list[Level]
                 if parent is None:
                     continue
                 if parent in inner:
-                    move = tables.move(tensor, parent, child)
-                    moves[number, start, end] = np.where(move.fits, move.energy_pj, np.inf)
+                    moves[number, start, end] = _cheapest(tables, tensor, parent, child)
                 elif (number, -1, end) not in moves:
                     outside = [level for level in chain[:end] if level is not None and level not in inner]
                     moves[number, -1, end] = _entering(tables, tensor, outside, child, volume, fan)
@@ -128,10 +137,24 @@ def _entering(
     read = min(float(level.read_pj / level.access_bits) for level in outside)
     write = min(float(level.write_pj / level.access_bits) for level in outside)
     energy = again * bits * ((read + write) if tensor.output else read)
-    move: Move = tables.move(tensor, outside[-1], child)
     if child is not None:
-        free = tables.move(tensor, _free(outside[-1]), child)
-        energy = energy + free.energy_pj
+        return energy + _cheapest(tables, tensor, _free(outside[-1]), child)
+    move: Move = tables.move(tensor, outside[-1], child)
+    return np.where(move.fits, energy, np.inf)
+
+
+def _cheapest(tables: MoveTables, tensor: ProblemTensor, parent: Level, child: Level | None) -> FloatArray:
+    """Return the energy of a move where it fits, along the best window if it may slide; infinite elsewhere.
+
+    Positions of an array slide by at least one tile of their own, so that none finds more of its next tile in place
+    than the single position that is looked at here.
+    """
+    move = tables.move(tensor, parent, child)
+    energy = move.energy_pj
+    if child is not None:
+        for dim in tables.sliding_dims(tensor):
+            for trips in tables.windows(dim):
+                energy = np.minimum(energy, tables.slide(tensor, parent, child, parent, dim, trips).energy_pj)
     return np.where(move.fits, energy, np.inf)
 
 

@@ -99,12 +99,25 @@ def _alone(role: str, axes: tuple[Axis, ...]) -> ProblemTensor:
 
 
 class MoveTables:
-    """Builds the moves of one unrolling."""
+    """Builds the moves of one unrolling.
+
+    Parameters
+    ----------
+    most_starts : int
+        1, or for a bound over many unrollings: in how many places at once a sum may be started at the most.
+    """
 
     def __init__(
-        self, problem: NestProblem, tree: MemoryTree, use: Unrolling, counting: Counting, sums: GridSums
+        self,
+        problem: NestProblem,
+        tree: MemoryTree,
+        use: Unrolling,
+        counting: Counting,
+        sums: GridSums,
+        most_starts: int = 1,
     ) -> None:
         self.problem, self.tree, self.use, self.counting, self.sums = problem, tree, use, counting, sums
+        self.most_starts = most_starts
         every = frozenset(range(len(tree.axes)))
         self.unrolled = {dim: use.factor(dim, every) for dim in problem.sizes}
         self.time = {dim: size // self.unrolled[dim] for dim, size in problem.sizes.items()}
@@ -144,6 +157,20 @@ class MoveTables:
             return self.sums.sliding(tensor.role, part, tile, dim, shift, trips)
 
         return self._move(tensor, parent, child, grid)
+
+    def sliding_dims(self, tensor: ProblemTensor) -> list[str]:
+        """Return the dimensions in time along which tiles of `tensor` overlap and only what is new is fetched."""
+        if self.counting == "zigzag":
+            return []
+        found: dict[str, None] = {}
+        for axis in tensor.axes:
+            if len([dim for _, dim in axis.terms if self.problem.sizes[dim] > 1]) > 1:
+                found |= {dim: None for _, dim in axis.terms if self.time[dim] > 1}
+        return list(found)
+
+    def windows(self, dim: str) -> list[int]:
+        """Return how many tiles of `dim` may slide one after the other."""
+        return sorted({int(self.time[dim] // tile) for tile in np.unique(self.lattice.values[dim])} - {1})
 
     def _sum(
         self,
@@ -192,8 +219,10 @@ class MoveTables:
         feeds = parent.reduces if tensor.output else parent.casts(tensor.role)
         child_all = self._sum(tensor, inner, grid) * visits * child_copies
         parent_all = self._sum(tensor, outer, grid) * visits * parent_copies if feeds else child_all
-        child_first = child_all / visits if tensor.output else np.zeros(1)
-        parent_first = parent_all / visits if tensor.output else np.zeros(1)
+        child_first = parent_first = np.zeros(1)
+        if tensor.output:
+            child_first = np.minimum(child_all / visits * self.most_starts, child_all)
+            parent_first = np.minimum(parent_all / visits * self.most_starts, parent_all)
         alone = (
             all(self.unrolled[dim] == outer[dim] for dim in others)
             if feeds
@@ -269,6 +298,8 @@ class _Ends:
     def __init__(self, tables: MoveTables, tensor: ProblemTensor, times: FloatArray, alone: bool) -> None:
         self.tables, self.tensor, self.times = tables, tensor, times
         self.part, self.last = tensor.stored_bits(), tensor.stored_bits(final=alone)
+        if tables.most_starts > 1:  # finished or not is not known
+            self.last = min(self.part, self.last)
         self.energy: FloatArray = np.zeros(1)
         self.busy: dict[Place, FloatArray] = {}
         self.loading: FloatArray = np.zeros(1)
