@@ -227,6 +227,11 @@ def _wrong(params: SystolicParams, jobs: Sequence[JobData], run: ScenarioRun) ->
     )
 
 
+LAYER_PIXELS = 100
+"""Output pixels of the replayed layer: no job streams more vectors."""
+SUM_BYTES = 4
+
+
 def layer_replay(params: SystolicParams, seed: int) -> LayerReplay:
     """Return LeNet's second convolution, mapped onto a machine with this array, as jobs for its core."""
     return LayerReplay(params, seed)
@@ -252,6 +257,8 @@ class LayerReplay:
         if isinstance(params, SystolicNMParams):
             places = params.group
             overrides += [f"core.sparsity.n={params.kept}", f"core.sparsity.m={params.group}"]
+        if params.accumulator_depth < LAYER_PIXELS:  # the machine's sums must fit the core, one vector each
+            overrides.append(f"core.accumulator.half={params.accumulator_depth * SUM_BYTES}B")
         builder = NetworkBuilder(
             "layer",
             "LeNet's second convolution; LeCun et al., Proc. IEEE 86(11) 1998",

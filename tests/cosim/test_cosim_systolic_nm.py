@@ -135,7 +135,7 @@ def test_groups_cost_what_single_places_cost_the_dense_core() -> None:
 def test_verify_runs_it(dataflow: Flow) -> None:
     report = verify_params(core(dataflow, 2, 3, 1, 4))
     assert report.ok
-    assert [row.run for row in report.rows] == ["alone", "back to back"]
+    assert [row.run for row in report.rows] == ["alone", "back to back", "layer"]
 
 
 @pytest.mark.nightly
