@@ -7,6 +7,7 @@ of a unit that never waits, as in the FINN-R cost model (Blott et al., ACM TRETS
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from workloads.errors import InputError
@@ -31,7 +32,7 @@ def divides(name: str, part: str, small: int, whole: str, large: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(ABC):
     """What every unit has.
 
     Parameters
@@ -43,14 +44,14 @@ class Stage:
     name: str
 
     @property
+    @abstractmethod
     def words_in(self) -> int:
         """Value of the words taken from each input port per image."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def words_out(self) -> int:
         """Value of the words given on each output port per image."""
-        raise NotImplementedError
 
     @property
     def element_in(self) -> int:

@@ -85,7 +85,7 @@ class TestBadInput:
         self.check(SMALL.replace("b, like: edge_int8", "b, like: quad_edge"), tmp_path, r"'quad_edge': is a cluster of")
 
     def test_quantities(self, tmp_path: Path) -> None:
-        self.check(SMALL.replace("64KiB", "64"), tmp_path, r"shared: '64'|shared: ")
+        self.check(SMALL.replace("64KiB", "64"), tmp_path, r"shared: '64' has no unit; add one of B, KB")
         self.check(SMALL.replace("64KiB", "0B"), tmp_path, r"capacity is 0, bound is >= 1")
 
     def test_clocks_differ(self, tmp_path: Path) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tilewright.cli.map_foreign import foreign_options, map_foreign
 from tilewright.cli.options import arch_options, common, dim_options, emit_json, parse_dims, save_json, say
 from workloads.errors import InputError
+
+if TYPE_CHECKING:
+    from mappers.plan import Plan
 
 
 @click.command("map")
@@ -75,8 +79,11 @@ def command(
 
     form = recognise(arch, arch_format)
     if form is not None:
-        if overrides or commands is not None or counting is not None or limits:
-            raise InputError(f"map on '{arch}': --set, --commands, --counting and --limit are not for {form} machines")
+        if overrides or commands is not None or counting is not None or limits or tiles != "divisor":
+            raise InputError(
+                f"map on '{arch}': --set, --commands, --counting, --tiles and --limit are not for {form} machines; "
+                f"leave them out"
+            )
         sizes = parse_dims(dims)
         return map_foreign(
             workload, arch, form, objective, peer_mapping, energies, sizes, time_limit_s, as_json, output
@@ -103,7 +110,6 @@ def command(
     sizes = parse_dims(dims)
     loaded = load_workload(workload, sizes)
     planned = map_network(loaded, arch, objective, overrides=overrides)
-    core = planned.accelerator.core.name
     data = plan_data(planned, workload, loaded.sha256, arch, sizes, overrides)
     save_json(output, "plan.json", data)
     if commands is not None:
@@ -113,6 +119,13 @@ def command(
     if as_json:
         emit_json(data)
         return 0
+    _show(planned)
+    return 0
+
+
+def _show(planned: Plan) -> None:
+    """Print the loop nests of `planned` with what was proven of each."""
+    core = planned.accelerator.core.name
     pattern = planned.accelerator.core.array.sparsity
     if pattern is not None:
         say(
@@ -134,4 +147,3 @@ def command(
             say(f"  {'  ' * len(mapping.loops)}folds of the array{held}")
         if not entry.parts:
             say(f"{entry.group.lead.name}: {entry.group.kind}")
-    return 0
