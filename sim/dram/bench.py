@@ -6,7 +6,6 @@ published or derived figure. Rates are in GB/s (10^9 bytes), latencies in ticks 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from random import Random
 
 from hw_models.dram import TimedDram, load_standard
@@ -55,7 +54,7 @@ def random_rows_gb_per_s(standard: str, bursts: int = 4_000, seed: int = 1) -> f
     for index in range(bursts):
         group, bank = index % m.bank_groups, index // m.bank_groups % m.banks
         places.append(Place(0, group, bank, random.randrange(m.rows), random.randrange(m.columns)))
-    return _rate_gb_per_s(replace(dram, queue=64), [(m.burst_of(place), 1) for place in places])
+    return _rate_gb_per_s(dram, [(m.burst_of(place), 1) for place in places])
 
 
 def idle_read_ticks(standard: str) -> dict[str, int]:
