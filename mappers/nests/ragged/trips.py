@@ -120,8 +120,20 @@ def choices(problem: NestProblem, tree: MemoryTree) -> Choices | None:
         table = np.concatenate(
             [np.repeat(table, new, axis=0), np.tile(rows, (old, 1)).reshape(old * new, 1, len(dims))], axis=1
         )
-        table = table[(table.prod(axis=1) <= limit).all(axis=1)]
+        table = table[(_least_extent(table) <= limit).all(axis=1)]
     return Choices(tree, dims, _distinct(tree, table))
+
+
+def _least_extent(table: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the least number of indices that loops of exactly so many trips along the axes can run over.
+
+    A loop of ``f`` trips over tiles of ``t`` runs over ``(f - 1) t + 1`` or more; least with the most trips innermost.
+    """
+    found = np.ones((len(table), table.shape[2]), dtype=np.int64)
+    ordered = -np.sort(-table, axis=1)
+    for at in range(table.shape[1]):
+        found = np.where(ordered[:, at] > 1, (ordered[:, at] - 1) * found + 1, found)
+    return found
 
 
 def _vectors(axis: ArrayAxis, sizes: dict[str, int]) -> npt.NDArray[np.int64]:
