@@ -41,6 +41,8 @@ CEIL_SPACE = (
     "ceil tiles (one per hold and axis, any size), any trips along the axes, all hold orders (uneven cuts), all "
     "bypasses, all loop orders; and all divisor nests"
 )
+EVEN = 1.5
+"""Ratio of positions sharing a word below which a set of choices is parted by its single trips."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +175,20 @@ class RaggedSearch:
         return self.stop() or (self.effort.parts is not None and self.counters.partial >= self.effort.parts)
 
     def _parted(self, rows: Choices, members: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
-        """Return two halves of a set, parted along the dimension and axis of the widest range."""
+        """Return two halves of a set, parted where it spreads most.
+
+        Looked at first are the positions that share a word of each tensor: on them the energy depends most.
+        """
         own = rows.trips[members]
-        low, high = own.min(axis=0), own.max(axis=0)
-        axis, dim = np.unravel_index(int(np.argmax(high / low)), low.shape)
-        line = own[:, axis, dim]
+        features = [
+            own[:, :, [at for at, dim in enumerate(rows.dims) if dim not in tensor.dims]].prod(axis=(1, 2))
+            for tensor in self.graph.tensors
+        ]
+        spread = [float(line.max() / line.min()) for line in features]
+        if max(spread) < EVEN:
+            features = [own[:, axis, dim] for axis in range(own.shape[1]) for dim in range(own.shape[2])]
+            spread = [float(line.max() / line.min()) for line in features]
+        line = features[int(np.argmax(spread))]
         values = np.unique(line)
         cut = values[np.searchsorted(values, np.sqrt(float(values[0]) * float(values[-1])), side="right") - 1]
         return [members[line <= cut], members[line > cut]]
