@@ -44,14 +44,14 @@ class Grid:
     Attributes
     ----------
     shape : tuple of int
-        Cells per dimension, in the order of `dims`.
+        Cells per dimension, in the order of `dims`: longest last, so that slices are long.
     low, high : dict of dim to array
         Least and largest tile of each cell, broadcastable to `shape`.
     """
 
     def __init__(self, sizes: Mapping[str, int]) -> None:
         self.sizes = dict(sizes)
-        self.dims = tuple(self.sizes) or ("",)
+        self.dims = tuple(sorted(self.sizes, key=lambda dim: self.sizes[dim])) or ("",)
         self._cells = {dim: cells(self.sizes.get(dim, 1)) for dim in self.dims}
         self.shape = tuple(len(self._cells[dim]) for dim in self.dims)
         self.top = tuple(length - 1 for length in self.shape)
@@ -68,8 +68,9 @@ class Grid:
         return bisect_right(self._cells[dim], tile) - 1
 
     def inside(self, table: FloatArray) -> FloatArray:
-        """Return, at every point, the least of `table` over the point and all smaller ones."""
+        """Return, at every point, the least of `table` over the point and all smaller ones; `table` is overwritten."""
         for axis, length in enumerate(self.shape):
-            if length > 1:
-                table = np.minimum.accumulate(table, axis=axis)
+            slices = np.moveaxis(table, axis, 0)
+            for at in range(1, length):  # several times faster than np.minimum.accumulate
+                np.minimum(slices[at], slices[at - 1], out=slices[at])
         return table
