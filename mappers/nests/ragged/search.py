@@ -19,7 +19,7 @@ from math import ceil, comb, prod
 import numpy as np
 import numpy.typing as npt
 
-from hw_models.hierarchy.tree import MemoryTree
+from hw_models.hierarchy.tree import Direction, MemoryTree
 from mappers.nests.cost import NestCost, evaluate, thinned, violation
 from mappers.nests.counts import Counting
 from mappers.nests.exact import ROUNDING, Counters
@@ -31,6 +31,7 @@ from mappers.nests.problem import NestProblem
 from mappers.nests.ragged.bounds import RaggedBounds, busy_at, ends_of, energy_of
 from mappers.nests.ragged.deepening import Frame, RaggedDeepening
 from mappers.nests.ragged.elements import LeastElements
+from mappers.nests.ragged.padded import PaddedSearch
 from mappers.nests.ragged.trips import Choices, choices
 from mappers.nests.search import FoundNest, NestCertificate, metric_value
 from mappers.nests.tables import Place
@@ -57,11 +58,15 @@ class Effort:
         Outer parts of nests that are extended, over all choices.
     each : int
         Outer parts that are extended of one choice.
+    scouts, followed : int
+        Choices that are bounded, and of those the ones that are searched over divisor tiles, to begin with.
     """
 
     bounds: int | None = 96
     parts: int | None = 6000
     each: int | None = 1500
+    scouts: int = 8
+    followed: int = 2
 
 
 @dataclass
@@ -136,8 +141,10 @@ class RaggedSearch:
 
     def _work(self, rows: Choices) -> float:
         """Part and search; return the least bound of what was left open, infinite for nothing."""
-        latency = self._scaled(rows.steps(self.problem)) + rows.fill() + self.tree.multiplier.latency_cycles
+        steps = np.maximum(self._scaled(rows.steps(self.problem)), self._compulsory())
+        latency = steps + rows.fill() + self.tree.multiplier.latency_cycles
         everything = np.argsort(latency, kind="stable")
+        self._scout(rows, latency)
         number = 0
         heap: list[tuple[float, int, npt.NDArray[np.int64]]] = [(0.0, number, everything)]
         floor, self._open = np.inf, 0.0
@@ -165,6 +172,20 @@ class RaggedSearch:
                 if least * ROUNDING < self.best.value:
                     heapq.heappush(heap, (least, number, part))
         return float(floor)
+
+    def _compulsory(self) -> float:
+        """Return the cycles in which the busiest port of the outermost level moves every element once."""
+        worst, top = 0.0, self.tree.levels[0]
+        for port in top.ports if not self.graph.latched else ():
+            cycles = 0.0
+            for tensor in self.graph.tensors:
+                way: Direction = "fl" if tensor.output else "tl"
+                if (tensor.role, way) in port.carries:
+                    bits = min(tensor.stored_bits(), tensor.stored_bits(final=True))
+                    width = sum(p.max_bits for p in top.ports if (tensor.role, way) in p.carries)
+                    cycles += self.elements.volume(tensor) * float(bits / width)
+            worst = max(worst, float(np.ceil(cycles - 1e-6)))
+        return worst
 
     def _spent(self) -> bool:
         """Tell whether to stop; the first nest is always waited for."""
@@ -252,16 +273,15 @@ class RaggedSearch:
         """Tell whether time is up, or a port turned out to set the latency and has to be bounded too."""
         return (self.best.mapping is not None and self.stop()) or len(self.places) > known
 
-    def _leaf(self, mapping: NestMapping) -> None:
-        """Cost a finished nest exactly and keep it if it is better."""
+    def _leaf(self, mapping: NestMapping) -> float:
+        """Cost a finished nest exactly, keep it if it is better, return its value (infinite if it is none)."""
         try:
             nest = Nest(self.problem, self.tree, mapping)
-            if violation(nest) is None:
-                self._keep(mapping, evaluate(nest, self.counting))
+            return self._keep(mapping, evaluate(nest, self.counting)) if violation(nest) is None else float("inf")
         except InputError:  # a tensor sees the loops of a ragged dimension in another order
-            return
+            return float("inf")
 
-    def _keep(self, mapping: NestMapping, cost: NestCost) -> None:
+    def _keep(self, mapping: NestMapping, cost: NestCost) -> float:
         value = float(self._value(np.array([float(cost.energy_pj)]), np.array([float(cost.latency_cycles)])).item())
         if cost.bound_by != "steps" and not self.graph.latched:
             level, port = cost.bound_by.split(".")
@@ -269,6 +289,28 @@ class RaggedSearch:
                 self.places.append((level, port))
         if value < self.best.value:
             self.best = _Best(value, mapping, cost)
+        return value
+
+    def _scout(self, rows: Choices, latency: FloatArray) -> None:
+        """Look for good nests among a few choices of few steps, one for each way in which tensors share words."""
+        shared = np.stack(
+            [rows.trips[:, :, [d not in t.dims for d in rows.dims]].prod(axis=(1, 2)) for t in self.graph.tensors], axis=1
+        )
+        order = np.lexsort((np.sum(1 / shared, axis=1), latency))
+        seen: dict[tuple[int, ...], int] = {}
+        for number in order.tolist():
+            seen.setdefault(tuple(shared[number].tolist()), number)
+            if len(seen) == self.effort.scouts:
+                break
+        ranked = sorted((self._bound(rows, np.array([number]), latency), number) for number in seen.values())
+        for bound, number in ranked[: self.effort.followed]:
+            for smooth in (False, True):
+                if bound * ROUNDING < self.best.value and not self.stop():
+                    trips = rows.of(np.array([number]))
+                    search = PaddedSearch(
+                        self.problem, self.tree, self.objective, self.counting, trips, smooth, self.best.value, self._leaf
+                    )
+                    search.look(self.effort.each or 1000)
 
     def _scaled(self, steps: FloatArray) -> FloatArray:
         found: FloatArray = np.ceil(steps * self.skipped - 1e-9)
