@@ -35,6 +35,8 @@ from mappers.nests.ragged.trips import Trips
 from mappers.nests.tables import BoolArray, Place, taken
 
 MoveKey = tuple[int, int, int]
+MOST_POINTS = 50_000
+"""Points of a grid; more of them make a bound little tighter."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,18 @@ class RaggedBounds:
     """
 
     def __init__(
-        self, problem: NestProblem, tree: MemoryTree, graph: HoldGraph, trips: Trips, elements: LeastElements
+        self,
+        problem: NestProblem,
+        tree: MemoryTree,
+        graph: HoldGraph,
+        trips: Trips,
+        elements: LeastElements,
+        most_points: int = MOST_POINTS,
     ) -> None:
         self.problem, self.tree, self.graph, self.trips, self.elements = problem, tree, graph, trips, elements
         self.time = {dim: -(-size // trips.least(dim)) for dim, size in problem.sizes.items()}
         self.every = tuple(axis.name for axis in tree.axes)
-        self.grid = Grid({dim: size for dim, size in self.time.items() if size > 1})
+        self.grid = Grid({dim: size for dim, size in self.time.items() if size > 1}, most_points)
         self._one = np.ones([1] * len(self.grid.shape))
         self._counts: dict[tuple[str, int], FloatArray] = {}
         self.moves: dict[MoveKey, LeastMove] = {}

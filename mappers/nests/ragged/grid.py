@@ -10,6 +10,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping
 
+from math import prod
+
 import numpy as np
 
 from mappers.nests.lattice import FloatArray
@@ -41,6 +43,11 @@ def cells(size: int) -> tuple[int, ...]:
 class Grid:
     """All cells of dimensions of `sizes`.
 
+    Parameters
+    ----------
+    most_points : int
+        Cells of the dimensions with most of them join their neighbours until there are no more points than that.
+
     Attributes
     ----------
     shape : tuple of int
@@ -49,10 +56,17 @@ class Grid:
         Least and largest tile of each cell, broadcastable to `shape`.
     """
 
-    def __init__(self, sizes: Mapping[str, int]) -> None:
+    def __init__(self, sizes: Mapping[str, int], most_points: int) -> None:
         self.sizes = dict(sizes)
         self.dims = tuple(sorted(self.sizes, key=lambda dim: self.sizes[dim])) or ("",)
         self._cells = {dim: cells(self.sizes.get(dim, 1)) for dim in self.dims}
+        while prod(len(own) for own in self._cells.values()) > most_points:
+            longest = max(self.dims, key=lambda dim: len(self._cells[dim]))
+            own = self._cells[longest]
+            if len(own) < 5:
+                break
+            at = min(range(2, len(own) - 1), key=lambda k: own[k + 1] / own[k - 1])  # the least loss; 1 stays alone
+            self._cells[longest] = own[:at] + own[at + 1 :]
         self.shape = tuple(len(self._cells[dim]) for dim in self.dims)
         self.top = tuple(length - 1 for length in self.shape)
         self.low: dict[str, FloatArray] = {}

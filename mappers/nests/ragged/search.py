@@ -14,6 +14,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from math import ceil, comb, prod
 
 import numpy as np
@@ -22,21 +23,22 @@ import numpy.typing as npt
 from hw_models.hierarchy.tree import Direction, MemoryTree
 from mappers.nests.cost import NestCost, evaluate, thinned, violation
 from mappers.nests.counts import Counting
+from mappers.nests.deadline import Deadline
 from mappers.nests.exact import ROUNDING, Counters
 from mappers.nests.graph import HoldGraph
 from mappers.nests.lattice import FloatArray
 from mappers.nests.mapping import NestMapping
-from mappers.nests.objective import Objective
+from mappers.nests.objective import Metric, Objective
 from mappers.nests.problem import NestProblem
 from mappers.nests.ragged.bounds import RaggedBounds, busy_at, ends_of, energy_of
 from mappers.nests.ragged.deepening import Frame, RaggedDeepening
 from mappers.nests.ragged.elements import LeastElements
 from mappers.nests.ragged.padded import PaddedSearch
 from mappers.nests.ragged.trips import Choices, choices
-from mappers.nests.search import FoundNest, NestCertificate, metric_value
+from mappers.nests.search import FoundNest, NestCertificate, metric_value, search_nest
 from mappers.nests.tables import Place
 from mappers.nests.views import Nest
-from workloads.errors import InputError, InternalError
+from workloads.errors import Infeasible, InputError, InternalError
 
 CEIL_SPACE = (
     "ceil tiles (one per hold and axis, any size), any trips along the axes, all hold orders (uneven cuts), all "
@@ -95,7 +97,8 @@ class RaggedSearch:
         self.metric = objective.metrics[0]
         self.limits = {metric: float(limit) for metric, limit in objective.limits}
         self.counters, self.best, self.places = Counters(), _Best(), list[Place]()
-        self.bounded, self.searched, self.stopped = 0, 0, False
+        self.bounded, self.searched, self._open = 0, 0, 0.0
+        self.stopped, self.interrupted = False, False
         core = tree.multiplier
         self.mac_pj = float(problem.macs * core.mac_pj * thinned(problem, (*core.skips, *core.gates)))
         self.skipped = float(thinned(problem, core.skips))
@@ -110,7 +113,7 @@ class RaggedSearch:
         except KeyboardInterrupt:  # the best so far is the answer
             if self.best.mapping is None:
                 raise
-            bound, self.stopped = self._open, True
+            bound, self.stopped, self.interrupted = self._open, True, True
         if self.best.mapping is None or self.best.cost is None:
             return None
         broken = violation(Nest(self.problem, self.tree, self.best.mapping))
@@ -143,11 +146,12 @@ class RaggedSearch:
         """Part and search; return the least bound of what was left open, infinite for nothing."""
         steps = np.maximum(self._scaled(rows.steps(self.problem)), self._compulsory())
         latency = steps + rows.fill() + self.tree.multiplier.latency_cycles
-        everything = np.argsort(latency, kind="stable")
-        self._scout(rows, latency)
-        number = 0
-        heap: list[tuple[float, int, npt.NDArray[np.int64]]] = [(0.0, number, everything)]
-        floor, self._open = np.inf, 0.0
+        everything = np.arange(len(rows.trips))
+        self._open = self._bound(rows, everything, latency)  # one bound is always waited for
+        if self._open * ROUNDING < self.best.value:
+            self._scout(rows, latency)
+        number, floor = 0, np.inf
+        heap = [(self._bound(rows, everything, latency) if self.places else self._open, number, everything)]
         while heap:
             bound, _, members = heapq.heappop(heap)
             self._open = min(bound, floor)
@@ -158,15 +162,11 @@ class RaggedSearch:
             if self._spent():
                 self.stopped = True
                 return self._open
-            if len(members) > 1 and bound > 0:
-                parts = self._parted(rows, members)
-            elif bound > 0:
+            if len(members) == 1:
                 if not self._search(rows, members):
                     floor = min(floor, bound)
                 continue
-            else:
-                parts = [members]
-            for part in parts:
+            for part in self._parted(rows, members):
                 number += 1
                 least = max(bound, self._bound(rows, part, latency))
                 if least * ROUNDING < self.best.value:
@@ -188,9 +188,7 @@ class RaggedSearch:
         return worst
 
     def _spent(self) -> bool:
-        """Tell whether to stop; the first nest is always waited for."""
-        if self.best.mapping is None:
-            return False
+        """Tell whether to stop."""
         if self.effort.bounds is not None and self.bounded >= self.effort.bounds:
             return True
         return self.stop() or (self.effort.parts is not None and self.counters.partial >= self.effort.parts)
@@ -263,15 +261,15 @@ class RaggedSearch:
         return not deepening.cut and deepening.complete
 
     def _allowance(self) -> int | None:
-        """Return how many outer parts one choice may still extend; without a nest there is no limit."""
-        if self.best.mapping is None or (self.effort.each is None and self.effort.parts is None):
+        """Return how many outer parts one choice may still extend, None for no limit."""
+        if self.effort.each is None and self.effort.parts is None:
             return None
         left = [] if self.effort.parts is None else [max(1, self.effort.parts - self.counters.partial)]
         return min([*left, *([] if self.effort.each is None else [self.effort.each])])
 
     def _late(self, known: int) -> bool:
         """Tell whether time is up, or a port turned out to set the latency and has to be bounded too."""
-        return (self.best.mapping is not None and self.stop()) or len(self.places) > known
+        return self.stop() or len(self.places) > known
 
     def _leaf(self, mapping: NestMapping) -> float:
         """Cost a finished nest exactly, keep it if it is better, return its value (infinite if it is none)."""
@@ -300,7 +298,7 @@ class RaggedSearch:
         seen: dict[tuple[int, ...], int] = {}
         for number in order.tolist():
             seen.setdefault(tuple(shared[number].tolist()), number)
-            if len(seen) == self.effort.scouts:
+            if len(seen) >= self.effort.scouts or self.stop():
                 break
         ranked = sorted((self._bound(rows, np.array([number]), latency), number) for number in seen.values())
         for bound, number in ranked[: self.effort.followed]:
@@ -331,3 +329,60 @@ class RaggedSearch:
             count * prod(comb(size - 1 + holds, holds) for size in sizes)
             for holds, count in self.graph.sequences_by_holds().items()
         )
+
+
+def search_ragged(
+    problem: NestProblem,
+    tree: MemoryTree,
+    objective: Objective | None = None,
+    counting: Counting = "timeloop",
+    time_limit_s: float | None = None,
+    deadline: Deadline | None = None,
+    effort: Effort | None = None,
+) -> FoundNest | Infeasible:
+    """Return the best nest over ceil tiles with its certificate, or why there is none.
+
+    The best divisor nest comes first, so that the answer is never worse. An interrupt ends the search like a deadline.
+
+    Parameters
+    ----------
+    time_limit_s : float, optional
+        CPU seconds for both searches together; the divisor search may take half of them.
+    deadline : Deadline, optional
+        In place of a time limit; it learns of an interrupt.
+    effort : Effort, optional
+        When to stop a proof that does not close; without it, at a fixed effort if there is no time limit, at the limit
+        if there is one.
+    """
+    goal = objective or Objective()
+    clock = deadline or Deadline(time_limit_s)
+    timed = clock.left() is not None
+    effort = effort or (Effort(None, None) if timed else Effort())
+    first = Deadline(None if not timed else (clock.left() or 0.0) / 2)
+    known = search_nest(problem, tree, goal, counting, deadline=first)
+    if first.interrupted:
+        clock.interrupt()
+    if isinstance(known, Infeasible) and not goal.limits:
+        return known  # the smallest tiles of all are divisors
+    best = known if isinstance(known, FoundNest) else None
+    limits = list(goal.limits)
+    found: FoundNest | None = None
+    for metric in goal.metrics:
+        search = RaggedSearch(problem, tree, Objective((metric,), tuple(limits)), counting, best, effort, clock.late)
+        again = search.run()
+        if search.interrupted:
+            clock.interrupt()
+        if again is None:
+            break
+        best = again
+        found = again if found is None else replace(again, certificate=found.certificate)
+        limits.append((metric, value_of(metric, again.cost, tree)))
+    if found is None:
+        return known
+    return replace(found, certificate=replace(found.certificate, objective=",".join(goal.metrics)))
+
+
+def value_of(metric: Metric, cost: NestCost, tree: MemoryTree) -> Fraction:
+    """Return the exact value of a metric."""
+    latency = Fraction(cost.latency_cycles)
+    return {"energy": cost.energy_pj, "latency": latency, "edp": cost.edp, "area_delay": tree.area * latency}[metric]
