@@ -342,7 +342,8 @@ def engines() -> dict[EngineParams, tuple[Played, ...]]:
 def more_runs() -> dict[EngineParams, tuple[Played, ...]]:
     """Return runs of given mappings: single channels, jobs that wait for one another, changes of the dataflow."""
     jobs = nest("fc", "os", [TileLoop("K", 8, 2)])  # all operands there: only the array says when the next may issue
-    changes = [(nest("first", one), nest("second", other)) for one, other in (("ws", "os"), ("os", "ws"))]
+    orders: tuple[tuple[Dataflow, Dataflow], ...] = (("ws", "os"), ("os", "ws"))
+    changes = [(nest("first", one), nest("second", other)) for one, other in orders]
     return {
         OUTPUTS_STAY: (
             Played(make_case(OUTPUTS_STAY, line, 3, PAGE - 65, edges=False, drawn=False)),
