@@ -77,8 +77,8 @@ def page(outcomes: list[Outcome], left: list[str]) -> str:
     lines = [
         "# The last nightly run",
         "",
-        "Written by `python tools/nightly.py` (`make nightly`): every test file under the nightly profile, with new random",
-        "cases, twenty times as many as in CI, and the tests that CI leaves out.",
+        "Written by `python tools/nightly.py` (`make nightly`): every test file under the nightly profile, with new",
+        "random cases, twenty times as many as in CI, and the tests that CI leaves out.",
         "",
         f"{len(outcomes)} files ran, {ended} to their end: {sum(o.passed for o in outcomes):,} tests passed, "
         f"{len(failed)} failed, in {sum(o.cpu_seconds for o in outcomes):,.0f} CPU seconds. A file that "
