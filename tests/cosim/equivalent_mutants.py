@@ -135,7 +135,7 @@ EQUIVALENT: dict[str, str] = {
         "`ended` is 0, and the first fold gives each row its pixel"
     ),
     "engine_array_os.sv: ended <= 1'b0; (reset to one)": (
-        "an address of a sum enters with a step alone, and no row steps before the first fold, whose steps bring their own"
+        "an address of a sum enters with a step alone, and no row steps before the first fold, which brings its own"
     ),
     "engine_os_row.sv: if (step) held <= now; (condition always true)": (
         "without a step there is no start, and the register is given its own value"
