@@ -176,6 +176,7 @@ def engine_params(accelerator: Accelerator, coefficient_channels: int = 1024, co
             f"one beat ({dram.beat_bytes} B) per cycle",
         ),
         (dram.device is not None, "dram.standard", "set", "a channel of fixed latency"),
+        (array.accumulator_layout != "vectors", "array.accumulator_layout", "left out", "vectors"),
         (not array.accumulator_format.signed, "array.accumulator_format", array.accumulator_format, "a signed format"),
     )
     wrong = [f"{key} is {value}, built is {bound}" for bad, key, value, bound in wants if bad]
