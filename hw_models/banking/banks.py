@@ -69,11 +69,14 @@ class Banks:
 
     @property
     def period_bytes(self) -> int:
-        """Value of the distance after which the pattern of banks repeats; a whole buffer where it never does."""
-        row = self.count * self.word_bytes
+        """Value of the distance by which all addresses may be moved without a change of conflicts.
+
+        Interleaved: a word, which turns the banks by one. Skewed: a row of words, for the same reason. Blocked: a whole
+        buffer.
+        """
         if self.spread == "interleaved":
-            return row
-        return row * (self.count if self.spread == "skewed" else self.words)
+            return self.word_bytes
+        return self.word_bytes * self.count * (1 if self.spread == "skewed" else self.words)
 
     def bank_of(self, words: IntArray) -> IntArray:
         """Return the bank of each word address."""

@@ -69,7 +69,6 @@ class PassTimes:
     conflict_cycles: int
     folds: int
 
-
     def begin_end(self, issue_cycle: int, previous_end_cycle: int | None) -> tuple[int, int]:
         """Return the times of first and last operand of a pass issued at `issue_cycle`.
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -97,7 +99,31 @@ def test_a_pass_takes_what_its_accesses_take(case: tuple[Core, PassReads], issue
     assert times.conflict_cycles == sum(step - 1 for _, steps in folds for step in steps)
 
 
-@settings(max_examples=examples(60), deadline=None)
+def small_core(flow: str, banks: Banks, memory: str = "input") -> Core:
+    """Return a core of 4 x 4 whose `memory` has `banks`."""
+    array = PEArray("systolic", 4, 4, (flow,), Int(8), Int(8), Int(32), "window", Fraction(1), "test")  # type: ignore[arg-type]
+    vector = VectorUnit(4, 2, 1, 3, 64, 64, Fraction(1), Fraction(1), "test")
+    pads = {
+        name: Scratchpad(name, HALF, 1024, 1024, Fraction(1), Fraction(1), "t", banks=banks if name == memory else None)
+        for name in ("input", "weight", "accumulator")
+    }
+    return Core("core", array, **pads, vector=vector, dma=Dma(2, 1))
+
+
+@pytest.mark.parametrize("flow", ["ws", "os", "is"])
+@pytest.mark.parametrize("spread", ["skewed", "blocked"])
+def test_groups_that_start_elsewhere_in_the_banks_are_counted_for_themselves(flow: str, spread: Any) -> None:
+    core = small_core(flow, Banks(4, 2, 1, spread, "auto", 3))
+    one = (1, 1, 1)
+    data = InputRead((1, 4, 1, 3, 5, 3), (0,) * 6, 4, 3, (1, 1, 3, 3), (1, 1, 3), one, one, 1)
+    weight = WeightRead((4, 3, 3, 5), (0, 0, 0), 4, 3, 5, 1)
+    reads = PassReads(data, weight, "channel_last", "output_last")
+    assert PassClock(core).times(core.array.dataflows[0], reads).begin_end(0, None) == NaivePass(
+        core, flow, reads
+    ).operands(0, None)
+
+
+@settings(max_examples=examples(30), deadline=None)
 @given(cases())
 def test_without_banks_a_pass_keeps_the_fold_rule(case: tuple[Core, PassReads]) -> None:
     core, reads = case
@@ -114,7 +140,7 @@ def test_without_banks_a_pass_keeps_the_fold_rule(case: tuple[Core, PassReads]) 
     assert times.span_cycles <= PassClock(core).times(flow, reads).span_cycles
 
 
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(cases())
 def test_another_port_never_makes_a_pass_longer(case: tuple[Core, PassReads]) -> None:
     core, reads = case
