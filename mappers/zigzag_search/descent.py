@@ -93,7 +93,7 @@ def _filled(counter: Counter, order: tuple[Loop, ...]) -> Plan | None:
 def neighbours(plan: Plan) -> Iterator[Plan]:
     """Yield plans one move away.
 
-    A cut moved by one or two loops, cuts that stand together moved by one, two neighbouring loops exchanged, a loop or
+    A cut moved by one or two loops or to where another cut stands, cuts that stand together moved by one, two neighbouring loops exchanged, a loop or
     all loops of a dimension moved elsewhere.
     """
     order, cuts = plan.order, plan.cuts
@@ -103,7 +103,13 @@ def neighbours(plan: Plan) -> Iterator[Plan]:
             for step in (1, -1, 2, -2):
                 moved = tuple(end + step if index == at else end for index, end in enumerate(ends))
                 yield from _with(plan, (*cuts[:role], moved, *cuts[role + 1 :]))
-    for depth in sorted({end for ends in cuts for end in ends}):
+    depths = sorted({0, size, *(end for ends in cuts for end in ends)})
+    for role, ends in enumerate(cuts):
+        for at in range(len(ends)):
+            for depth in depths:
+                moved = (*(min(e, depth) for e in ends[:at]), depth, *(max(e, depth) for e in ends[at + 1 :]))
+                yield from _with(plan, (*cuts[:role], moved, *cuts[role + 1 :]))
+    for depth in depths:
         for step in (1, -1):
             yield from _with(plan, tuple(tuple(e + step if e == depth else e for e in ends) for ends in cuts))
     for at in range(size - 1):

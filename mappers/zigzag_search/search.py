@@ -108,13 +108,14 @@ class Task:
         search = self.search
         outcome = search.run(effort.nodes, below)
         starts = [] if outcome.plan is None else [outcome.plan]
-        if not starts and outcome.bound * ROUNDING < below:
+        closed = outcome.bound * ROUNDING >= min(outcome.value, below)
+        if not closed:
             counted = [(search.counter.count(plan), plan) for plan in plain(search.counter)]
             ranked = [(search.worth(f), at, p) for at, (f, p) in enumerate(counted) if f is not None]
-            starts = [plan for _, _, plan in sorted(ranked, key=lambda item: item[:2])[:1]]
+            starts += [plan for _, _, plan in sorted(ranked, key=lambda item: item[:2])[:1]]
         best: tuple[float, Plan | None] = (below, None)
         for start in starts:
-            if outcome.bound < outcome.value * ROUNDING:
+            if not closed:
                 found = descend(search.counter, start, search.worth, effort.evaluations)
             else:
                 found = (search.counter.settled(start), _sure(outcome.figures))
