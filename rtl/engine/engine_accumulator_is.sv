@@ -65,8 +65,11 @@ module engine_accumulator_is #(
       logic [ADDR_W-1:0] add_addr;
 
       // Which column this bank takes
-      wire [TURN_W-1:0] column = TURN_W'(b) >= in_turn ? TURN_W'(b) - in_turn : TURN_W'(b + COLS) - in_turn;
-      wire [TURN_W-1:0] added = TURN_W'(b) >= add_turn ? TURN_W'(b) - add_turn : TURN_W'(b + COLS) - add_turn;
+      wire [TURN_W:0] back = (TURN_W + 1)'(b + COLS) - {1'b0, in_turn};
+      wire [TURN_W:0] add_back = (TURN_W + 1)'(b + COLS) - {1'b0, add_turn};
+      wire [TURN_W-1:0] column = back >= (TURN_W + 1)'(COLS) ? TURN_W'(back - (TURN_W + 1)'(COLS)) : TURN_W'(back);
+      wire [TURN_W-1:0] added = add_back >= (TURN_W + 1)'(COLS) ? TURN_W'(add_back - (TURN_W + 1)'(COLS)) :
+                                TURN_W'(add_back);
       wire valid = in_valid & in_mask[column];
       wire [ADDR_W-1:0] at = column_at[column];
 

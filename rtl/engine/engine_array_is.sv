@@ -346,7 +346,8 @@ module engine_array_is #(
     sums_turn     <= tag_turn;
   end
 
-  wire unused_ok = &{1'b0, unused_job_ready, unused_w_ready, unused_a_ready, a_row_last, command, next, input_data, weight_data};
+  wire unused_ok = &{1'b0, unused_job_ready, unused_w_ready, unused_a_ready, a_row_last, command, next, input_data, weight_data,
+                     after[COLS-1]};
 
 endmodule
 

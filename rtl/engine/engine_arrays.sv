@@ -276,7 +276,8 @@ module engine_arrays #(
   end
   assign sums = os_late ? os_sums : late;
 
-  wire unused_ok = &{1'b0, command, weight_data, input_data, os_input_en, os_input_at};
+  wire unused_ok = &{1'b0, command, weight_data, input_data, os_input_en, os_input_at, for_ws, 32'(KEPT), 32'(STORED_W),
+                     32'(ROW_WORDS)};
 
 endmodule
 
