@@ -17,11 +17,13 @@ import numpy as np
 from hw_models.layer_engine import EngineParams, LayerConstants
 from hw_models.sparsity import Sparsity
 from mappers.commands import ComputeCommand, LoadCommand, StoreCommand, Transfer
+from mappers.given import GivenPlan
+from mappers.mapping import Mapping, TileLoop
 from mappers.plan import make_plan
 from rtl.engine_run import NO_ERROR, EngineOutcome, EngineRun, run_engine
 from rtl.engine_top import bench_sources
 from sim.machine import run_program
-from tilewright.engine_case import EngineCase, case_of, draw_constants
+from tilewright.engine_case import EngineCase, case_of, draw_constants, engine_case
 from tilewright.engine_draw import draw_plan, machine_of
 from workloads.builder import NetworkBuilder
 from workloads.errors import InputError, InternalError, MismatchError
@@ -72,6 +74,8 @@ def sums_pooled(constants: LayerConstants, window: int) -> LayerConstants:
     return replace(constants, multiplier=multiplier, shift=shift, mean_multiplier=1, mean_shift=0)
 
 
+LINES = 11
+"""Of the image of `lines`."""
 Build = Callable[[NetworkBuilder], str]
 
 
@@ -120,6 +124,35 @@ def runnable(params: EngineParams, build: Build, offset: int) -> EngineCase:
         if len(flows) > 2 and len({*flows}) == min(len(params.dataflows), len(case.groups)):
             return case
     raise AssertionError(f"no mapping of {build.__name__} for {params.name}")
+
+
+def mapped(params: EngineParams, build: Build, nest: Mapping, offset: int = 0) -> EngineCase:
+    """Return the case of the layer of `build` under `nest`."""
+    b = NetworkBuilder("case", "case", weight=params.weight_format)
+    given = GivenPlan({nest.layer: (nest,)}, {})
+    return moved(replace(engine_case(make_plan(b.build(build(b)), machine_of(params), given=given)), params=params), offset)
+
+
+def boxed(params: EngineParams, offset: int) -> EngineCase:
+    """Return a case whose sums are made box by box of their pixels, with smaller boxes at the ends of lines and columns."""
+    loops = (TileLoop("C", 4, 2), TileLoop("OX", 3, 2), TileLoop("OY", 5, 2))
+    return mapped(params, boxes, Mapping("conv", "core0", "is", loops, (("I", 1), ("W", 1), ("O", 0))), offset)
+
+
+def hasty(params: EngineParams, height: int = LINES, width: int = 8) -> EngineCase:
+    """Return a case of many short commands that wait for nothing, or of one of many short folds."""
+    loops = [TileLoop(dim, size, tile) for dim, size, tile in (("OY", LINES, height), ("OX", 8, width)) if tile < size]
+    return mapped(params, lines, Mapping("conv", "core0", "is", tuple(loops), (("I", 0), ("W", 0), ("O", 0))))
+
+
+def boxes(b: NetworkBuilder) -> str:
+    """Build a convolution of two images to planes that tiles do not divide."""
+    return b.relu(b.conv(b.input("image", (2, 4, 5, 4)), 3, (1, 2), name="conv"))
+
+
+def lines(b: NetworkBuilder) -> str:
+    """Build a convolution of one channel to one."""
+    return b.conv(b.input("image", (1, 1, LINES, 8)), 1, 1, name="conv")
 
 
 def pooled_residual(b: NetworkBuilder) -> str:
@@ -246,6 +279,13 @@ SPARSE = replace(BASE, rows=2, sparsity=Sparsity(2, 3), weight_format=Int(5), po
 BOTH = replace(
     BASE, rows=2, sparsity=Sparsity(1, 2), dataflows=("ws", "os"), issue_cycles=2, pool_depth=8, commands=32,
 )  # fmt: skip
+INPUTS_STAY = replace(BASE, rows=2, cols=3, dataflows=("is",), accumulator_depth=40, commands=32)
+THREE = replace(BASE, dataflows=("ws", "os", "is"), weight_format=Int(4, signed=False), issue_cycles=2, commands=32)
+HASTY = replace(
+    BASE, rows=1, cols=7, dataflows=("is",), memory_latency_cycles=1, beat_bytes=16, input_bytes=1024, weight_bytes=1024,
+    accumulator_depth=88, commands=64,
+)  # fmt: skip
+"""Jobs of `hasty` follow each other faster than one passes along the columns."""
 TIGHT_OS = replace(TIGHT, dataflows=("os",), sparsity=Sparsity(1, 2))
 PAGE = 4096
 FIRST_RUNS = 3
@@ -305,8 +345,21 @@ def engines() -> dict[EngineParams, tuple[Played, ...]]:
                 Played(runnable(params, strided_mean, PAGE - 66), disturb=True),
                 Played(runnable(params, planes, PAGE - 66), reset_after_cycles=75),
             )
-            for params in (OUTPUTS_STAY, SPARSE, BOTH)
+            for params in (OUTPUTS_STAY, SPARSE, BOTH, THREE)
         },
+        INPUTS_STAY: (
+            Played(runnable(INPUTS_STAY, products, PAGE - 75)),
+            Played(runnable(INPUTS_STAY, pooled_residual, PAGE - 133)),
+            Played(boxed(INPUTS_STAY, PAGE - 66)),
+            Played(runnable(INPUTS_STAY, strided_mean, PAGE - 66), disturb=True),
+            Played(boxed(INPUTS_STAY, PAGE - 65), reset_after_cycles=150),
+        ),
+        HASTY: (
+            Played(hasty(HASTY)),
+            Played(hasty(HASTY, 2, 3)),
+            Played(hasty(HASTY, 4, 3), reset_after_cycles=40),
+            Played(hasty(HASTY, 1, 7), disturb=True),
+        ),
     }
 
 
