@@ -14,6 +14,7 @@ from math import prod
 
 import numpy as np
 
+from hw_models.accelerator import Dataflow
 from hw_models.layer_engine import EngineParams, LayerConstants
 from hw_models.sparsity import Sparsity
 from mappers.commands import ComputeCommand, LoadCommand, StoreCommand, Transfer
@@ -74,6 +75,7 @@ def sums_pooled(constants: LayerConstants, window: int) -> LayerConstants:
     return replace(constants, multiplier=multiplier, shift=shift, mean_multiplier=1, mean_shift=0)
 
 
+CHANGES: tuple[tuple[Dataflow, Dataflow], ...] = (("is", "ws"), ("is", "os"), ("os", "is"), ("ws", "is"))
 LINES = 11
 """Of the image of `lines`."""
 Build = Callable[[NetworkBuilder], str]
@@ -126,23 +128,38 @@ def runnable(params: EngineParams, build: Build, offset: int) -> EngineCase:
     raise AssertionError(f"no mapping of {build.__name__} for {params.name}")
 
 
-def mapped(params: EngineParams, build: Build, nest: Mapping, offset: int = 0) -> EngineCase:
-    """Return the case of the layer of `build` under `nest`."""
+def mapped(params: EngineParams, build: Build, *nests: Mapping, offset: int = 0) -> EngineCase:
+    """Return the case of the layers of `build` under `nests`."""
     b = NetworkBuilder("case", "case", weight=params.weight_format)
-    given = GivenPlan({nest.layer: (nest,)}, {})
-    return moved(replace(engine_case(make_plan(b.build(build(b)), machine_of(params), given=given)), params=params), offset)
+    given = GivenPlan({nest.layer: (nest,) for nest in nests}, {})
+    return moved(
+        replace(engine_case(make_plan(b.build(build(b)), machine_of(params), given=given)), params=params), offset
+    )
 
 
 def boxed(params: EngineParams, offset: int) -> EngineCase:
     """Return a case whose sums are made box by box of their pixels, with smaller boxes at the ends of lines and columns."""
     loops = (TileLoop("C", 4, 2), TileLoop("OX", 3, 2), TileLoop("OY", 5, 2))
-    return mapped(params, boxes, Mapping("conv", "core0", "is", loops, (("I", 1), ("W", 1), ("O", 0))), offset)
+    return mapped(params, boxes, Mapping("conv", "core0", "is", loops, (("I", 1), ("W", 1), ("O", 0))), offset=offset)
 
 
 def hasty(params: EngineParams, height: int = LINES, width: int = 8) -> EngineCase:
     """Return a case of many short commands that wait for nothing, or of one of many short folds."""
     loops = [TileLoop(dim, size, tile) for dim, size, tile in (("OY", LINES, height), ("OX", 8, width)) if tile < size]
     return mapped(params, lines, Mapping("conv", "core0", "is", tuple(loops), (("I", 0), ("W", 0), ("O", 0))))
+
+
+def changing(params: EngineParams, first: Dataflow, second: Dataflow) -> EngineCase:
+    """Return a case whose second layer has all it needs while the first is on the array, under another dataflow."""
+    whole = (("I", 0), ("W", 0), ("O", 0))
+    flows = (("first", first), ("second", second))
+    return mapped(params, two_inputs, *(Mapping(name, "core0", flow, (), whole) for name, flow in flows))
+
+
+def two_inputs(b: NetworkBuilder) -> str:
+    """Build two convolutions of inputs of their own, the second with the results of the first added."""
+    first = b.conv(b.input("image", (1, 4, 3, 3)), 4, 3, padding=1, name="first")
+    return b.add(b.conv(b.input("other", (1, 4, 3, 3)), 4, 1, name="second"), first)
 
 
 def boxes(b: NetworkBuilder) -> str:
@@ -173,6 +190,12 @@ def products(b: NetworkBuilder) -> str:
     """Build two matrix products, the first with a ReLU."""
     x = b.input("rows", (3, 7))
     return b.linear(b.relu(b.linear(x, 5, name="fc0")), 4, name="fc1")
+
+
+def chain_of_three(b: NetworkBuilder) -> str:
+    """Build three matrix products, so that three dataflows can follow each other."""
+    x = b.linear(b.relu(b.linear(b.input("rows", (3, 5)), 4, name="fc0")), 3, name="fc1")
+    return b.linear(x, 4, name="fc2")
 
 
 def planes(b: NetworkBuilder) -> str:
@@ -345,8 +368,14 @@ def engines() -> dict[EngineParams, tuple[Played, ...]]:
                 Played(runnable(params, strided_mean, PAGE - 66), disturb=True),
                 Played(runnable(params, planes, PAGE - 66), reset_after_cycles=75),
             )
-            for params in (OUTPUTS_STAY, SPARSE, BOTH, THREE)
+            for params in (OUTPUTS_STAY, SPARSE, BOTH)
         },
+        THREE: (
+            Played(runnable(THREE, chain_of_three, PAGE - 75)),
+            *(Played(changing(THREE, *flows)) for flows in CHANGES),
+            Played(changing(THREE, *CHANGES[0]), reset_after_cycles=90),
+            Played(runnable(THREE, strided_mean, PAGE - 66), disturb=True),
+        ),
         INPUTS_STAY: (
             Played(runnable(INPUTS_STAY, products, PAGE - 75)),
             Played(runnable(INPUTS_STAY, pooled_residual, PAGE - 133)),
