@@ -25,6 +25,7 @@ import simpy
 
 from hw_models.accelerator import Accelerator, Dataflow
 from hw_models.array_timing import ArrayTiming, timing_of
+from hw_models.banking.passes import PassTimes
 from hw_models.systolic import FoldJob
 from mappers.commands import (
     ENGINES,
@@ -36,6 +37,7 @@ from mappers.commands import (
     StoreCommand,
     VectorCommand,
 )
+from sim.banked import BankTiming
 from sim.channel import READ, WRITE, Channel
 from sim.dram.memory import TimedChannel
 from sim.dram.report import DramRun
@@ -73,6 +75,8 @@ class Run:
         Bus intervals in units of 1/`bus_units` cycle; stream 0 reads, 1 writes.
     dram : DramRun, optional
         What a DRAM with timing did.
+    conflicts : dict of int to int
+        Per array command that waited for banks, the cycles of its streams in which no operand entered for that.
     """
 
     cycles: int
@@ -83,6 +87,7 @@ class Run:
     occupancy: list[tuple[int, Any, int]]
     events: int = field(default=0)
     dram: DramRun | None = None
+    conflicts: dict[int, int] = field(default_factory=dict)
 
 
 class ArrayQueue:
@@ -100,13 +105,23 @@ class ArrayQueue:
             return 0
         return self._end - self._stream if timing == self._timing else self._done
 
-    def issue(self, timing: ArrayTiming, job: FoldJob, cycle: int) -> tuple[int, int, int]:
-        """Take `job` at `cycle`; return (first operand, last operand entered, complete)."""
+    def issue(
+        self, timing: ArrayTiming, job: FoldJob, cycle: int, banked: PassTimes | None = None
+    ) -> tuple[int, int, int]:
+        """Take `job` at `cycle`; return (first operand, last operand entered, complete).
+
+        `banked`: times of its folds where operands wait for banks.
+        """
         previous = self._end if timing == self._timing else None
-        end = timing.stream_end_cycle(job, cycle, previous)
-        begin = end - (job.folds - 1) * timing.interval_cycles(job) - job.stream
-        self._timing, self._end, self._stream = timing, end, job.stream
-        self._done = end + timing.drain_latency_cycles
+        stream, extra = job.stream, 0
+        if banked is None:
+            end = timing.stream_end_cycle(job, cycle, previous)
+            begin = end - (job.folds - 1) * timing.interval_cycles(job) - job.stream
+        else:
+            begin, end = banked.begin_end(cycle, previous)
+            stream, extra = banked.last_stream_cycles, banked.drain_extra_cycles
+        self._timing, self._end, self._stream = timing, end, stream
+        self._done = end + timing.drain_latency_cycles + extra
         return begin, end, self._done
 
 
@@ -151,6 +166,8 @@ class Machine:
         self._waiting: dict[Engine, dict[int, list[simpy.Event]]] = {engine: {} for engine in ENGINES}
         self._queue = ArrayQueue()
         core = accelerator.core
+        self._banks = BankTiming(core) if core.has_banks else None
+        self._conflicts: dict[int, int] = {}
         depth = max(1, core.accumulator.half_bytes // (core.array.cols * core.accumulator_bytes))
         self._timings: dict[Dataflow, ArrayTiming] = {
             flow: timing_of(core.array, flow, depth) for flow in core.array.dataflows if flow != "rs"
@@ -196,6 +213,7 @@ class Machine:
             peak_scratchpad_bytes=self._slots.peak_bytes,
             occupancy=self._slots.occupancy,
             dram=self._channel.outcome(self._now) if isinstance(self._channel, TimedChannel) else None,
+            conflicts=self._conflicts,
         )
 
     def _fits(self, program: Program) -> None:
@@ -308,7 +326,10 @@ class Machine:
                 yield self._env.timeout(self._issue)
             span.issue = self._now
             self._open(command)
-            span.begin, span.last, end = self._queue.issue(timing, command.job, self._now)
+            banked = None if self._banks is None else self._banks.pass_times(command)
+            if banked is not None and banked.conflict_cycles:
+                self._conflicts[index] = banked.conflict_cycles
+            span.begin, span.last, end = self._queue.issue(timing, command.job, self._now, banked)
             self._complete_at(index, end)
 
     def _vector(self) -> Generator[simpy.Event, None, None]:
@@ -322,6 +343,8 @@ class Machine:
             span.issue = span.begin = self._now
             self._open(command)
             cycles = unit.cycles(command.rows, command.row_elements, command.simple_passes, command.special_passes)
+            if self._banks is not None:
+                cycles += self._banks.vector_extra_cycles(command)
             yield self._env.timeout(cycles)
             span.last = self._now
             self._complete(index)
