@@ -211,6 +211,8 @@ def make_problem(
         kept=array.kept,
         stored_places=1 if made else array.places,
         word_bits=0 if made or array.sparsity is None else array.word_bits,
+        sum_lanes=array.cols if array.accumulator_layout == "vectors" else 1,
+        sums_stay=array.accumulator_layout == "vectors",
     )
     whole = problem.size["G"] * problem.stored_bytes(problem.size["K"], problem.size["C"])
     return replace(problem, weights_ready=prefetched and not made and whole <= core.weight.half_bytes)

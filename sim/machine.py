@@ -26,6 +26,7 @@ import simpy
 
 from hw_models.accelerator import Accelerator, Dataflow
 from hw_models.array_timing import ArrayTiming, timing_of
+from hw_models.banking.passes import PassTimes
 from hw_models.systolic import FoldJob
 from mappers.commands import (
     ENGINES,
@@ -36,6 +37,7 @@ from mappers.commands import (
     StoreCommand,
     VectorCommand,
 )
+from sim.banked import BankTiming
 from sim.channel import READ, WRITE, Channel
 from sim.dram.memory import TimedChannel
 from sim.dram.report import DramRun
@@ -59,6 +61,8 @@ class Run:
         What a DRAM with timing did.
     skipped : int
         Commands that a fast-forward left out; their spans are those of the period it saw, moved.
+    conflicts : dict of int to int
+        Per array command that waited for banks, the cycles of its streams in which no operand entered for that.
     """
 
     cycles: int
@@ -70,6 +74,7 @@ class Run:
     events: int = field(default=0)
     dram: DramRun | None = None
     skipped: int = 0
+    conflicts: dict[int, int] = field(default_factory=dict)
 
 
 class ArrayQueue:
@@ -87,13 +92,23 @@ class ArrayQueue:
             return 0
         return self._end - self._stream if timing == self._timing else self._done
 
-    def issue(self, timing: ArrayTiming, job: FoldJob, cycle: int) -> tuple[int, int, int]:
-        """Take `job` at `cycle`; return (first operand, last operand entered, complete)."""
+    def issue(
+        self, timing: ArrayTiming, job: FoldJob, cycle: int, banked: PassTimes | None = None
+    ) -> tuple[int, int, int]:
+        """Take `job` at `cycle`; return (first operand, last operand entered, complete).
+
+        `banked`: times of its folds where operands wait for banks.
+        """
         previous = self._end if timing == self._timing else None
-        end = timing.stream_end_cycle(job, cycle, previous)
-        begin = end - (job.folds - 1) * timing.interval_cycles(job) - job.stream
-        self._timing, self._end, self._stream = timing, end, job.stream
-        self._done = end + timing.drain_latency_cycles
+        stream, extra = job.stream, 0
+        if banked is None:
+            end = timing.stream_end_cycle(job, cycle, previous)
+            begin = end - (job.folds - 1) * timing.interval_cycles(job) - job.stream
+        else:
+            begin, end = banked.begin_end(cycle, previous)
+            stream, extra = banked.last_stream_cycles, banked.drain_extra_cycles
+        self._timing, self._end, self._stream = timing, end, stream
+        self._done = end + timing.drain_latency_cycles + extra
         return begin, end, self._done
 
     def state(self, cycle: int, idle_cycles: int) -> tuple[object, ...] | None:
@@ -159,7 +174,9 @@ class Machine:
         self.waiting: dict[Engine, dict[int, list[simpy.Event]]] = {engine: {} for engine in ENGINES}
         self.queue = ArrayQueue()
         core = accelerator.core
-        self.idle_cycles = core.array.rows + core.array.cols
+        self._banks = BankTiming(core) if core.has_banks else None
+        self.conflicts: dict[int, int] = {}
+        self.idle_cycles = 1 << 62 if core.has_banks else core.array.rows + core.array.cols
         """Cycles after its end in which a job still holds up the next: result rows of an OS fold leave one by one."""
         depth = max(1, core.accumulator.half_bytes // (core.array.cols * core.accumulator_bytes))
         self._timings: dict[Dataflow, ArrayTiming] = {
@@ -199,6 +216,7 @@ class Machine:
             peak_scratchpad_bytes=self.slots.peak_bytes,
             occupancy=self.slots.occupancy,
             dram=self._channel.outcome(self._now) if isinstance(self._channel, TimedChannel) else None,
+            conflicts=self.conflicts,
         )
 
     def _fits(self, program: Program) -> None:
@@ -267,6 +285,8 @@ class Machine:
         if self.flight[engine].popleft() is not work:
             raise InternalError(f"program '{self.program.workload}': {engine} commands complete out of order")
         self.spans[work.index] = span.moved(self.offset) if self.offset else span
+        if work.conflict_cycles:
+            self.conflicts[work.index] = work.conflict_cycles
         self.done[engine] += 1
         self.completed += 1
         if work.index in self.watch:
@@ -338,7 +358,10 @@ class Machine:
             self._open(work)
             command, span = work.command, work.span
             assert isinstance(command, ComputeCommand)
-            span.begin, span.last, end = self.queue.issue(timing, command.job, self._now)
+            banked = None if self._banks is None else self._banks.pass_times(command)
+            if banked is not None:
+                work.conflict_cycles = banked.conflict_cycles
+            span.begin, span.last, end = self.queue.issue(timing, command.job, self._now, banked)
             self._complete_at(work, end)
 
     def _vector(self) -> Generator[simpy.Event, None, None]:
@@ -352,6 +375,8 @@ class Machine:
             assert isinstance(command, VectorCommand)
             span.begin = self._now
             cycles = unit.cycles(command.rows, command.row_elements, command.simple_passes, command.special_passes)
+            if self._banks is not None:
+                cycles += self._banks.vector_extra_cycles(command)
             yield self._timer(cycles, work)
             span.last = self._now
             self._complete(work)

@@ -56,6 +56,8 @@ class Work:
         0 taken, 1 at the head of its engine, 2 its waits hold, 3 issued.
     wait : tuple of (engine, count, event), optional
         What it waits for now.
+    conflict_cycles : int
+        Of an array command, cycles in which its operands wait for banks.
     """
 
     index: int
@@ -64,3 +66,4 @@ class Work:
     span: Span = field(default_factory=Span)
     stage: int = 0
     wait: tuple[Engine, int, simpy.Event] | None = None
+    conflict_cycles: int = 0

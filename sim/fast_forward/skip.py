@@ -114,6 +114,10 @@ def _copy_spans(machine: Machine, stride: Stride, period: int, times: int) -> No
             assert span is not None
             for k in range(1, times + 1):
                 spans[index + k * stride.commands] = span.moved(k * period)
+            conflict_cycles = machine.conflicts.get(index)
+            if conflict_cycles:
+                for k in range(1, times + 1):
+                    machine.conflicts[index + k * stride.commands] = conflict_cycles
 
 
 def _move(machine: Machine, region: Region, stride: Stride, times: int, cycles: int) -> None:
