@@ -149,7 +149,8 @@ class LayerCost(LayerTraffic):
 
         The greatest of: first tiles, array, last tile; first tiles, vector unit, last store; the bus; the operand
         loads, then the last command and the last tile; what `outstanding` slots of the load and of the store engine
-        allow; what two halves allow, since a tile holds one from its request until the array has used it.
+        allow; what the buffers allow, since a tile holds one from its request until the array has used it, and with a
+        single accumulator buffer array and vector unit take turns.
         """
         dram, core, issue = self.accelerator.dram, self.accelerator.core, self.issue
         stored = self.problem.output_place == "dram"
@@ -171,7 +172,11 @@ class LayerCost(LayerTraffic):
         ready = 1 if self.problem.weights_ready else 0
         held_by_input = u * first * i.loads + beat * i.load_beats + used
         held_by_weight = u * first * np.maximum(w.loads - ready, 0) + beat * (w.load_beats - ready * w.end_beats) + used
-        result = np.maximum(result, np.maximum(held_by_input, held_by_weight) // 2 + finish)
+        held = np.maximum(held_by_input // core.input.halves, held_by_weight // core.weight.halves)
+        result = np.maximum(result, held + finish)
+        if core.accumulator.halves == 1:
+            turns = array + self.timing.drain_latency_cycles + o.vector_cycles
+            result = np.maximum(result, begin + u * turns + tail)
         latency: IntArray = np.maximum(result, np.maximum(loads, stores) // slots)
         return latency
 
