@@ -304,6 +304,14 @@ class Walker:
             held += array[0] - timing.load_cycles - self.issue
             return Fraction(held * beat.denominator // buffers, beat.denominator)
 
+        inputs, by_input = i.loads, halves(i, 0, core.input.halves)
+        for d in (
+            "OD",
+            "OY",
+            "OX",
+        ):  # where a tile may have no input, nothing is said of the buffers and slots it takes
+            if any(self.rows_of(d, o, o + 1) == (0, 0) for o in range(self.p.size[d])):
+                inputs, by_input = 0, Fraction(0)
         taking_turns = Fraction(0)
         if core.accumulator.halves == 1:  # array and vector unit work on the same sums, one after the other
             taking_turns = begin + array[0] + timing.drain_latency_cycles + o.vector_cycles + tail
@@ -313,9 +321,9 @@ class Walker:
             begin + first_result + o.vector_cycles + tail,
             request + beat * (reads + o.store_beats) + (dram.latency_cycles if stored else 0),
             request + beat * (i.load_beats + w.load_beats) + array[1] + finish,
-            halves(i, 0, core.input.halves) + finish,
+            by_input + finish,
             halves(w, 1 if self.p.weights_ready else 0, core.weight.halves) + finish,
-            slots(request * (i.loads + w.loads + o.loads) + beat * reads),
+            slots(request * (inputs + w.loads + o.loads) + beat * reads),
             slots((self.issue + 1 + dram.latency_cycles) * o.stores + beat * o.store_beats),
         )
 
