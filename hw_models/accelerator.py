@@ -21,6 +21,7 @@ from workloads.formats import Int
 Dataflow = Literal["ws", "os", "is", "rs"]
 ArrayKind = Literal["systolic", "adder_tree", "row_stationary"]
 ReductionUnroll = Literal["window", "channel"]
+AccumulatorLayout = Literal["vectors"]
 
 
 def _positive(subject: str, **values: int) -> None:
@@ -117,6 +118,9 @@ class PEArray:
     sparsity : Sparsity or None
         Pattern of the constant weights that a systolic array takes compressed: a PE holds N of the weights of M input
         channels and has N multipliers. Weights made at run time are dense; a PE takes N of them at a time.
+    accumulator_layout : {"vectors"} or None
+        `vectors`: as in the layer engine, a row of the accumulator takes `cols` channels of one pixel, filled or not,
+        and no DMA engine reaches it. None: sums lie densely and may be stored and loaded again.
     """
 
     kind: ArrayKind
@@ -132,6 +136,7 @@ class PEArray:
     tree_latency_cycles: int = 0
     sparsity: Sparsity | None = None
     pe_memories: PEMemories | None = None
+    accumulator_layout: AccumulatorLayout | None = None
 
     def __post_init__(self) -> None:
         _positive("array", rows=self.rows, cols=self.cols)

@@ -166,6 +166,7 @@ class _Builder:
                 tree_latency,
                 sparsity,
                 memories,
+                node.accumulator_layout,
             ),
         )
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from hw_models.accelerator import ArrayKind, Dataflow, ReductionUnroll
+from hw_models.accelerator import AccumulatorLayout, ArrayKind, Dataflow, ReductionUnroll
 from hw_models.banking.banks import Layout, Spread
 from hw_models.dram.channel import Page
 from hw_models.units import (
@@ -194,6 +194,10 @@ class ArrayNode(_Node):
     input_format: IntegerFormat = _key("activations")
     weight_format: IntegerFormat = _key("weights")
     accumulator_format: IntegerFormat = _key("partial sums")
+    accumulator_layout: AccumulatorLayout | None = _key(
+        "rows of `cols` channels of one pixel, filled or not, that no DMA reaches; left out: dense, sums may spill",
+        default=None,
+    )
     reduction_unroll: ReductionUnroll = _key("rows take the flattened window (FY, FX, C), or channels only")
     tree_latency: Delay | None = _key("adder_tree only: pipeline of a column's tree", default=None)
     sparsity: SparsityNode | None = None

@@ -214,6 +214,8 @@ def make_problem(
         kept=array.kept,
         stored_places=1 if made else array.places,
         word_bits=0 if made or array.sparsity is None else array.word_bits,
+        sum_lanes=array.cols if array.accumulator_layout == "vectors" else 1,
+        sums_stay=array.accumulator_layout == "vectors",
     )
     whole = problem.size["G"] * problem.stored_bytes(problem.size["K"], problem.size["C"])
     fits = whole <= core.weight.half_bytes and core.weight.halves > 1

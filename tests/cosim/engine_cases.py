@@ -14,9 +14,12 @@ from math import prod
 
 import numpy as np
 
+from hw_models.accelerator import Dataflow
 from hw_models.layer_engine import EngineParams, LayerConstants
 from hw_models.sparsity import Sparsity
 from mappers.commands import ComputeCommand, LoadCommand, StoreCommand, Transfer
+from mappers.given import GivenPlan
+from mappers.mapping import Mapping, TileLoop
 from mappers.plan import make_plan
 from rtl.engine_run import NO_ERROR, EngineOutcome, EngineRun, run_engine
 from rtl.engine_top import bench_sources
@@ -77,7 +80,7 @@ Build = Callable[[NetworkBuilder], str]
 
 def make_case(
     params: EngineParams, build: Build, seed: int, offset: int = 0, edges: bool = True, drawn: bool = True,
-    bare: bool = False,
+    bare: bool = False, nests: Sequence[Mapping] = (),
 ) -> EngineCase:  # fmt: skip
     """Return the case of the network of `build`: mapping and integers drawn, its DRAM from `offset` on.
 
@@ -89,12 +92,15 @@ def make_case(
         Draw the mapping; take the searched one otherwise.
     bare : bool
         Let means be bare sums.
+    nests : sequence of Mapping
+        The mappings, in place of those drawn or searched.
     """
     b = NetworkBuilder("case", "case", weight=params.weight_format)
     network = b.build(build(b))
     draw = np.random.default_rng(seed)
-    plan = make_plan(network, machine_of(params))
-    if drawn:
+    given = GivenPlan({nest.layer: (nest,) for nest in nests}, {}) if nests else None
+    plan = make_plan(network, machine_of(params), given=given)
+    if drawn and not nests:
         plan = draw_plan(draw, plan)
     groups = [entry.group for entry in plan.groups]
     constants = draw_constants(groups, draw, params)
@@ -171,6 +177,27 @@ def block(b: NetworkBuilder) -> str:
 def rows(b: NetworkBuilder) -> str:
     """Build matrix products of many rows."""
     return b.linear(b.relu(b.linear(b.input("rows", (24, 8)), 8, name="fc0")), 4, name="fc1")
+
+
+def line(b: NetworkBuilder) -> str:
+    """Build two convolutions of one channel, along x and along y: a tap is one step of an output-stationary job."""
+    return b.conv(b.conv(b.input("image", (1, 1, 4, 4)), 1, (1, 2), name="across"), 2, (2, 1), name="down")
+
+
+def tall(b: NetworkBuilder) -> str:
+    """Build a matrix product of more rows than an array of three."""
+    return b.linear(b.input("rows", (5, 7)), 8, name="fc")
+
+
+def branches(b: NetworkBuilder) -> str:
+    """Build two convolutions of one image and their sum: the second does not wait for the first."""
+    x = b.input("image", (1, 4, 3, 3))
+    return b.add(b.conv(x, 4, 3, padding=1, name="first"), b.conv(x, 4, 1, name="second"))
+
+
+def nest(layer: str, flow: Dataflow, loops: Sequence[TileLoop] = (), cuts: Sequence[int] = (0, 0, 0)) -> Mapping:
+    """Return a mapping of `layer`: `loops` outermost first, cuts of I, W, O."""
+    return Mapping(layer, "core0", flow, tuple(loops), tuple(zip("IWO", cuts, strict=True)))
 
 
 def bursts(transfer: Transfer, params: EngineParams) -> Iterator[int]:
@@ -261,6 +288,7 @@ def engines() -> dict[EngineParams, tuple[Played, ...]]:
     first, odd = make_case(BASE, products, 12, PAGE - 90), make_case(BASE, products, 0, PAGE - 41)
     residual, means = make_case(BASE, pooled_residual, 38, PAGE - 133), make_case(BASE, strided_mean, 13, PAGE - 66)
     tiles = make_case(BASE, pooled_residual, 2, PAGE - 150)
+    given = more_runs()
     return {
         BASE: (
             Played(first, probe=True),
@@ -304,9 +332,24 @@ def engines() -> dict[EngineParams, tuple[Played, ...]]:
                 Played(runnable(params, pooled_residual, PAGE - 133)),
                 Played(runnable(params, strided_mean, PAGE - 66), disturb=True),
                 Played(runnable(params, planes, PAGE - 66), reset_after_cycles=75),
+                *given.get(params, ()),
             )
             for params in (OUTPUTS_STAY, SPARSE, BOTH)
         },
+    }
+
+
+def more_runs() -> dict[EngineParams, tuple[Played, ...]]:
+    """Return runs of given mappings: single channels, jobs that wait for one another, changes of the dataflow."""
+    jobs = nest("fc", "os", [TileLoop("K", 8, 2)])  # all operands there: only the array says when the next may issue
+    orders: tuple[tuple[Dataflow, Dataflow], ...] = (("ws", "os"), ("os", "ws"))
+    changes = [(nest("first", one), nest("second", other)) for one, other in orders]
+    return {
+        OUTPUTS_STAY: (
+            Played(make_case(OUTPUTS_STAY, line, 3, PAGE - 65, edges=False, drawn=False)),
+            Played(make_case(OUTPUTS_STAY, tall, 3, PAGE - 65, edges=False, nests=[jobs])),
+        ),
+        BOTH: tuple(Played(make_case(BOTH, branches, 3, PAGE - 65, edges=False, nests=pair)) for pair in changes),
     }
 
 

@@ -103,6 +103,8 @@ def problems(draw: st.DrawFn, most_loops: int = 3) -> TileProblem:
         chained_functions=draw(st.integers(0, 2)),
         **fused,
         **pattern,
+        sums_stay=draw(st.sampled_from((False, False, True))),
+        sum_lanes=draw(st.sampled_from((1, 1, 2, 3, 4))),
         **dict.fromkeys(rooms, 1 << 20),
     )
     # slots between what the smallest and what the largest tile needs, now and then one byte short
@@ -117,7 +119,7 @@ def problems(draw: st.DrawFn, most_loops: int = 3) -> TileProblem:
 
 def _output_demands(problem: TileProblem) -> tuple[Callable[[Mapping[str, int]], int], ...]:
     return (
-        lambda held: problem.output_elements(held) * problem.sum_bytes,
+        problem.sum_room_bytes,
         lambda held: problem.output_elements(held) * problem.output_bytes,
         lambda held: problem.stored_elements(held) * problem.output_bytes,
     )
