@@ -86,5 +86,5 @@ class Grid:
         for axis, length in enumerate(self.shape):
             slices = np.moveaxis(table, axis, 0)
             for at in range(1, length):  # several times faster than np.minimum.accumulate
-                np.minimum(slices[at], slices[at - 1], out=slices[at])
+                np.minimum(slices[at : at + 1], slices[at - 1 : at], out=slices[at : at + 1])
         return table
