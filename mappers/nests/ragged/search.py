@@ -34,7 +34,7 @@ from mappers.nests.ragged.bounds import RaggedBounds, busy_at, ends_of, energy_o
 from mappers.nests.ragged.deepening import Frame, RaggedDeepening
 from mappers.nests.ragged.elements import LeastElements
 from mappers.nests.ragged.padded import PaddedSearch
-from mappers.nests.ragged.trips import Choices, choices
+from mappers.nests.ragged.trips import Choices, Trips, choices
 from mappers.nests.search import FoundNest, NestCertificate, metric_value, search_nest
 from mappers.nests.tables import Place
 from mappers.nests.views import Nest
@@ -61,7 +61,7 @@ class Effort:
     each : int
         Outer parts that are extended of one choice.
     scouts, followed : int
-        Choices that are bounded, and of those the ones that are searched over divisor tiles, to begin with.
+        Choices that are bounded to begin with, and how many of them have to give a better nest over divisor tiles.
     """
 
     bounds: int | None = 96
@@ -291,24 +291,30 @@ class RaggedSearch:
 
     def _scout(self, rows: Choices, latency: FloatArray) -> None:
         """Look for good nests among a few choices of few steps, one for each way in which tensors share words."""
-        shared = np.stack(
-            [rows.trips[:, :, [d not in t.dims for d in rows.dims]].prod(axis=(1, 2)) for t in self.graph.tensors], axis=1
-        )
-        order = np.lexsort((np.sum(1 / shared, axis=1), latency))
-        seen: dict[tuple[int, ...], int] = {}
+        inside = [[dim not in tensor.dims for dim in rows.dims] for tensor in self.graph.tensors]
+        shared = np.stack([rows.trips[:, :, others].prod(axis=(1, 2)) for others in inside], axis=1)
+        order = np.lexsort((np.sum(1 / shared, axis=1), latency, rows.split(self.problem)))
+        picked: dict[tuple[int, ...], int] = {}
         for number in order.tolist():
-            seen.setdefault(tuple(shared[number].tolist()), number)
-            if len(seen) >= self.effort.scouts or self.stop():
+            picked.setdefault(tuple(shared[number].tolist()), number)
+            if len(picked) >= self.effort.scouts or self.stop():
                 break
-        ranked = sorted((self._bound(rows, np.array([number]), latency), number) for number in seen.values())
-        for bound, number in ranked[: self.effort.followed]:
+        ranked = sorted((self._bound(rows, np.array([number]), latency), number) for number in picked.values())
+        good = 0
+        for bound, number in ranked:
+            before = self.best.value
             for smooth in (False, True):
                 if bound * ROUNDING < self.best.value and not self.stop():
-                    trips = rows.of(np.array([number]))
-                    search = PaddedSearch(
-                        self.problem, self.tree, self.objective, self.counting, trips, smooth, self.best.value, self._leaf
-                    )
-                    search.look(self.effort.each or 1000)
+                    self._look(rows.of(np.array([number])), smooth)
+            good += self.best.value < before
+            if good >= self.effort.followed:
+                break
+
+    def _look(self, trips: Trips, smooth: bool) -> None:
+        search = PaddedSearch(
+            self.problem, self.tree, self.objective, self.counting, trips, smooth, self.best.value, self._leaf
+        )
+        search.look(self.effort.each or 1000)
 
     def _scaled(self, steps: FloatArray) -> FloatArray:
         found: FloatArray = np.ceil(steps * self.skipped - 1e-9)
