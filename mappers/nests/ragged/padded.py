@@ -52,6 +52,42 @@ def cut(mapping: NestMapping, problem: NestProblem) -> NestMapping:
     return NestMapping(tuple(nodes))
 
 
+def in_order(mapping: NestMapping, dims: set[str], problem: NestProblem, tree: MemoryTree) -> NestMapping:
+    """Return a divisor nest in which every tensor sees the loops of `dims` as written.
+
+    Loops in time over such a dimension that stand between the first of its loops along an axis and the last hold that
+    parts a tensor along an axis move out, above the first; no tile grows by that.
+    """
+    nodes = list(mapping.nodes)
+    extents = iter(mapping.extents(problem))
+    trips = [next(extents) // node.tile if isinstance(node, Loop) else 0 for node in nodes]
+    for dim in sorted(dims):
+        own = [at for at, node in enumerate(nodes) if isinstance(node, Loop) and node.dim == dim]
+        axes = {node.axis for at in own if isinstance(node := nodes[at], Loop) and node.axis is not None}
+        if not axes:
+            continue
+        first = min(at for at in own if isinstance(node := nodes[at], Loop) and node.axis is not None)
+        parted = [
+            next((at for at, node in enumerate(nodes) if _parts(node, tensor.role, axis, tree)), len(nodes))
+            for tensor in problem.tensors
+            if dim in tensor.dims
+            for axis in axes
+        ]
+        late = [at for at in own if first < at < max(parted) and isinstance(node := nodes[at], Loop) and node.axis is None]
+        order = [*range(first), *late, *(at for at in range(first, len(nodes)) if at not in late)]
+        nodes, trips = [nodes[at] for at in order], [trips[at] for at in order]
+    left = dict(problem.dims)
+    for at, node in enumerate(nodes):
+        if isinstance(node, Loop):
+            left[node.dim] //= trips[at]
+            nodes[at] = replace(node, tile=left[node.dim])
+    return NestMapping(tuple(nodes))
+
+
+def _parts(node: Loop | Hold, role: str, axis: str, tree: MemoryTree) -> bool:
+    return isinstance(node, Hold) and node.role == role and axis not in tree.level(node.level).serves
+
+
 class PaddedSearch(NestSearch):
     """The divisor search of one unrolling of a padded problem; `keep` costs a nest of the real one, infinite if none."""
 
@@ -81,6 +117,10 @@ class PaddedSearch(NestSearch):
         return self.counters.partial >= self.parts
 
     def _leaf(self, costs: Costs, part: Partial) -> None:
-        value = self.keep(cut(emit(costs, part), self.real))
+        mapping = emit(costs, part)
+        value = self.keep(cut(mapping, self.real))
+        if value == np.inf:
+            ragged = {dim for dim, size in self.problem.dims if size != self.real.sizes[dim]}
+            value = self.keep(cut(in_order(mapping, ragged, self.problem, self.tree), self.real))
         if value < np.inf:
             self.best.value = min(self.best.value, value)

@@ -293,7 +293,7 @@ class RaggedSearch:
         """Look for good nests among a few choices of few steps, one for each way in which tensors share words."""
         inside = [[dim not in tensor.dims for dim in rows.dims] for tensor in self.graph.tensors]
         shared = np.stack([rows.trips[:, :, others].prod(axis=(1, 2)) for others in inside], axis=1)
-        order = np.lexsort((np.sum(1 / shared, axis=1), latency, rows.split(self.problem)))
+        order = np.lexsort((np.sum(1 / shared, axis=1), latency))
         picked: dict[tuple[int, ...], int] = {}
         for number in order.tolist():
             picked.setdefault(tuple(shared[number].tolist()), number)

@@ -101,12 +101,6 @@ class Choices:
                 found += self.trips[:, at].prod(axis=1) - 1
         return found
 
-    def split(self, problem: NestProblem) -> npt.NDArray[np.int64]:
-        """Return how many dimensions run along two axes and are not divided by their trips: rarely in one order."""
-        sizes = np.array([problem.sizes[dim] for dim in self.dims], dtype=np.int64)
-        twice = (self.trips > 1).sum(axis=1) > 1
-        return np.asarray((twice & (sizes % self.trips.prod(axis=1) > 0)).sum(axis=1))
-
     def of(self, numbers: npt.NDArray[np.int64]) -> Trips:
         """Return the hull of some of the choices."""
         return Trips(self.tree, self.dims, self.trips[numbers])
