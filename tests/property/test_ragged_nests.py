@@ -1,4 +1,4 @@
-"""The search over ceil tiles equals a list of every nest; no bound of it lies above a nest; odd input gets an answer."""
+"""The search over ceil tiles equals a list of every nest; no bound lies above a nest; odd input gets an answer."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def _row(size: int = 3) -> MemoryTree:
 
 
 def test_prime_dimensions_gain_from_ceil_tiles() -> None:
-    """Seven rows on three multipliers: 3 steps a column in place of 7; an attention product of 197 tokens on 12 x 14."""
+    """Seven rows on three multipliers: 3 steps a column, not 7; an attention product of 197 tokens on 12 x 14."""
     problem = problem_of_einsum("O[m]=I[m,k]*W[k]", {"m": 7, "k": 5})
     divided = search_nest(problem, _row(), Objective(("latency",)))
     found = search_ragged(problem, _row(), Objective(("latency",)), effort=WHOLE)
@@ -185,9 +185,7 @@ def test_a_better_machine_is_never_worse_over_ceil_tiles() -> None:
     assert compared > 0
 
 
-@pytest.mark.parametrize(
-    "sizes", [{"m": 1, "n": 1, "k": 1}, {"m": 13, "n": 7, "k": 1}, {"m": 10**6, "n": 3, "k": 7}]
-)
+@pytest.mark.parametrize("sizes", [{"m": 1, "n": 1, "k": 1}, {"m": 13, "n": 7, "k": 1}, {"m": 10**6, "n": 3, "k": 7}])
 @pytest.mark.parametrize("counting", COUNTINGS)
 @pytest.mark.parametrize("positions", [1, 4])
 def test_odd_sizes_get_an_answer_at_once(sizes: dict[str, int], counting: Counting, positions: int) -> None:
