@@ -68,23 +68,28 @@ def _better(draw: random.Random, tree: MemoryTree) -> MemoryTree:
     return replace(tree, levels=tuple(levels))
 
 
-def test_a_better_machine_is_never_worse() -> None:
-    """Under ``timeloop``: under ``zigzag`` larger first tiles may take longer to load."""
+@pytest.mark.parametrize(("counting", "quick"), [("timeloop", 10), ("zigzag", 6)])
+def test_a_better_machine_is_never_worse(counting: Counting, quick: int) -> None:
+    """The same nest fits and no transfer takes longer; a stall under ``zigzag`` falls with the cycles of each transfer."""
     compared = 0
-    for seed in range(examples(10)):
+    for seed in range(examples(quick)):
         draw = random.Random(1000 + seed)
         problem = random_problem(draw, (1, 2, 3, 4))
         tree = random_tree(draw)
         tree = replace(tree, levels=tuple(replace(level, rounded_access=False) for level in tree.levels))
         objective = Objective((draw.choice(("energy", "latency", "edp")),))
-        before = search_nest(problem, tree, objective, "timeloop")
-        if isinstance(before, Infeasible):
+        limit = 2.0 if counting == "zigzag" else None  # proofs of latency take longer there
+        before = search_nest(problem, tree, objective, counting, time_limit_s=limit)
+        if isinstance(before, Infeasible) or not before.certificate.proven_optimal:
             continue
-        after = search_nest(problem, _better(draw, tree), objective, "timeloop")
+        after = search_nest(problem, _better(draw, tree), objective, counting, time_limit_s=limit)
         assert isinstance(after, FoundNest)
+        assert after.certificate.bound <= before.certificate.value * (1 + 1e-9), seed
+        if not after.certificate.proven_optimal:
+            continue
         assert after.certificate.value <= before.certificate.value * (1 + 1e-9), seed
         compared += 1
-    assert compared > 3
+    assert compared > 2
 
 
 def test_no_time_still_gives_a_nest_with_its_gap() -> None:
