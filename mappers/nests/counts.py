@@ -186,15 +186,15 @@ def _slid(outer_starts: np.ndarray, outer_sizes: np.ndarray, chain: list[ViewLoo
     if perfect:  # every tile has the same size: all of them at once
         tile = int(outer_sizes[0]) // moving.trips
         new_starts, new_sizes = positions(inner, tile, perfect)
-        trip = np.arange(moving.trips, dtype=np.int64)[None, :, None]
-        starts = outer_starts[:, None, None] + trip * tile + new_starts
+        trips = np.arange(moving.trips, dtype=np.int64)[None, :, None]
+        starts = outer_starts[:, None, None] + trips * tile + new_starts
         sizes = np.broadcast_to(new_sizes, starts.shape)
-        later = np.broadcast_to(trip > 0, starts.shape)
+        later = np.broadcast_to(trips > 0, starts.shape)
         before, old = np.where(later, starts - tile, starts), np.where(later, sizes, 0)
         return Tiles(starts.ravel(), sizes.ravel(), before.ravel(), old.ravel())
     parts: list[tuple[np.ndarray, ...]] = []
     for start, size in zip(outer_starts.tolist(), outer_sizes.tolist(), strict=True):
-        tile = size // moving.trips if perfect else moving.tile
+        tile = moving.tile
         for trip in range(-(-size // tile)):
             low = start + trip * tile
             new_starts, new_sizes = positions(inner, min(tile, start + size - low), perfect)

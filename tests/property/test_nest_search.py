@@ -70,7 +70,7 @@ def _better(draw: random.Random, tree: MemoryTree) -> MemoryTree:
 
 @pytest.mark.parametrize(("counting", "quick"), [("timeloop", 10), ("zigzag", 6)])
 def test_a_better_machine_is_never_worse(counting: Counting, quick: int) -> None:
-    """The same nest fits and no transfer takes longer; a stall under ``zigzag`` falls with the cycles of each transfer."""
+    """The same nest fits and no transfer takes longer; a stall falls with the cycles of each transfer."""
     compared = 0
     for seed in range(examples(quick)):
         draw = random.Random(1000 + seed)

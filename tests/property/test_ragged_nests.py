@@ -209,9 +209,9 @@ def test_an_interrupt_returns_the_best_so_far(monkeypatch: pytest.MonkeyPatch) -
         raise KeyboardInterrupt
 
     monkeypatch.setattr(RaggedDeepening, "run", interrupted)
-    problem = problem_of_einsum("O[m]=I[m,k]*W[k]", {"m": 7, "k": 5})
+    problem = problem_of_einsum("O[m,n]=I[m,k]*W[k,n]", {"m": 7, "n": 5, "k": 3})
     clock = Deadline()
-    found = search_ragged(problem, _row(), Objective(("energy",)), deadline=clock)
+    found = search_ragged(problem, _row(4), Objective(("edp",)), deadline=clock)
     assert isinstance(found, FoundNest) and 0 < found.certificate.bound < found.certificate.value
     assert clock.interrupted and clock.left() == 0.0
 

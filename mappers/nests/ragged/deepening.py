@@ -83,7 +83,7 @@ class RaggedDeepening:
         frame: Frame,
         counting: Counting,
         best: Callable[[], float],
-        finish: Callable[[NestMapping], None],
+        finish: Callable[[NestMapping], object],
         stop: Callable[[], bool],
         stalls: bool = True,
     ) -> None:
