@@ -92,8 +92,8 @@ def pack_weights(
 ) -> Bytes:
     """Return the bytes of a weight tile: 8 per output channel (bias, multiplier, shift), then tap, channel, output.
 
-    Weights of an N:M engine come as tap, group of channels, output: a word each, rows of words in whole bytes. Those that
-    an input-stationary array has streamed come as tap, output, channel, in the order in which it takes them.
+    Weights of an N:M engine come as tap, group of channels, output: a word each, rows of words in whole bytes. Those
+    that stream past activations that stay come as tap, output, channel, in the order in which the array takes them.
 
     Raises
     ------

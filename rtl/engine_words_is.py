@@ -1,8 +1,9 @@
-"""Words of input-stationary array commands, and of the vector commands that read their sums (rtl/engine/engine_array_is.sv).
+"""Words of input-stationary array commands (`engine_array_is.sv`), and of the vector commands that read their sums.
 
-Columns hold output pixels and channels stream past, so a cycle's sums are those of one channel: the accumulator keeps the
-sum of channel k of a pixel in bank ``(turn + k) mod cols``, where `turn` counts the pixels of a command in their order.
-Every command of one tile of sums works on a box of its pixels; from the boxes the vector unit knows each pixel's turn.
+Columns hold output pixels and channels stream past, so a cycle's sums are those of one channel. The accumulator keeps
+the sum of channel k of a pixel in bank ``(turn + k) mod cols``, where `turn` counts the pixels of a command in their
+order. Every command of one tile of sums works on a box of its pixels; from the boxes the vector unit knows each pixel's
+turn.
 """
 
 from __future__ import annotations
