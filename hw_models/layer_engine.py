@@ -184,6 +184,9 @@ def engine_params(accelerator: Accelerator, coefficient_channels: int = 1024, co
             f"one beat ({dram.beat_bytes} B) per cycle",
         ),
         (dram.device is not None, "dram.standard", "set", "a channel of fixed latency"),
+        (set(core.buffers.values()) != {2}, "buffers", list(core.buffers.values()), "2 in every memory"),
+        (core.has_banks, "scratchpads.banks", "set", "memories without bank conflicts"),
+        (array.accumulator_layout != "vectors", "array.accumulator_layout", "left out", "vectors"),
         (not array.accumulator_format.signed, "array.accumulator_format", array.accumulator_format, "a signed format"),
     )
     wrong = [f"{key} is {value}, built is {bound}" for bad, key, value, bound in wants if bad]
@@ -223,7 +226,8 @@ class LayerConstants:
     Parameters
     ----------
     weights : ndarray of int64, shape (K, C, FY, FX)
-        Codes; (K, C, 1, 1) of a matrix.
+        Codes; (K, C, 1, 1) of a matrix. Here and below K counts the output channels of all groups, one group after the
+        other, and C the input channels of one.
     bias : ndarray of int64, shape (K,)
         int32.
     multiplier, shift : ndarray of int64, shape (K,)

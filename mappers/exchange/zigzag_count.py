@@ -79,6 +79,7 @@ class ZigZagModel:
         self, hardware: ZigZagHardware, layer: ForeignProblem, unrolling: Unrolling, links: Mapping[str, str]
     ) -> None:
         self.hardware, self.layer, self.links = hardware, layer, dict(links)
+        self.unrolling = {axis: tuple(pairs) for axis, pairs in unrolling.items()}
         self.tensors = (layer.output, *layer.inputs)
         exact, whole = shares(layer, unrolling, True), shares(layer, unrolling, False)
         self.fine = {t.name: operand_space(hardware, layer, links[t.name], t, exact) for t in self.tensors}

@@ -7,11 +7,9 @@ sum of what is late, plus what the windows claim beyond their union.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import lcm
-
-import numpy as np
+from itertools import pairwise
 
 from hw_models.importers.zigzag_hardware import Direction, ZigZagHardware, ZigZagMemory, ZigZagPort
 from workloads.errors import InternalError
@@ -89,12 +87,12 @@ def latency(
             ways = [way for other in memory.ports for op, way in other.allocation if op == operand]
             jobs += [(role, at, way) for way in dict.fromkeys(ways) if memory.port_of(operand, way) is port]
         served[memory.name, port.name] = jobs
-        stall = max(stall, _stall([_job(moves[role][at], way, double[role], at) for role, at, way in jobs]))
+        stall = max(stall, stall_of([_job(moves[role][at], way, double[role], at) for role, at, way in jobs]))
     load: dict[tuple[str, int, Direction], tuple[float, bool]] = {}
     for memory, port in ports:
         load.update(_ends(port, served[memory.name, port.name], moves, layer.output.name, steps + stall))
     inputs = [tensor.name for tensor in layer.inputs]
-    onload = _onloading(inputs, {role: len(moves[role]) for role in inputs}, load)
+    onload = onloading(inputs, {role: len(moves[role]) for role in inputs}, load)
     out = layer.output.name
     pairs = range(len(moves[out]) - 1)
     offload = sum(max(load[out, at, "th"][0], load[out, at + 1, "fl"][0]) for at in pairs)
@@ -134,29 +132,48 @@ def _job(move: Movement, way: Direction, double: list[bool], at: int) -> tuple[i
     return move.real_cycles(way), allowed, period, move.counts[way]
 
 
-def _stall(jobs: list[tuple[int, int, int, int]]) -> float:
+def stall_of(jobs: Sequence[tuple[int, int, int, int]]) -> float:
+    """Return the stall of one port from (cycles needed, cycles allowed, period, periods) of each transfer on it."""
     active = [job for job in jobs if job[3]]
     late = [(real - allowed) * (count - 1) for real, allowed, _, count in active]
     if len(active) <= 1:
         return max(late, default=0)
     claimed = sum(allowed * (count - 1) for _, allowed, _, count in active)
     slack = sum(value for value in late if value <= 0)
-    return sum(value for value in late if value > 0) + max(0, slack + claimed - _union(active))
+    return sum(value for value in late if value > 0) + max(0, slack + claimed - open_cycles(active))
 
 
-def _union(jobs: list[tuple[int, int, int, int]]) -> int:
-    """Return in how many cycles of the run some window is open."""
+def open_cycles(jobs: Sequence[tuple[int, int, int, int]]) -> int:
+    """Return in how many cycles of the run the window of some transfer is open.
+
+    Raises
+    ------
+    InternalError
+        If the periods do not nest in each other.
+    """
+    longest, times = 0, 0
     for _, allowed, period, count in jobs:
         if allowed == period:
             return period * count
-    longest, times = max((period, -at) for at, (_, _, period, _) in enumerate(jobs))
-    count = jobs[-times][3]
-    if lcm(longest, *(period for _, _, period, _ in jobs)) != longest:
-        raise InternalError(f"periods {[period for _, _, period, _ in jobs]} of one port do not nest in each other")
-    open_ = np.zeros(longest, dtype=bool)
-    for _, allowed, period, _ in jobs:
-        open_.reshape(-1, period)[:, :allowed] = True
-    return int(open_.sum()) * count
+        if period > longest:
+            longest, times = period, count
+    windows = sorted((period, allowed) for _, allowed, period, _ in jobs)
+    if any(outer % inner for (inner, _), (outer, _) in pairwise(windows)):
+        raise InternalError(f"periods {[period for period, _ in windows]} of one port do not nest in each other")
+    return (longest - _closed(windows, len(windows), longest)) * times
+
+
+def _closed(windows: Sequence[tuple[int, int]], number: int, cycles: int) -> int:
+    """Return in how many of the first `cycles` none of the first `number` windows is open; periods nest."""
+    if number == 0:
+        return cycles
+    period, allowed = windows[number - 1]
+    whole, rest = divmod(cycles, period)
+    shut = _closed(windows, number - 1, allowed)
+    found = whole * (_closed(windows, number - 1, period) - shut) if whole else 0
+    if rest > allowed:
+        found += _closed(windows, number - 1, rest) - shut
+    return found
 
 
 def _ends(
@@ -186,8 +203,8 @@ def _ends(
     return {job: (cycles[job], shared) for job in (*once, *often)}
 
 
-def _onloading(
-    inputs: list[str], levels: dict[str, int], load: Mapping[tuple[str, int, Direction], tuple[float, bool]]
+def onloading(
+    inputs: Sequence[str], levels: Mapping[str, int], load: Mapping[tuple[str, int, Direction], tuple[float, bool]]
 ) -> float:
     """Return the cycles to bring the first tiles in: shared ports one operand after the other, others side by side."""
     apart, half, joint = dict.fromkeys(inputs, 0.0), dict.fromkeys(inputs, 0.0), dict.fromkeys(inputs, 0.0)

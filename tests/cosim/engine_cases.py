@@ -28,6 +28,7 @@ from tests.cosim.engine_networks import (
     LINES,
     block,
     boxes,
+    branches,
     broad,
     chain_of_three,
     images,
@@ -37,7 +38,9 @@ from tests.cosim.engine_networks import (
     pooled_residual,
     products,
     rows,
+    single_channel,
     strided_mean,
+    tall,
     two_inputs,
 )
 from tilewright.engine_case import EngineCase, case_of, draw_constants, engine_case
@@ -97,7 +100,7 @@ Build = Callable[[NetworkBuilder], str]
 
 def make_case(
     params: EngineParams, build: Build, seed: int, offset: int = 0, edges: bool = True, drawn: bool = True,
-    bare: bool = False,
+    bare: bool = False, nests: Sequence[Mapping] = (),
 ) -> EngineCase:  # fmt: skip
     """Return the case of the network of `build`: mapping and integers drawn, its DRAM from `offset` on.
 
@@ -109,12 +112,15 @@ def make_case(
         Draw the mapping; take the searched one otherwise.
     bare : bool
         Let means be bare sums.
+    nests : sequence of Mapping
+        The mappings, in place of those drawn or searched.
     """
     b = NetworkBuilder("case", "case", weight=params.weight_format)
     network = b.build(build(b))
     draw = np.random.default_rng(seed)
-    plan = make_plan(network, machine_of(params))
-    if drawn:
+    given = GivenPlan({nest.layer: (nest,) for nest in nests}, {}) if nests else None
+    plan = make_plan(network, machine_of(params), given=given)
+    if drawn and not nests:
         plan = draw_plan(draw, plan)
     groups = [entry.group for entry in plan.groups]
     constants = draw_constants(groups, draw, params)
@@ -168,6 +174,11 @@ def changing(params: EngineParams, first: Dataflow, second: Dataflow) -> EngineC
     whole = (("I", 0), ("W", 0), ("O", 0))
     flows = (("first", first), ("second", second))
     return mapped(params, two_inputs, *(Mapping(name, "core0", flow, (), whole) for name, flow in flows))
+
+
+def nest(layer: str, flow: Dataflow, loops: Sequence[TileLoop] = (), cuts: Sequence[int] = (0, 0, 0)) -> Mapping:
+    """Return a mapping of `layer`: `loops` outermost first, cuts of I, W, O."""
+    return Mapping(layer, "core0", flow, tuple(loops), tuple(zip("IWO", cuts, strict=True)))
 
 
 def bursts(transfer: Transfer, params: EngineParams) -> Iterator[int]:
@@ -257,8 +268,8 @@ COMPILER = re.compile(r"\.sv:\d+: (syntax )?error|error\(s\) during elaboration"
 
 
 @cache
-def engines() -> dict[EngineParams, tuple[Played, ...]]:
-    """Return the engines with what each plays in one simulation, without a reset where none is asked for.
+def usual_runs() -> dict[EngineParams, tuple[Played, ...]]:
+    """Return the engines with runs on drawn or searched mappings, without a reset where none is asked for.
 
     Tensors lie across a 4 KiB boundary, most of them at odd addresses.
     """
@@ -330,6 +341,27 @@ def engines() -> dict[EngineParams, tuple[Played, ...]]:
             Played(hasty(HASTY, 4, 3), reset_after_cycles=40),
             Played(hasty(HASTY, 1, 7), disturb=True),
         ),
+    }
+
+
+@cache
+def engines() -> dict[EngineParams, tuple[Played, ...]]:
+    """Return the engines with what each plays in one simulation: the usual runs, then those of given mappings."""
+    given = more_runs()
+    return {params: (*runs, *given.get(params, ())) for params, runs in usual_runs().items()}
+
+
+def more_runs() -> dict[EngineParams, tuple[Played, ...]]:
+    """Return runs of given mappings: single channels, jobs that wait for one another, changes of the dataflow."""
+    jobs = nest("fc", "os", [TileLoop("K", 8, 2)])  # all operands there: only the array says when the next may issue
+    orders: tuple[tuple[Dataflow, Dataflow], ...] = (("ws", "os"), ("os", "ws"))
+    changes = [(nest("first", one), nest("second", other)) for one, other in orders]
+    return {
+        OUTPUTS_STAY: (
+            Played(make_case(OUTPUTS_STAY, single_channel, 3, PAGE - 65, edges=False, drawn=False)),
+            Played(make_case(OUTPUTS_STAY, tall, 3, PAGE - 65, edges=False, nests=[jobs])),
+        ),
+        BOTH: tuple(Played(make_case(BOTH, branches, 3, PAGE - 65, edges=False, nests=pair)) for pair in changes),
     }
 
 

@@ -79,3 +79,19 @@ def block(b: NetworkBuilder) -> str:
 def rows(b: NetworkBuilder) -> str:
     """Build matrix products of many rows."""
     return b.linear(b.relu(b.linear(b.input("rows", (24, 8)), 8, name="fc0")), 4, name="fc1")
+
+
+def single_channel(b: NetworkBuilder) -> str:
+    """Build two convolutions of one channel, along x and along y: a tap is one step of an output-stationary job."""
+    return b.conv(b.conv(b.input("image", (1, 1, 4, 4)), 1, (1, 2), name="across"), 2, (2, 1), name="down")
+
+
+def tall(b: NetworkBuilder) -> str:
+    """Build a matrix product of more rows than an array of three."""
+    return b.linear(b.input("rows", (5, 7)), 8, name="fc")
+
+
+def branches(b: NetworkBuilder) -> str:
+    """Build two convolutions of one image and their sum: the second does not wait for the first."""
+    x = b.input("image", (1, 4, 3, 3))
+    return b.add(b.conv(x, 4, 3, padding=1, name="first"), b.conv(x, 4, 1, name="second"))

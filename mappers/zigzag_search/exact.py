@@ -1,0 +1,327 @@
+"""Best-first search over the cuts of one layer under one unrolling, with a lower bound of what it left open.
+
+A node is the cuts placed so far, outermost first, with what they cost. The cheapest open node is followed to a complete
+mapping; its siblings stay open. Everything is ordered by bounds and numbers of a fixed order, never by time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from heapq import heappop, heappush
+
+import numpy as np
+
+from mappers.nests.lattice import FloatArray
+from mappers.zigzag_search.bounds import CutCosts, Key, State
+from mappers.zigzag_search.figures import Counter, Figures, Plan, Point
+from mappers.zigzag_search.orders import Orders
+from mappers.zigzag_search.tables import CutTables, IntArray, Place
+
+ROUNDING = 1 - 1e-12
+"""Bounds are lowered by this factor, so that rounding prunes no optimum."""
+EAGER = 0.02
+"""In the first half of the nodes, each cut still to place makes a bound count this much higher."""
+MOST_WATCHED = 4
+"""Ports whose stalls are bounded; each costs a table for every state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """Cuts placed so far: energy, busy and late cycles of watched ports, cycles at the ends, outer transfers, bits."""
+
+    state: State
+    point: Point
+    energy: float
+    busy: tuple[float, ...]
+    late: tuple[float, ...]
+    ends: tuple[float, ...]
+    outer: tuple[tuple[float, float], ...]
+    used: tuple[tuple[str, int], ...]
+    wider: tuple[str, int]
+    path: tuple[tuple[Key, Point], ...]
+
+
+@dataclass(slots=True)
+class _Block:
+    """Children of one node by one cut, bounds ascending; `at` is the next."""
+
+    parent: Node
+    key: Key
+    region: tuple[slice, ...]
+    shape: tuple[int, ...]
+    chosen: IntArray
+    bounds: FloatArray
+    at: int = 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Best plan with its figures, a lower bound of all mappings, and how much was looked at."""
+
+    plan: Plan | None
+    figures: Figures | None
+    value: float
+    bound: float
+    nodes: int
+    leaves: int
+
+
+class CutSearch:
+    """The search of one layer under one unrolling.
+
+    Parameters
+    ----------
+    value : function of (energy, latency), numbers or arrays
+        What is minimised; must not fall in either.
+    """
+
+    def __init__(self, tables: CutTables, value: Callable[..., FloatArray]) -> None:
+        self.tables, self.value = tables, value
+        self.costs, self.counter = CutCosts(tables), Counter(tables)
+        self.orders = Orders(self.counter)
+        self.least_energy = self.costs.least(self.costs.energy)
+        self.ends = self.costs.ends()
+        self.outer = {self.costs.outer(role)[0]: self.costs.outer(role)[1:] for role in range(len(tables.roles))
+                      if tables.levels[role] > 1}  # fmt: skip
+        self.sort = {key: self._sort(key) for key in self.costs.energy}
+        self.chains = self._chains()
+        self.places: list[Place] = []
+        self.unwatched: list[Place] = []
+        self.busy: list[dict[Key, FloatArray]] = []
+        self.late: list[dict[Key, FloatArray]] = []
+        self.least_busy: list[dict[State, FloatArray]] = []
+        self.plan: Plan | None = None
+        self.figures: Figures | None = None
+        self.best = float("inf")
+        self.eager, self.pushed = EAGER, 0
+        self.open, self.nodes, self.leaves = float("inf"), 0, 0
+
+    def _sort(self, key: Key) -> int:
+        """Return where the end cycles of a cut count: 0 added up, 1 + input alone, -1 not at all."""
+        role, k = key
+        if k == 0:
+            return -1
+        if role == self.tables.output:
+            return 0
+        places = self.counter.place_of
+        shared = [self.counter.both[places[role, k, upper]] for upper in (True, False)]
+        if all(shared):
+            return 0 if len(self.counter.inputs) > 1 else -1
+        if any(shared):
+            later = range(k + 1, self.tables.levels[role])
+            halves = [sum(self.counter.both[places[role, n, upper]] for upper in (True, False)) == 1 for n in later]
+            if any(halves) or len(self.counter.inputs) == 1:
+                return -1
+        return 1 + self.counter.inputs.index(role)
+
+    def _chains(self) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+        """Return groups of operands whose end cycles add up on one outer port, with all operands on that port."""
+        place = {role: self.counter.place_of[key[0], key[1], False] for key in self.outer for role in (key[0],)}
+        out, found = self.tables.output, []
+        for own in dict.fromkeys(place.values()):
+            users = tuple(role for role in place if place[role] == own)
+            inputs = [role for role in users if role != out]
+            last = (out,) if out in users else ()
+            joint = [role for role in inputs if self.sort[role, self.tables.levels[role] - 1] == 0]
+            alone = [role for role in inputs if self.sort[role, self.tables.levels[role] - 1] > 0]
+            if joint or not alone:
+                found.append(((*joint, *last), users))
+            found += [((*joint, role, *last), users) for role in alone]
+        return found
+
+    def _through(self, outer):  # type: ignore[no-untyped-def]
+        """Return the least latency by the outer ports.
+
+        What happens once may use the cycles that other transfers leave of a port, which is less than the whole run: the
+        first tiles in, the last ones out, and the rest take the port for their sum at least.
+        """
+        worst = 0.0
+        for members, users in self.chains:
+            share = sum(outer[role][1] for role in users)
+            own = sum(outer[role][0] for role in members) + np.minimum(share, 1.0) * self.tables.total
+            worst = np.maximum(worst, own)
+        return worst
+
+    def _outer(self, outer, key: Key, where):  # type: ignore[no-untyped-def]
+        tables = self.outer.get(key)
+        if tables is None:
+            return outer
+        new = (tables[0][where], tables[1][where])
+        return tuple(new if role == key[0] else old for role, old in enumerate(outer))
+
+    def watch(self, place: Place) -> None:
+        """Bound the stalls of a port from now on."""
+        self.places.append(place)
+        self.unwatched = [other for other in self.unwatched if other != place]
+        busy, late = self.costs.busy(place), self.costs.late(place)
+        self.busy.append(busy)
+        self.late.append(late)
+        self.least_busy.append(self.costs.least(busy))
+
+    def root(self) -> Node:
+        """Return the node without cuts."""
+        always = [self.costs.always(place) for place in self.places]
+        return Node(
+            self.costs.start, self.tables.lattice.top, self.costs.always_pj, tuple(busy for busy, _ in always),
+            tuple(late for _, late in always), (0.0,) * (1 + len(self.counter.inputs)),
+            ((0.0, 0.0),) * len(self.tables.roles), (), ("", 0), (),
+        )  # fmt: skip
+
+    def bound(self) -> float:
+        """Return a lower bound of every mapping."""
+        root = self.root()
+        top = self.tables.lattice.top
+        energy = root.energy + self.least_energy[root.state][top]
+        stall = max(
+            (max(busy + least[root.state][top] - self.tables.total, late)
+             for busy, late, least in zip(root.busy, root.late, self.least_busy, strict=True)), default=0.0,
+        )  # fmt: skip
+        return float(self.value(energy, self.tables.total + max(0.0, stall)))
+
+    def run(self, nodes: int, below: float = float("inf")) -> Outcome:
+        """Search until nothing open is below the best value (or `below`), or `nodes` nodes were looked into."""
+        self.best = min(self.best, below)
+        heap: list[tuple[float, int, _Block]] = []
+        self._follow(self.root(), heap)
+        while heap and self.nodes < nodes:
+            if self.unwatched and len(self.places) < MOST_WATCHED:  # with its stalls bounded the search starts again
+                self.watch(self.unwatched[0])
+                self.open, heap = float("inf"), []
+                self._follow(self.root(), heap)
+                continue
+            if self.eager and self.nodes > nodes // 2:
+                self.eager, old, heap = 0.0, heap, []
+                for _, _, block in old:
+                    self._push(block, heap)
+            _, _, block = heappop(heap)
+            if block.bounds[block.at] * ROUNDING >= self.best:
+                continue
+            child = self._child(block)
+            block.at += 1
+            self._push(block, heap)
+            self._follow(child, heap)
+        left = min((float(block.bounds[block.at]) for _, _, block in heap), default=float("inf"))
+        bound = min(self.best, left, self.open)
+        return Outcome(self.plan, self.figures, self.best, bound, self.nodes, self.leaves)
+
+    def _follow(self, node: Node, heap: list[tuple[float, int, _Block]]) -> None:
+        """Go on from `node` by the cheapest bound to a complete mapping; leave siblings on the heap."""
+        while node.state != self.costs.end:
+            self.nodes += 1
+            blocks = [block for key in self.costs.steps(node.state) if (block := self._block(node, key)) is not None]
+            if not blocks:
+                return
+            first = min(range(len(blocks)), key=lambda at: blocks[at].bounds[0])
+            for at, block in enumerate(blocks):
+                block.at = int(at == first)
+                self._push(block, heap)
+            blocks[first].at = 0
+            node = self._child(blocks[first])
+            blocks[first].at = 1
+        self._leaf(node)
+
+    def _push(self, block: _Block, heap: list[tuple[float, int, _Block]]) -> None:
+        """Put a block on the heap if it has children left; in the eager half, deeper ones come earlier."""
+        if block.at < len(block.bounds):
+            self.pushed += 1
+            left = sum(block.parent.state) - sum(self.costs.end)
+            heappush(heap, (float(block.bounds[block.at]) * (1 + self.eager * left), self.pushed, block))
+
+    def _block(self, node: Node, key: Key) -> _Block | None:
+        """Return the children of `node` by placing cut `key`, those whose bound is below the best value."""
+        role, k = key
+        relevant = self.tables.relevant[role]
+        region = tuple(
+            slice(0, power + 1) if at in relevant else slice(power, power + 1) for at, power in enumerate(node.point)
+        )
+        after = self.costs.after(node.state, key)
+        energy = node.energy + self.costs.energy[key][region]
+        stall: FloatArray | float = 0.0
+        for at, place_busy in enumerate(self.busy):
+            own = node.busy[at] + place_busy[key][region] + self.least_busy[at][after][region] - self.tables.total
+            stall = np.maximum(stall, np.maximum(own, node.late[at] + self.late[at][key][region]))
+        ends = self._ended(node.ends, key, self.ends[key][region])
+        latency = self.tables.total + stall + ends[0] + self._worst(ends[1:])
+        latency = np.maximum(latency, self._through(self._outer(node.outer, key, region)))
+        bounds = self.value(energy + self.least_energy[after][region], latency)
+        alive = bounds * ROUNDING < self.best
+        used = dict(node.used)
+        name = self.costs.chains[role][k - 1] if k else ""
+        if k:
+            bits = np.broadcast_to(self.costs.bits[key], self.tables.shape)[region]
+            alive = alive & (bits <= self.costs.room[name] - used.get(name, 0))
+        late, more = node.wider
+        if more:  # the output's last tile is of partial sums wherever a cut stands between loops that add to it
+            own = bits if name == late else 0
+            alive = alive & ((own + more <= self.costs.room[late] - used[late]) | ~self.costs.unfinished[region])
+        if node.path and node.path[-1][0][0] > role:
+            alive = alive.copy()
+            alive[tuple(-1 for _ in region)] = False  # two cuts at one point: one order is enough
+        chosen = np.flatnonzero(alive)
+        if not len(chosen):
+            return None
+        flat = np.broadcast_to(bounds, alive.shape).ravel()[chosen]
+        order = np.argsort(flat, kind="stable")
+        return _Block(node, key, region, alive.shape, chosen[order], flat[order])
+
+    @staticmethod
+    def _worst(alone):  # type: ignore[no-untyped-def]
+        worst = alone[0]
+        for other in alone[1:]:
+            worst = np.maximum(worst, other)
+        return worst
+
+    def _ended(self, ends, key: Key, cycles):  # type: ignore[no-untyped-def]
+        at = self.sort[key]
+        return tuple(value + cycles if number == at else value for number, value in enumerate(ends))
+
+    def _child(self, block: _Block) -> Node:
+        """Return the next child of a block."""
+        node, key = block.parent, block.key
+        role, k = key
+        where = np.unravel_index(int(block.chosen[block.at]), block.shape)
+        point = tuple(int(i) + part.start for i, part in zip(where, block.region, strict=True))
+        used, wider = dict(node.used), node.wider
+        if wider[1] and self.costs.unfinished[point]:
+            used[wider[0]] += wider[1]
+            wider = ("", 0)
+        if k:
+            name = self.costs.chains[role][k - 1]
+            used[name] = used.get(name, 0) + int(np.broadcast_to(self.costs.bits[key], self.tables.shape)[point])
+            if role == self.tables.output:
+                wider = (name, int(np.broadcast_to(self.costs.wider[k], self.tables.shape)[point]))
+        ends = self._ended(node.ends, key, float(self.ends[key][point]))
+        return Node(
+            self.costs.after(node.state, key), point, node.energy + float(self.costs.energy[key][point]),
+            tuple(have + float(table[key][point]) for have, table in zip(node.busy, self.busy, strict=True)),
+            tuple(have + float(table[key][point]) for have, table in zip(node.late, self.late, strict=True)),
+            ends, self._outer(node.outer, key, point),
+            tuple(sorted(used.items())), wider, (*node.path, (key, point)),
+        )  # fmt: skip
+
+    def _leaf(self, node: Node) -> None:
+        """Complete a node and keep it if it is better."""
+        self.leaves += 1
+        stall = max(
+            (max(busy - self.tables.total, late) for busy, late in zip(node.busy, node.late, strict=True)), default=0.0
+        )
+        ends = node.ends[0] + max(node.ends[1:], default=0.0)
+        latency = max(self.tables.total + max(0.0, stall) + ends, float(self._through(node.outer)))
+        bound = float(self.value(node.energy, latency))
+        if bound * ROUNDING >= self.best:
+            return
+        found = self.orders.complete(node.path, self.worth, bound)
+        if found is not None:
+            place = found[1].stalled_by
+            if place is not None and place not in self.places and place not in self.unwatched:
+                self.unwatched.append(place)
+        if found is None or self.worth(found[1]) > bound:
+            self.open = min(self.open, bound)
+        if found is not None and self.worth(found[1]) < self.best:
+            self.plan, self.figures = found
+            self.best = self.worth(found[1])
+
+    def worth(self, figures: Figures) -> float:
+        """Return the value of counted figures."""
+        return float(self.value(figures.energy_pj, figures.latency_cycles))
