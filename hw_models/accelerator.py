@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Literal
 
 from hw_models.banking.memory import Scratchpad, check_buffers
+from hw_models.dma import Dma
 from hw_models.dram.channel import TimedDram
 from hw_models.dram.energy import CommandEnergy
 from hw_models.pe_memories import PEMemories
@@ -270,23 +271,6 @@ class VectorUnit:
 
 
 @dataclass(frozen=True, slots=True)
-class Dma:
-    """Load and store engines, in order.
-
-    `outstanding` load commands may have requests in flight; `issue_cycles` is the sequencer's time to issue one command
-    on any engine.
-    """
-
-    outstanding: int
-    issue_cycles: int
-
-    def __post_init__(self) -> None:
-        _positive("dma", outstanding=self.outstanding)
-        if self.issue_cycles < 0:
-            raise InputError(f"dma: issue_cycles is {self.issue_cycles}, bound is >= 0; correct it")
-
-
-@dataclass(frozen=True, slots=True)
 class Core:
     """One array with its scratchpads, vector unit and DMA engines."""
 
@@ -378,3 +362,18 @@ class Accelerator:
             raise InputError(f"accelerator '{self.name}': clock_mhz is {self.clock_mhz}, bound is > 0; correct it")
         for pad in (self.core.input, self.core.weight):
             pad.check_refill(self.dram.bytes_per_cycle, self.dram.name)
+        self._check_dma()
+
+    def _check_dma(self) -> None:
+        """Refuse DMA engines that do not go with the memory."""
+        dma, dram = self.core.dma, self.dram
+        if dram.device is not None and (dma.engines or dma.sends_requests):
+            raise InputError(
+                f"accelerator '{self.name}': dma engines, max_burst, requests and descriptors go with a channel of "
+                f"fixed latency, '{dram.name}' is a DRAM with timing, whose controller queues bursts; remove one"
+            )
+        if dma.max_burst_bytes is not None and dma.max_burst_bytes % dram.beat_bytes:
+            raise InputError(
+                f"dma: max_burst is {dma.max_burst_bytes} bytes, not a multiple of dram.beat ({dram.beat_bytes}); "
+                f"round it"
+            )

@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from hw_models.accelerator import AccumulatorLayout, ArrayKind, Dataflow, ReductionUnroll
 from hw_models.banking.banks import Layout, Spread
+from hw_models.dma import LoadedMemory
 from hw_models.dram.channel import Page
 from hw_models.units import (
     BANDWIDTH,
@@ -271,11 +272,26 @@ class VectorNode(_Node):
     energy: VectorEnergyNode | None = None
 
 
-class DmaNode(_Node):
-    """The load and the store engine."""
+class LoadEngineNode(_Node):
+    """One of several load engines."""
 
-    outstanding: Count = _key("load commands with requests in flight")
+    name: Name = _key("name of the engine")
+    serves: Annotated[list[LoadedMemory], Field(min_length=1)] = _key("memories that it fills; each has one engine")
+    outstanding: Count = _key("its load commands with requests in flight")
+
+
+class DmaNode(_Node):
+    """The load and the store engines (docs/scratchpads.md)."""
+
+    outstanding: Count = _key("load commands with requests in flight, and store commands")
     issue: Delay = _key("time to issue one command on any engine")
+    engines: list[LoadEngineNode] | None = _key("load engines side by side; left out: one", default=None)
+    max_burst: Bytes | None = _key("greatest request; left out: a contiguous run is one", default=None)
+    requests: Count | None = _key("requests of an engine in flight; left out: no limit", default=None)
+    descriptor_dimensions: Count | None = _key(
+        "nested counts of one descriptor, the run included; left out: any transfer is one", default=None
+    )
+    descriptor: Delay | None = _key("time to set up a descriptor; left out: none", default=None)
 
 
 class CoreNode(_Node):

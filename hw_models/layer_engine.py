@@ -185,6 +185,12 @@ def engine_params(accelerator: Accelerator, coefficient_channels: int = 1024, co
         ),
         (dram.device is not None, "dram.standard", "set", "a channel of fixed latency"),
         (set(core.buffers.values()) != {2}, "buffers", list(core.buffers.values()), "2 in every memory"),
+        (
+            bool(core.dma.engines) or core.dma.sends_requests,
+            "dma",
+            "cut up",
+            "one load and one store engine, no limits",
+        ),
         (core.has_banks, "scratchpads.banks", "set", "memories without bank conflicts"),
         (array.accumulator_layout != "vectors", "array.accumulator_layout", "left out", "vectors"),
         (not array.accumulator_format.signed, "array.accumulator_format", array.accumulator_format, "a signed format"),

@@ -182,7 +182,9 @@ class _Attribution:
             _union("vector", [(s.issue, s.end) for s in spans["vector"]]),
             _union("issue", [(s.ready, s.issue) for s in behind]),
             _union("dram_write", [(s.issue, s.end) for s in spans["store"]]),
-            _union("dram_read", [(start // q, -(-end // q)) for stream, start, end in self.run.bus if stream == READ]),
+            _union(
+                "dram_read", [(start // q, -(-end // q)) for stream, start, end in self.run.bus if stream % 2 == READ]
+            ),
             _union("dram_latency", [(s.issue, s.begin) for s in spans["load"]]),
             _union("dependency", [(0, self.run.cycles)]),
         )

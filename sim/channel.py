@@ -45,7 +45,7 @@ class _Run:
 
 
 class Channel:
-    """Serves beats of two streams per core, numbered 2 core + direction; see the module docstring for the rules."""
+    """Serves beats of two streams per core, or per load engine; stream numbers are 2 engine + direction."""
 
     def __init__(self, env: simpy.Environment, dram: DramChannel, cores: int = 1) -> None:
         self._env = env

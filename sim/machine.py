@@ -41,6 +41,7 @@ from sim.banked import BankTiming
 from sim.channel import READ, WRITE, Channel
 from sim.dram.memory import TimedChannel
 from sim.dram.report import DramRun
+from sim.requests import RequestSequencer
 from sim.slots import SlotMonitor
 from workloads.errors import Infeasible, InfeasibleError, InternalError
 
@@ -162,8 +163,11 @@ class Machine:
         self._fits(program)
         self._slots = SlotMonitor(accelerator)
         self._spans = tuple(Span() for _ in program.commands)
-        self._done: dict[Engine, int] = dict.fromkeys(ENGINES, 0)
-        self._waiting: dict[Engine, dict[int, list[simpy.Event]]] = {engine: {} for engine in ENGINES}
+        names = (*ENGINES, *(_load_engine(n) for n in range(1, accelerator.core.dma.load_engines + 1)))
+        self._done: dict[str, int] = dict.fromkeys(names, 0)
+        self._waiting: dict[str, dict[int, list[simpy.Event]]] = {name: {} for name in names}
+        self._load_number = {index: n for n, (index, _) in enumerate(self._own("load"), 1)}
+        self._arrived: set[int] = set()
         self._queue = ArrayQueue()
         core = accelerator.core
         self._banks = BankTiming(core) if core.has_banks else None
@@ -181,14 +185,12 @@ class Machine:
 
     def start(self) -> None:
         """Start the engines; they act when the environment runs."""
-        engines = {
-            "load": self._transfers("load", READ),
-            "array": self._array(),
-            "vector": self._vector(),
-            "store": self._transfers("store", WRITE),
-        }
-        for engine in ENGINES:
-            self._env.process(engines[engine])
+        dma = self._accelerator.core.dma
+        for number in range(dma.load_engines):
+            self._env.process(self._transfers("load", READ, number))
+        self._env.process(self._array())
+        self._env.process(self._vector())
+        self._env.process(self._transfers("store", WRITE))
 
     def outcome(self) -> Run:
         """Return what happened, once the environment has nothing left to do."""
@@ -241,8 +243,11 @@ class Machine:
     def _own(self, engine: Engine) -> list[tuple[int, AnyCommand]]:
         return [(i, command) for i, command in enumerate(self._program.commands) if command.engine == engine]
 
-    def _until(self, engine: Engine, count: int) -> simpy.Event | None:
-        """Return an event for the `count`-th completion of `engine`, or None if that is past."""
+    def _until(self, engine: str, count: int) -> simpy.Event | None:
+        """Return an event for the `count`-th completion of `engine`, or None if that is past.
+
+        Loads of several engines count for the others in program order: the n-th when the first n have arrived.
+        """
         if self._done[engine] >= count:
             return None
         event = self._env.event()
@@ -267,7 +272,17 @@ class Machine:
             self._slots.end_write(slot)
         for slot in command.releases:
             self._slots.release(slot, now)
-        engine = command.engine
+        if isinstance(command, LoadCommand) and self._accelerator.core.dma.load_engines > 1:
+            self._count(_load_engine(command.dma + 1))
+            self._arrived.add(self._load_number[index])
+            while self._done["load"] + 1 in self._arrived:
+                self._arrived.remove(self._done["load"] + 1)
+                self._count("load")
+            return
+        self._count(command.engine)
+
+    def _count(self, engine: str) -> None:
+        """Note one more completion of `engine` and wake who waited for it."""
         self._done[engine] += 1
         for event in self._waiting[engine].pop(self._done[engine], ()):
             event.succeed()
@@ -285,15 +300,23 @@ class Machine:
 
     # --- engines --------------------------------------------------------------------------------------------------
 
-    def _transfers(self, engine: Engine, stream: int) -> Generator[simpy.Event, None, None]:
-        dram = self._accelerator.dram
-        delay = max(1, dram.latency_cycles) if stream == READ else 1
-        response = 0 if stream == READ else dram.latency_cycles
-        outstanding = self._accelerator.core.dma.outstanding
-        for number, (index, command) in enumerate(self._own(engine)):
+    def _transfers(self, engine: Engine, direction: int, dma_number: int = 0) -> Generator[simpy.Event, None, None]:
+        dram, dma = self._accelerator.dram, self._accelerator.core.dma
+        stream = 2 * (self._number * dma.load_engines + dma_number) + direction
+        delay = max(1, dram.latency_cycles) if direction == READ else 1
+        response = 0 if direction == READ else dram.latency_cycles
+        outstanding, counter, own = dma.outstanding, str(engine), self._own(engine)
+        if direction == READ and dma.load_engines > 1:
+            outstanding, counter = dma.engine_slots(dma_number), _load_engine(dma_number + 1)
+            own = [(i, c) for i, c in own if isinstance(c, LoadCommand) and c.dma == dma_number]
+        sequencer = None
+        if dma.sends_requests:
+            assert isinstance(self._channel, Channel)
+            sequencer = RequestSequencer(self._env, self._channel, dma, stream, delay, response)
+        for number, (index, command) in enumerate(own):
             assert isinstance(command, LoadCommand | StoreCommand)
             span = self._spans[index]
-            room = self._until(engine, number - outstanding + 1)
+            room = self._until(counter, number - outstanding + 1)
             if room is not None:
                 yield room
             yield from self._wait(command, span)
@@ -312,7 +335,10 @@ class Machine:
                 else:
                     self._complete(index)
 
-            self._channel.submit(2 * self._number + stream, self._now + delay, command.transfers, begun, done)
+            if sequencer is not None:
+                sequencer.submit(command.transfers, begun, done)
+            else:
+                self._channel.submit(stream, self._now + delay, command.transfers, begun, done)
 
     def _array(self) -> Generator[simpy.Event, None, None]:
         for index, command in self._own("array"):
@@ -350,11 +376,16 @@ class Machine:
             self._complete(index)
 
 
+def _load_engine(number: int) -> str:
+    """Return the name under which load engine `number` counts, from 1 on."""
+    return f"load {number}"
+
+
 def open_channel(env: simpy.Environment, accelerator: Accelerator, cores: int = 1) -> Channel | TimedChannel:
     """Return the memory of `accelerator`, for `cores` cores that share it."""
     dram = accelerator.dram
     if dram.device is None:
-        return Channel(env, dram, cores)
+        return Channel(env, dram, cores * accelerator.core.dma.load_engines)
     return TimedChannel(env, dram.device, accelerator.clock_mhz, cores)
 
 
