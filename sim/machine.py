@@ -17,8 +17,9 @@ waits hold and the engine is ready:
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import simpy
@@ -26,10 +27,10 @@ import simpy
 from hw_models.accelerator import Accelerator, Dataflow
 from hw_models.array_timing import ArrayTiming, timing_of
 from hw_models.banking.passes import PassTimes
+from hw_models.dma import Host
 from hw_models.systolic import FoldJob
 from mappers.commands import (
     ENGINES,
-    AnyCommand,
     ComputeCommand,
     Engine,
     LoadCommand,
@@ -41,27 +42,11 @@ from sim.banked import BankTiming
 from sim.channel import READ, WRITE, Channel
 from sim.dram.memory import TimedChannel
 from sim.dram.report import DramRun
+from sim.progress import drive
 from sim.requests import RequestSequencer
 from sim.slots import SlotMonitor
+from sim.spans import Span, Work
 from workloads.errors import Infeasible, InfeasibleError, InternalError
-
-
-@dataclass(slots=True)
-class Span:
-    """What happened to one command, in cycles.
-
-    `head`: it was first in its engine's queue; `ready`: its waits held; `issue`: it was issued; `begin`: first beat,
-    first operand or first step; `last`: last beat, last operand or last step; `end`: complete. `cause`: the engine
-    whose completion was the last it waited for, or "".
-    """
-
-    head: int = -1
-    ready: int = -1
-    issue: int = -1
-    begin: int = -1
-    last: int = -1
-    end: int = -1
-    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +61,8 @@ class Run:
         Bus intervals in units of 1/`bus_units` cycle; stream 0 reads, 1 writes.
     dram : DramRun, optional
         What a DRAM with timing did.
+    skipped : int
+        Commands that a fast-forward left out; their spans are those of the period it saw, moved.
     conflicts : dict of int to int
         Per array command that waited for banks, the cycles of its streams in which no operand entered for that.
     """
@@ -88,6 +75,7 @@ class Run:
     occupancy: list[tuple[int, Any, int]]
     events: int = field(default=0)
     dram: DramRun | None = None
+    skipped: int = 0
     conflicts: dict[int, int] = field(default_factory=dict)
 
 
@@ -125,6 +113,12 @@ class ArrayQueue:
         self._done = end + timing.drain_latency_cycles + extra
         return begin, end, self._done
 
+    def state(self, cycle: int, idle_cycles: int) -> tuple[object, ...] | None:
+        """Return what jobs from `cycle` on depend on, relative to it; None once all is over for `idle_cycles`."""
+        if self._end is None or max(self._done, self._end + idle_cycles) <= cycle:
+            return None
+        return self._timing, self._stream, self._end - cycle, self._done - cycle
+
 
 def simulate_jobs(
     timing: ArrayTiming, jobs: Sequence[FoldJob], earliest_issue_cycles: Sequence[int] = ()
@@ -151,71 +145,94 @@ class Machine:
         self,
         program: Program,
         accelerator: Accelerator,
-        env: simpy.Environment | None = None,
-        channel: Channel | TimedChannel | None = None,
+        env: simpy.Environment,
+        channel: Channel | TimedChannel,
         number: int = 0,
     ) -> None:
-        self._env = env or simpy.Environment()
+        self._env = env
         self._number = number
-        self._program, self._accelerator = program, accelerator
+        self.program, self._accelerator = program, accelerator
         self._issue = accelerator.core.dma.issue_cycles
-        self._channel = channel or open_channel(self._env, accelerator)
+        self._channel = channel
         self._fits(program)
-        self._slots = SlotMonitor(accelerator)
-        self._spans = tuple(Span() for _ in program.commands)
-        names = (*ENGINES, *(_load_engine(n) for n in range(1, accelerator.core.dma.load_engines + 1)))
-        self._done: dict[str, int] = dict.fromkeys(names, 0)
-        self._waiting: dict[str, dict[int, list[simpy.Event]]] = {name: {} for name in names}
-        self._load_number = {index: n for n, (index, _) in enumerate(self._own("load"), 1)}
+        self.slots = SlotMonitor(accelerator)
+        self.spans: list[Span | None] = [None] * len(program.commands)
+        self._dma = accelerator.core.dma
+        loads = [f"load {n + 1}" for n in range(self._dma.load_engines)] if self._dma.engines else ["load"]
+        self.lanes: tuple[str, ...] = (*loads, "array", "vector", "store")
+        """Engines that take commands in order; several load engines are a lane each."""
+        self.own: dict[str, list[int]] = {lane: [] for lane in self.lanes}
+        self._load_number: dict[int, int] = {}
+        for index, command in enumerate(program.commands):
+            self.own[self._lane(command)].append(index)
+            if command.engine == "load":
+                self._load_number[index] = len(self._load_number) + 1
         self._arrived: set[int] = set()
-        self._queue = ArrayQueue()
+        self.cursor: dict[str, int] = dict.fromkeys(self.lanes, 0)
+        """Per lane, commands taken or left out."""
+        self.flight: dict[str, deque[Work]] = {lane: deque() for lane in self.lanes}
+        self.passed: dict[Engine, int] = dict.fromkeys(ENGINES, 0)
+        self.offset = 0
+        """Cycles left out so far: what the machine's clock is behind."""
+        self.mentions: dict[int, tuple[int, int]] = {}
+        """Per live tag, the last issued command that names it, and where among its slots."""
+        self.completed: int = 0
+        self.watch: set[int] = set()
+        """Commands whose completion `note` is told."""
+        self.note: Callable[[int], None] = _ignore
+        counters = (*ENGINES, *self.lanes, "host", *(_issued(lane) for lane in self.lanes))
+        self.done: dict[str, int] = dict.fromkeys(counters, 0)
+        self.waiting: dict[str, dict[int, list[simpy.Event]]] = {name: {} for name in counters}
+        self._given: dict[int, int] = {}
+        self.queue = ArrayQueue()
         core = accelerator.core
         self._banks = BankTiming(core) if core.has_banks else None
-        self._conflicts: dict[int, int] = {}
+        self.conflicts: dict[int, int] = {}
+        self.idle_cycles = 1 << 62 if core.has_banks else core.array.rows + core.array.cols
+        """Cycles after its end in which a job still holds up the next: result rows of an OS fold leave one by one."""
         depth = max(1, core.accumulator.half_bytes // (core.array.cols * core.accumulator_bytes))
         self._timings: dict[Dataflow, ArrayTiming] = {
             flow: timing_of(core.array, flow, depth) for flow in core.array.dataflows if flow != "rs"
         }
 
-    def run(self) -> Run:
-        """Run every command and return what happened."""
-        self.start()
-        self._env.run()
-        return self.outcome()
-
     def start(self) -> None:
         """Start the engines; they act when the environment runs."""
-        dma = self._accelerator.core.dma
-        for number in range(dma.load_engines):
-            self._env.process(self._transfers("load", READ, number))
+        for number, lane in enumerate(self.lanes[:-3]):
+            self._env.process(self._transfers(lane, READ, number))
         self._env.process(self._array())
         self._env.process(self._vector())
         self._env.process(self._transfers("store", WRITE))
+        if self._dma.host is not None:
+            self._env.process(self._host(self._dma.host))
+
+    @property
+    def repeats(self) -> bool:
+        """Value telling whether all that the future depends on is in the state that a fast-forward compares."""
+        return not self._dma.engines and not self._dma.sends_requests and self._dma.host is None
 
     def outcome(self) -> Run:
         """Return what happened, once the environment has nothing left to do."""
-        for index, span in enumerate(self._spans):
-            if span.end < 0:
-                command = self._program.commands[index]
-                raise InternalError(
-                    f"program '{self._program.workload}': command {index} ({command.engine}) never completed, it waits "
-                    f"for {list(command.waits)} and the engines have completed {self._done}; the lowering is wrong"
-                )
-        left = self._slots.leftover()
+        spans = tuple(span for span in self.spans if span is not None)
+        if len(spans) < len(self.spans):
+            raise InternalError(
+                f"program '{self.program.workload}': {len(self.spans) - len(spans)} commands never completed; "
+                f"run it with `sim.progress.drive`, which says who waits"
+            )
+        left = self.slots.leftover()
         if left:
             raise InternalError(
-                f"program '{self._program.workload}': {left[0]} is never released; the lowering is wrong"
+                f"program '{self.program.workload}': {left[0]} is never released; the lowering is wrong"
             )
-        cycles = max((span.end for span in self._spans), default=0)
+        cycles = max((span.end for span in spans), default=0)
         return Run(
             cycles=cycles,
-            spans=self._spans,
+            spans=spans,
             bus=self._channel.busy,
             bus_units=self._channel.units_per_cycle,
-            peak_scratchpad_bytes=self._slots.peak_bytes,
-            occupancy=self._slots.occupancy,
+            peak_scratchpad_bytes=self.slots.peak_bytes,
+            occupancy=self.slots.occupancy,
             dram=self._channel.outcome(self._now) if isinstance(self._channel, TimedChannel) else None,
-            conflicts=self._conflicts,
+            conflicts=self.conflicts,
         )
 
     def _fits(self, program: Program) -> None:
@@ -240,100 +257,151 @@ class Machine:
 
     # --- synchronisation ------------------------------------------------------------------------------------------
 
-    def _own(self, engine: Engine) -> list[tuple[int, AnyCommand]]:
-        return [(i, command) for i, command in enumerate(self._program.commands) if command.engine == engine]
+    def _lane(self, command: AnyCommand) -> str:
+        """Return the lane that takes `command`."""
+        if isinstance(command, LoadCommand) and self._dma.engines:
+            return self.lanes[command.dma]
+        return command.engine
 
-    def _until(self, engine: str, count: int) -> simpy.Event | None:
-        """Return an event for the `count`-th completion of `engine`, or None if that is past.
+    def _take(self, lane: str) -> Work | None:
+        """Return the next command of `lane`, taken, or None if there is none."""
+        at, own = self.cursor[lane], self.own[lane]
+        if at == len(own):
+            return None
+        self.cursor[lane] = at + 1
+        work = Work(own[at], self.program.commands[own[at]], self.passed)
+        self.flight[lane].append(work)
+        return work
 
-        Loads of several engines count for the others in program order: the n-th when the first n have arrived.
+    def _until(self, counter: str, count: int) -> simpy.Event | None:
+        """Return an event for `counter` reaching `count`, or None if that is past; engines count completions.
+
+        Loads of several engines count for the others in program order: n when the first n have arrived.
         """
-        if self._done[engine] >= count:
+        if self.done[counter] >= count:
             return None
         event = self._env.event()
-        self._waiting[engine].setdefault(count, []).append(event)
+        self.waiting[counter].setdefault(count, []).append(event)
         return event
 
-    def _wait(self, command: AnyCommand, span: Span) -> Generator[simpy.Event, None, None]:
-        """Wait for every (engine, count) of `command`; note who was last."""
-        span.head = self._now
-        for engine, count in command.waits:
-            event = self._until(engine, count)
-            if event is not None:
-                yield event
-                span.cause = engine
-        span.ready = self._now
-
-    def _complete(self, index: int) -> None:
-        """Finish command `index` now: slots, counters, waiters."""
-        command, now = self._program.commands[index], self._now
-        self._spans[index].end = now
-        for slot in command.writes:
-            self._slots.end_write(slot)
-        for slot in command.releases:
-            self._slots.release(slot, now)
-        if isinstance(command, LoadCommand) and self._accelerator.core.dma.load_engines > 1:
-            self._count(_load_engine(command.dma + 1))
-            self._arrived.add(self._load_number[index])
-            while self._done["load"] + 1 in self._arrived:
-                self._arrived.remove(self._done["load"] + 1)
-                self._count("load")
-            return
-        self._count(command.engine)
-
-    def _count(self, engine: str) -> None:
-        """Note one more completion of `engine` and wake who waited for it."""
-        self._done[engine] += 1
-        for event in self._waiting[engine].pop(self._done[engine], ()):
+    def _count(self, counter: str) -> None:
+        """Raise `counter` by one and wake who waited for that."""
+        self.done[counter] += 1
+        for event in self.waiting[counter].pop(self.done[counter], ()):
             event.succeed()
 
-    def _complete_at(self, index: int, cycle: int) -> None:
-        timeout = self._env.timeout(cycle - self._now)
-        timeout.callbacks.append(lambda _: self._complete(index))
+    def _wait(self, work: Work) -> Generator[simpy.Event, None, None]:
+        """Wait for the host and for every (engine, count) of the command; note who was last."""
+        if self._dma.host is not None:
+            given = self._until("host", work.index + 1)
+            if given is not None:
+                yield given
+            work.span.given = self._given[work.index]
+        work.stage, work.span.head = 1, self._now
+        for engine, count in work.command.waits:
+            own_count = count - work.passed[engine]
+            event = self._until(engine, own_count)
+            if event is not None:
+                work.wait = (engine, own_count, event)
+                yield event
+                work.wait = None
+                work.span.cause = engine
+        work.stage, work.span.ready = 2, self._now
 
-    def _open(self, command: AnyCommand) -> None:
-        """Check what `command` reads and open what it writes, at its issue."""
-        for slot in command.reads:
-            self._slots.read(slot, self._now)
+    def _complete(self, work: Work) -> None:
+        """Finish `work` now: slots, counters, waiters."""
+        command, now, span = work.command, self._now, work.span
+        span.end = now
         for slot in command.writes:
-            self._slots.begin_write(slot, self._now)
+            self.slots.end_write(slot)
+        for slot in command.releases:
+            self.slots.release(slot, now + self.offset)
+            self.mentions.pop(slot.tag, None)
+        lane = self._lane(command)
+        if self.flight[lane].popleft() is not work:
+            raise InternalError(f"program '{self.program.workload}': {lane} commands complete out of order")
+        self.spans[work.index] = span.moved(self.offset) if self.offset else span
+        if work.conflict_cycles:
+            self.conflicts[work.index] = work.conflict_cycles
+        self.completed += 1
+        if work.index in self.watch:
+            self.note(work.index)
+        self._count(lane)
+        if lane != command.engine:
+            self._arrived.add(self._load_number[work.index])
+            while self.done["load"] + 1 in self._arrived:
+                self._arrived.remove(self.done["load"] + 1)
+                self._count("load")
+
+    def _complete_at(self, work: Work, cycle: int) -> None:
+        timeout = self._timer(cycle - self._now, work)
+        timeout.callbacks.append(lambda _: self._complete(work))
+
+    def _timer(self, cycles: int, work: Work) -> simpy.Timeout:
+        """Return an event `cycles` from now that says whose it is."""
+        return self._env.timeout(cycles, (self._number, work))
+
+    def _open(self, work: Work) -> None:
+        """Issue `work` now: check what it reads and open what it writes."""
+        command, now = work.command, self._now
+        work.stage, work.span.issue = 3, now
+        for slot in command.reads:
+            self.slots.read(slot, now + self.offset)
+        for slot in command.writes:
+            self.slots.begin_write(slot, now + self.offset)
+        for place, slot in enumerate(command.reads + command.writes):
+            self.mentions[slot.tag] = (work.index, place)
+        if self._dma.host is not None:
+            self._count(_issued(self._lane(command)))
 
     # --- engines --------------------------------------------------------------------------------------------------
 
-    def _transfers(self, engine: Engine, direction: int, dma_number: int = 0) -> Generator[simpy.Event, None, None]:
-        dram, dma = self._accelerator.dram, self._accelerator.core.dma
-        stream = 2 * (self._number * dma.load_engines + dma_number) + direction
+    def _host(self, host: Host) -> Generator[simpy.Event, None, None]:
+        """Hand out the commands in program order, to lanes that have room."""
+        handed = dict.fromkeys(self.lanes, 0)
+        for index, command in enumerate(self.program.commands):
+            lane = self._lane(command)
+            handed[lane] += 1
+            room = self._until(_issued(lane), handed[lane] - host.queue)
+            if room is not None:
+                yield room
+            if host.interval_cycles:
+                yield self._env.timeout(host.interval_cycles)
+            self._given[index] = self._now
+            self._count("host")
+
+    def _transfers(self, lane: str, direction: int, engine: int = 0) -> Generator[simpy.Event, None, None]:
+        dram, dma = self._accelerator.dram, self._dma
+        stream = 2 * (self._number * dma.load_engines + engine) + direction
         delay = max(1, dram.latency_cycles) if direction == READ else 1
         response = 0 if direction == READ else dram.latency_cycles
-        outstanding, counter, own = dma.outstanding, str(engine), self._own(engine)
-        if direction == READ and dma.load_engines > 1:
-            outstanding, counter = dma.engine_slots(dma_number), _load_engine(dma_number + 1)
-            own = [(i, c) for i, c in own if isinstance(c, LoadCommand) and c.dma == dma_number]
+        outstanding = dma.engine_slots(engine) if direction == READ else dma.outstanding
         sequencer = None
         if dma.sends_requests:
             assert isinstance(self._channel, Channel)
             sequencer = RequestSequencer(self._env, self._channel, dma, stream, delay, response)
-        for number, (index, command) in enumerate(own):
-            assert isinstance(command, LoadCommand | StoreCommand)
-            span = self._spans[index]
-            room = self._until(counter, number - outstanding + 1)
+        number = 0
+        while (work := self._take(lane)) is not None:
+            number += 1
+            room = self._until(lane, number - outstanding)
             if room is not None:
                 yield room
-            yield from self._wait(command, span)
+            yield from self._wait(work)
             if self._issue:
-                yield self._env.timeout(self._issue)
-            span.issue = self._now
-            self._open(command)
+                yield self._timer(self._issue, work)
+            self._open(work)
+            command = work.command
+            assert isinstance(command, LoadCommand | StoreCommand)
 
-            def begun(cycle: int, span: Span = span) -> None:
+            def begun(cycle: int, span: Span = work.span) -> None:
                 span.begin = cycle
 
-            def done(cycle: int, span: Span = span, index: int = index) -> None:
-                span.last = cycle
+            def done(cycle: int, work: Work = work) -> None:
+                work.span.last = cycle
                 if response:
-                    self._complete_at(index, cycle + response)
+                    self._complete_at(work, cycle + response)
                 else:
-                    self._complete(index)
+                    self._complete(work)
 
             if sequencer is not None:
                 sequencer.submit(command.transfers, begun, done)
@@ -341,54 +409,73 @@ class Machine:
                 self._channel.submit(stream, self._now + delay, command.transfers, begun, done)
 
     def _array(self) -> Generator[simpy.Event, None, None]:
-        for index, command in self._own("array"):
-            assert isinstance(command, ComputeCommand)
-            span, timing = self._spans[index], self._timings[command.dataflow]
-            ready = self._queue.earliest_issue(timing)
+        while (work := self._take("array")) is not None:
+            assert isinstance(work.command, ComputeCommand)
+            timing = self._timings[work.command.dataflow]
+            ready = self.queue.earliest_issue(timing)
             if ready > self._now:
-                yield self._env.timeout(ready - self._now)
-            yield from self._wait(command, span)
+                yield self._timer(ready - self._now, work)
+            yield from self._wait(work)
             if self._issue:
-                yield self._env.timeout(self._issue)
-            span.issue = self._now
-            self._open(command)
+                yield self._timer(self._issue, work)
+            self._open(work)
+            command, span = work.command, work.span
+            assert isinstance(command, ComputeCommand)
             banked = None if self._banks is None else self._banks.pass_times(command)
-            if banked is not None and banked.conflict_cycles:
-                self._conflicts[index] = banked.conflict_cycles
-            span.begin, span.last, end = self._queue.issue(timing, command.job, self._now, banked)
-            self._complete_at(index, end)
+            if banked is not None:
+                work.conflict_cycles = banked.conflict_cycles
+            span.begin, span.last, end = self.queue.issue(timing, command.job, self._now, banked)
+            self._complete_at(work, end)
 
     def _vector(self) -> Generator[simpy.Event, None, None]:
         unit = self._accelerator.core.vector
-        for index, command in self._own("vector"):
-            assert isinstance(command, VectorCommand)
-            span = self._spans[index]
-            yield from self._wait(command, span)
+        while (work := self._take("vector")) is not None:
+            yield from self._wait(work)
             if self._issue:
-                yield self._env.timeout(self._issue)
-            span.issue = span.begin = self._now
-            self._open(command)
+                yield self._timer(self._issue, work)
+            self._open(work)
+            command, span = work.command, work.span
+            assert isinstance(command, VectorCommand)
+            span.begin = self._now
             cycles = unit.cycles(command.rows, command.row_elements, command.simple_passes, command.special_passes)
             if self._banks is not None:
                 cycles += self._banks.vector_extra_cycles(command)
-            yield self._env.timeout(cycles)
+            yield self._timer(cycles, work)
             span.last = self._now
-            self._complete(index)
+            self._complete(work)
 
 
-def _load_engine(number: int) -> str:
-    """Return the name under which load engine `number` counts, from 1 on."""
-    return f"load {number}"
+def _issued(lane: str) -> str:
+    """Return the name under which the issues of `lane` count."""
+    return f"{lane} issued"
 
 
-def open_channel(env: simpy.Environment, accelerator: Accelerator, cores: int = 1) -> Channel | TimedChannel:
-    """Return the memory of `accelerator`, for `cores` cores that share it."""
+def _ignore(_: int) -> None:
+    return None
+
+
+def open_channel(
+    env: simpy.Environment, accelerator: Accelerator, cores: int = 1, *, fast_forward: bool = True
+) -> Channel | TimedChannel:
+    """Return the memory of `accelerator`, for `cores` cores that share it; `fast_forward` as in `run_program`."""
     dram = accelerator.dram
     if dram.device is None:
         return Channel(env, dram, cores * accelerator.core.dma.load_engines)
-    return TimedChannel(env, dram.device, accelerator.clock_mhz, cores)
+    return TimedChannel(env, dram.device, accelerator.clock_mhz, cores, fast=fast_forward)
 
 
-def run_program(program: Program, accelerator: Accelerator) -> Run:
-    """Run `program` on `accelerator` and return what happened."""
-    return Machine(program, accelerator).run()
+def run_program(program: Program, accelerator: Accelerator, *, fast_forward: bool = True) -> Run:
+    """Run `program` on `accelerator` and return what happened.
+
+    Parameters
+    ----------
+    fast_forward : bool
+        Leave out periods that repeat exactly (`sim.fast_forward`), and DRAM bursts whose times are known in closed form
+        (`sim.dram.stream`, `sim.dram.hits`); the outcome is the same.
+    """
+    env = simpy.Environment()
+    channel = open_channel(env, accelerator, fast_forward=fast_forward)
+    machine = Machine(program, accelerator, env, channel)
+    machine.start()
+    skipped = drive(env, channel, (machine,), fast_forward=fast_forward)
+    return replace(machine.outcome(), skipped=skipped[0])

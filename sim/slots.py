@@ -103,3 +103,18 @@ class SlotMonitor:
         self._total += change
         self.peak_bytes = max(self.peak_bytes, self._total)
         self.occupancy.append((now, memory, self._used[memory]))
+
+    def live(self) -> list[tuple[Slot, int, bool]]:
+        """Return (slot, commands that write it now, whether it was read) of every live slot."""
+        return [(live.slot, live.writers, live.was_read) for live in self._live.values()]
+
+    def rename(self, names: dict[int, Slot]) -> None:
+        """Let the live slot of each tag in `names` be the slot there: a later version of its content, in its place."""
+        for old in names:
+            slot = self._live[old].slot
+            del self._halves[(slot.memory, slot.half)][old]
+        live, self._live = self._live, {}
+        for tag, entry in live.items():
+            entry.slot = names.get(tag, entry.slot)
+            self._live[entry.slot.tag] = entry
+            self._halves[(entry.slot.memory, entry.slot.half)][entry.slot.tag] = entry.slot

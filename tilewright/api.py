@@ -187,6 +187,7 @@ def simulate(
     overrides: Sequence[str] = (),
     seed: int = 0,
     plan: str | Path | None = None,
+    fast_forward: bool = True,
 ) -> Simulation:
     """Map `workload` onto `arch` and simulate it.
 
@@ -208,6 +209,8 @@ def simulate(
         Kept in the manifest; nothing in a simulation is drawn at random.
     plan : str or Path, optional
         A plan that ``map`` wrote for this workload and machine; its mappings and placement are used as they are.
+    fast_forward : bool
+        Leave out periods of the run that repeat exactly; the result is the same to the byte.
 
     Raises
     ------
@@ -243,7 +246,7 @@ def simulate(
         whole = manifest | {"solver": order}
         return Simulation(simulate_in_passes(loaded.network, accelerator, whole, fidelity, loaded.notes))
     given = None if plan is None else _given(Path(plan), loaded, accelerator, objective)
-    return _run(_plan(loaded, accelerator, objective, given), loaded, manifest, fidelity)
+    return _run(_plan(loaded, accelerator, objective, given), loaded, manifest, fidelity, fast_forward)
 
 
 def _given(path: Path, loaded: Workload, accelerator: Accelerator, objective: str) -> GivenPlan:
@@ -270,7 +273,7 @@ def _solver() -> dict[str, str]:
     return {"name": "exhaustive search with bounds", "cost_model": COST_MODEL}
 
 
-def _run(plan: Plan, loaded: Workload, manifest: dict[str, Any], fidelity: str) -> Simulation:
+def _run(plan: Plan, loaded: Workload, manifest: dict[str, Any], fidelity: str, fast_forward: bool) -> Simulation:
     from mappers.analytic import bounds
     from mappers.bank_reads import bank_layouts
     from sim.result import LayerAnnotation
@@ -298,7 +301,14 @@ def _run(plan: Plan, loaded: Workload, manifest: dict[str, Any], fidelity: str) 
     from sim.simulation import simulate as run_event_model
 
     result, run = run_event_model(
-        plan.program, plan.accelerator, manifest, annotations, plan.placement, missing, keep_run=True
+        plan.program,
+        plan.accelerator,
+        manifest,
+        annotations,
+        plan.placement,
+        missing,
+        keep_run=True,
+        fast_forward=fast_forward,
     )
     return Simulation(result, plan, run)
 
