@@ -23,7 +23,7 @@ from hw_models.description_schema import (
     ScratchpadNode,
     VectorNode,
 )
-from hw_models.dma import Dma, LoadEngine
+from hw_models.dma import Dma, Host, LoadEngine
 from hw_models.energy import EnergyTable, Figure, load_energy_table
 from hw_models.pe_memories import PEMemories
 from hw_models.sparsity import Sparsity
@@ -254,9 +254,12 @@ class _Builder:
         """Build the DMA engines."""
         delay = node.descriptor
         setup = 0 if delay is None else self.part((*path, "descriptor"), lambda: delay.cycles(self.clock_mhz))
-        engines = tuple(LoadEngine(e.name, tuple(e.serves), e.outstanding) for e in node.engines or ())
+        engines = tuple(LoadEngine(e.engine, tuple(e.serves), e.in_flight) for e in node.engines or ())
         limits = (node.max_burst, node.requests, node.descriptor_dimensions)
-        return self.part(path, lambda: Dma(node.outstanding, issue, engines, *limits, setup or 0))
+        told, host = node.host, None
+        if told is not None:
+            host = self.part((*path, "host"), lambda: Host(told.interval.cycles(self.clock_mhz), told.depth))
+        return self.part(path, lambda: Dma(node.outstanding, issue, engines, *limits, setup or 0, host))
 
     def refuse_plurals(self) -> None:
         """Note parts that the description may list but that are not simulated yet."""

@@ -275,9 +275,16 @@ class VectorNode(_Node):
 class LoadEngineNode(_Node):
     """One of several load engines."""
 
-    name: Name = _key("name of the engine")
+    engine: Name = _key("name of the engine")
     serves: Annotated[list[LoadedMemory], Field(min_length=1)] = _key("memories that it fills; each has one engine")
-    outstanding: Count = _key("its load commands with requests in flight")
+    in_flight: Count = _key("its load commands with requests in flight")
+
+
+class HostNode(_Node):
+    """A host that hands the commands to the engines in program order; left out: they have them from the start."""
+
+    interval: Delay = _key("from one command to the next")
+    depth: Count = _key("commands that an engine takes in before it has issued them")
 
 
 class DmaNode(_Node):
@@ -292,6 +299,7 @@ class DmaNode(_Node):
         "nested counts of one descriptor, the run included; left out: any transfer is one", default=None
     )
     descriptor: Delay | None = _key("time to set up a descriptor; left out: none", default=None)
+    host: HostNode | None = None
 
 
 class CoreNode(_Node):

@@ -32,6 +32,31 @@ class LoadEngine:
 
 
 @dataclass(frozen=True, slots=True)
+class Host:
+    """A processor that hands the commands to the engines, one after the other in program order.
+
+    Parameters
+    ----------
+    interval_cycles : int
+        From one command to the next.
+    depth : int
+        Commands that an engine takes in before it has issued them; the host waits while the queue of the next
+        command's engine is full.
+    """
+
+    interval_cycles: int
+    depth: int
+
+    def __post_init__(self) -> None:
+        for key, value, least, most in (
+            ("interval", self.interval_cycles, 0, MAX_SETUP_CYCLES),
+            ("depth", self.depth, 1, 1 << 24),
+        ):
+            if not least <= value <= most:
+                raise InputError(f"dma.host: {key} is {value}, bound is {least}..{most}; choose a number in it")
+
+
+@dataclass(frozen=True, slots=True)
 class Dma:
     """Load and store engines.
 
@@ -53,6 +78,8 @@ class Dma:
         of more is several descriptors. None: any transfer is one.
     descriptor_cycles : int
         Time of an engine to fetch and set up a descriptor, before its first request; the next one is set up meanwhile.
+    host : Host, optional
+        Who hands out the commands of all engines. None: every engine has its commands from the start.
     """
 
     outstanding: int
@@ -62,6 +89,7 @@ class Dma:
     requests: int | None = None
     descriptor_dimensions: int | None = None
     descriptor_cycles: int = 0
+    host: Host | None = None
 
     def __post_init__(self) -> None:
         bounds: tuple[tuple[str, int | None, int, int], ...] = (

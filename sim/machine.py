@@ -18,7 +18,7 @@ waits hold and the engine is ready:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,11 +26,9 @@ import simpy
 
 from hw_models.accelerator import Accelerator, Dataflow
 from hw_models.array_timing import ArrayTiming, timing_of
-from hw_models.banking.passes import PassTimes
-from hw_models.dma import Host
-from hw_models.systolic import FoldJob
 from mappers.commands import (
     ENGINES,
+    AnyCommand,
     ComputeCommand,
     Engine,
     LoadCommand,
@@ -38,10 +36,12 @@ from mappers.commands import (
     StoreCommand,
     VectorCommand,
 )
+from sim.array_queue import ArrayQueue
 from sim.banked import BankTiming
 from sim.channel import READ, WRITE, Channel
 from sim.dram.memory import TimedChannel
 from sim.dram.report import DramRun
+from sim.host import hand_out, issued
 from sim.progress import drive
 from sim.requests import RequestSequencer
 from sim.slots import SlotMonitor
@@ -79,65 +79,6 @@ class Run:
     conflicts: dict[int, int] = field(default_factory=dict)
 
 
-class ArrayQueue:
-    """Timing of back-to-back jobs on the array: the one place where the fold rule meets the clock."""
-
-    def __init__(self) -> None:
-        self._timing: ArrayTiming | None = None
-        self._end: int | None = None
-        self._stream = 0
-        self._done = 0
-
-    def earliest_issue(self, timing: ArrayTiming) -> int:
-        """Return the first cycle at which the next job may be taken."""
-        if self._end is None:
-            return 0
-        return self._end - self._stream if timing == self._timing else self._done
-
-    def issue(
-        self, timing: ArrayTiming, job: FoldJob, cycle: int, banked: PassTimes | None = None
-    ) -> tuple[int, int, int]:
-        """Take `job` at `cycle`; return (first operand, last operand entered, complete).
-
-        `banked`: times of its folds where operands wait for banks.
-        """
-        previous = self._end if timing == self._timing else None
-        stream, extra = job.stream, 0
-        if banked is None:
-            end = timing.stream_end_cycle(job, cycle, previous)
-            begin = end - (job.folds - 1) * timing.interval_cycles(job) - job.stream
-        else:
-            begin, end = banked.begin_end(cycle, previous)
-            stream, extra = banked.last_stream_cycles, banked.drain_extra_cycles
-        self._timing, self._end, self._stream = timing, end, stream
-        self._done = end + timing.drain_latency_cycles + extra
-        return begin, end, self._done
-
-    def state(self, cycle: int, idle_cycles: int) -> tuple[object, ...] | None:
-        """Return what jobs from `cycle` on depend on, relative to it; None once all is over for `idle_cycles`."""
-        if self._end is None or max(self._done, self._end + idle_cycles) <= cycle:
-            return None
-        return self._timing, self._stream, self._end - cycle, self._done - cycle
-
-
-def simulate_jobs(
-    timing: ArrayTiming, jobs: Sequence[FoldJob], earliest_issue_cycles: Sequence[int] = ()
-) -> list[tuple[int, int]]:
-    """Return (issue, complete) of jobs offered back to back to one array, without sequencer or memories.
-
-    Parameters
-    ----------
-    earliest_issue_cycles : sequence of int, optional
-        Per job, the cycle before which it is not offered.
-    """
-    queue, spans = ArrayQueue(), []
-    for index, job in enumerate(jobs):
-        offered = earliest_issue_cycles[index] if earliest_issue_cycles else 0
-        issue = max(offered, queue.earliest_issue(timing))
-        spans.append((issue, queue.issue(timing, job, issue)[2]))
-    return spans
-
-
 class Machine:
     """One run of one program; see the module docstring for the rules."""
 
@@ -164,7 +105,7 @@ class Machine:
         self.own: dict[str, list[int]] = {lane: [] for lane in self.lanes}
         self._load_number: dict[int, int] = {}
         for index, command in enumerate(program.commands):
-            self.own[self._lane(command)].append(index)
+            self.own[self.lane(command)].append(index)
             if command.engine == "load":
                 self._load_number[index] = len(self._load_number) + 1
         self._arrived: set[int] = set()
@@ -180,10 +121,11 @@ class Machine:
         self.watch: set[int] = set()
         """Commands whose completion `note` is told."""
         self.note: Callable[[int], None] = _ignore
-        counters = (*ENGINES, *self.lanes, "host", *(_issued(lane) for lane in self.lanes))
+        counters = (*ENGINES, *self.lanes, "host", *(issued(lane) for lane in self.lanes))
         self.done: dict[str, int] = dict.fromkeys(counters, 0)
         self.waiting: dict[str, dict[int, list[simpy.Event]]] = {name: {} for name in counters}
-        self._given: dict[int, int] = {}
+        self.given: dict[int, int] = {}
+        """Per command, the cycle at which a host handed it out."""
         self.queue = ArrayQueue()
         core = accelerator.core
         self._banks = BankTiming(core) if core.has_banks else None
@@ -203,7 +145,7 @@ class Machine:
         self._env.process(self._vector())
         self._env.process(self._transfers("store", WRITE))
         if self._dma.host is not None:
-            self._env.process(self._host(self._dma.host))
+            self._env.process(hand_out(self, self._dma.host, self._env))
 
     @property
     def repeats(self) -> bool:
@@ -257,7 +199,7 @@ class Machine:
 
     # --- synchronisation ------------------------------------------------------------------------------------------
 
-    def _lane(self, command: AnyCommand) -> str:
+    def lane(self, command: AnyCommand) -> str:
         """Return the lane that takes `command`."""
         if isinstance(command, LoadCommand) and self._dma.engines:
             return self.lanes[command.dma]
@@ -273,7 +215,7 @@ class Machine:
         self.flight[lane].append(work)
         return work
 
-    def _until(self, counter: str, count: int) -> simpy.Event | None:
+    def until(self, counter: str, count: int) -> simpy.Event | None:
         """Return an event for `counter` reaching `count`, or None if that is past; engines count completions.
 
         Loads of several engines count for the others in program order: n when the first n have arrived.
@@ -284,7 +226,7 @@ class Machine:
         self.waiting[counter].setdefault(count, []).append(event)
         return event
 
-    def _count(self, counter: str) -> None:
+    def count(self, counter: str) -> None:
         """Raise `counter` by one and wake who waited for that."""
         self.done[counter] += 1
         for event in self.waiting[counter].pop(self.done[counter], ()):
@@ -293,14 +235,14 @@ class Machine:
     def _wait(self, work: Work) -> Generator[simpy.Event, None, None]:
         """Wait for the host and for every (engine, count) of the command; note who was last."""
         if self._dma.host is not None:
-            given = self._until("host", work.index + 1)
+            given = self.until("host", work.index + 1)
             if given is not None:
                 yield given
-            work.span.given = self._given[work.index]
+            work.span.given = self.given[work.index]
         work.stage, work.span.head = 1, self._now
         for engine, count in work.command.waits:
             own_count = count - work.passed[engine]
-            event = self._until(engine, own_count)
+            event = self.until(engine, own_count)
             if event is not None:
                 work.wait = (engine, own_count, event)
                 yield event
@@ -317,7 +259,7 @@ class Machine:
         for slot in command.releases:
             self.slots.release(slot, now + self.offset)
             self.mentions.pop(slot.tag, None)
-        lane = self._lane(command)
+        lane = self.lane(command)
         if self.flight[lane].popleft() is not work:
             raise InternalError(f"program '{self.program.workload}': {lane} commands complete out of order")
         self.spans[work.index] = span.moved(self.offset) if self.offset else span
@@ -326,12 +268,12 @@ class Machine:
         self.completed += 1
         if work.index in self.watch:
             self.note(work.index)
-        self._count(lane)
+        self.count(lane)
         if lane != command.engine:
             self._arrived.add(self._load_number[work.index])
             while self.done["load"] + 1 in self._arrived:
                 self._arrived.remove(self.done["load"] + 1)
-                self._count("load")
+                self.count("load")
 
     def _complete_at(self, work: Work, cycle: int) -> None:
         timeout = self._timer(cycle - self._now, work)
@@ -352,23 +294,9 @@ class Machine:
         for place, slot in enumerate(command.reads + command.writes):
             self.mentions[slot.tag] = (work.index, place)
         if self._dma.host is not None:
-            self._count(_issued(self._lane(command)))
+            self.count(issued(self.lane(command)))
 
     # --- engines --------------------------------------------------------------------------------------------------
-
-    def _host(self, host: Host) -> Generator[simpy.Event, None, None]:
-        """Hand out the commands in program order, to lanes that have room."""
-        handed = dict.fromkeys(self.lanes, 0)
-        for index, command in enumerate(self.program.commands):
-            lane = self._lane(command)
-            handed[lane] += 1
-            room = self._until(_issued(lane), handed[lane] - host.queue)
-            if room is not None:
-                yield room
-            if host.interval_cycles:
-                yield self._env.timeout(host.interval_cycles)
-            self._given[index] = self._now
-            self._count("host")
 
     def _transfers(self, lane: str, direction: int, engine: int = 0) -> Generator[simpy.Event, None, None]:
         dram, dma = self._accelerator.dram, self._dma
@@ -383,7 +311,7 @@ class Machine:
         number = 0
         while (work := self._take(lane)) is not None:
             number += 1
-            room = self._until(lane, number - outstanding)
+            room = self.until(lane, number - outstanding)
             if room is not None:
                 yield room
             yield from self._wait(work)
@@ -443,11 +371,6 @@ class Machine:
             yield self._timer(cycles, work)
             span.last = self._now
             self._complete(work)
-
-
-def _issued(lane: str) -> str:
-    """Return the name under which the issues of `lane` count."""
-    return f"{lane} issued"
 
 
 def _ignore(_: int) -> None:

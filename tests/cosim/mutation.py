@@ -35,7 +35,7 @@ from rtl.run import JobData, Scenario, run_scenarios
 from rtl.stimulus import CORNERS, draw, exhaustive
 from rtl.stream_core import StreamWork, stream_work
 from rtl.stream_run import StreamScenario, run_streams
-from sim.machine import simulate_jobs
+from sim.array_queue import simulate_jobs
 from tests.cosim import (
     bins_cases,
     dequant_cases,

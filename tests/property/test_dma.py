@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hw_models.accelerator import Accelerator
 from hw_models.description import load_accelerator
-from hw_models.dma import Dma, LoadEngine
+from hw_models.dma import Dma, Host, LoadEngine
 from hw_models.layer_engine import engine_params
 from mappers.analytic import bounds
 from mappers.commands import LoadCommand, Program, Transfer
@@ -44,10 +44,12 @@ def cut(draw: st.DrawFn, beat: int) -> dict[str, Any]:
     """Return the parts of a DMA that differ from one engine that moves commands whole."""
     split = draw(st.sampled_from(SPLITS))
     engines = tuple(LoadEngine(f"e{n}", serves, draw(st.integers(1, 2))) for n, serves in enumerate(split))
+    host = draw(st.none() | st.builds(Host, st.integers(0, 12), st.integers(1, 3)))
     if draw(st.integers(0, 3)) == 0:
-        return {"engines": engines}
+        return {"engines": engines, "host": host}
     return {
         "engines": engines,
+        "host": host,
         "max_burst_bytes": draw(st.none() | st.sampled_from([beat, 2 * beat, 3 * beat])),
         "requests": draw(st.none() | st.integers(1, 3)),
         "descriptor_dimensions": draw(st.none() | st.integers(1, 3)),
@@ -142,6 +144,7 @@ def test_one_request_in_flight_takes_a_latency_each() -> None:
         ("edge_int8", ["dma.requests=0"], "dma.requests: value is 0"),
         ("edge_int8", ["dma.descriptor_dimensions=9"], "descriptor_dimensions is 9, bound is 1..8"),
         ("edge_int8", ["dma.descriptor=2s"], "has no unit|unit"),
+        ("edge_int8", ["dma.host.interval=4cycles", "dma.host.depth=0"], "dma.host.depth: value is 0"),
         ("edge_ddr4", ["dma.requests=4"], "is a DRAM with timing, whose controller queues bursts"),
     ],
 )

@@ -12,7 +12,7 @@ from math import ceil, floor
 from typing import Any
 
 from hw_models.accelerator import Accelerator, PEArray
-from hw_models.dma import Dma
+from hw_models.dma import Dma, Host
 from mappers.commands import ComputeCommand, LoadCommand, Program, StoreCommand, VectorCommand
 
 Times = tuple[int, int, int, int, int, int]
@@ -208,7 +208,10 @@ class NaiveMachine:
     def __init__(self, program: Program, accelerator: Accelerator) -> None:
         self.accelerator = accelerator
         self.works = [Work(command) for command in program.commands]
-        dma = accelerator.core.dma
+        dma = self.dma = accelerator.core.dma
+        self.handed: list[int] = []
+        """Cycle at which the host handed out each command."""
+        self.next_hand: int | None = None
         self.queues = {
             f"load {n}": [w for w in self.works if isinstance(w.command, LoadCommand) and w.command.dma == n]
             for n in range(dma.load_engines)
@@ -261,9 +264,28 @@ class NaiveMachine:
         if started is not None:
             self.due.append((self.array.drained, "array", started))
             return True
+        if self.dma.host is not None and self.hand(self.dma.host, cycle):
+            return True
         if any(sender.step(cycle) for sender in self.senders.values()):
             return True
         return any(self.advance(engine, cycle) for engine in self.queues)
+
+    def hand(self, host: Host, cycle: int) -> bool:
+        """Hand out the next command if its time has come; return whether something happened."""
+        if len(self.handed) == len(self.works):
+            return False
+        work = self.works[len(self.handed)]
+        name = next(name for name, queue in self.queues.items() if any(w is work for w in queue))
+        if self.next_hand is None:
+            waiting = sum(w.issue < 0 for w in self.works[: len(self.handed)] if any(w is q for q in self.queues[name]))
+            if waiting >= host.depth:
+                return False
+            self.next_hand = cycle + host.interval_cycles
+        if cycle < self.next_hand:
+            return False
+        self.handed.append(cycle)
+        self.next_hand = None
+        return True
 
     def completed(self, engine: str) -> int:
         """Return how many commands of `engine` have completed; of loads, how many before the first that has not."""
@@ -278,6 +300,8 @@ class NaiveMachine:
         if position == len(self.queues[engine]):
             return False
         work = self.queues[engine][position]
+        if self.dma.host is not None and all(work is not w for w in self.works[: len(self.handed)]):
+            return False
         if work.head < 0:
             if self.free(engine, position, work, cycle):
                 work.head = cycle
