@@ -254,7 +254,7 @@ class _Builder:
         """Build the DMA engines."""
         delay = node.descriptor
         setup = 0 if delay is None else self.part((*path, "descriptor"), lambda: delay.cycles(self.clock_mhz))
-        engines = tuple(LoadEngine(e.engine, tuple(e.serves), e.in_flight) for e in node.engines or ())
+        engines = tuple(LoadEngine(e.engine, tuple(e.serves), e.in_flight) for e in node.engines)
         limits = (node.max_burst, node.requests, node.descriptor_dimensions)
         told, host = node.host, None
         if told is not None:

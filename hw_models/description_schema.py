@@ -292,7 +292,7 @@ class DmaNode(_Node):
 
     outstanding: Count = _key("load commands with requests in flight, and store commands")
     issue: Delay = _key("time to issue one command on any engine")
-    engines: list[LoadEngineNode] | None = _key("load engines side by side; left out: one", default=None)
+    engines: list[LoadEngineNode] = _key("load engines side by side; left out: one", default_factory=list)
     max_burst: Bytes | None = _key("greatest request; left out: a contiguous run is one", default=None)
     requests: Count | None = _key("requests of an engine in flight; left out: no limit", default=None)
     descriptor_dimensions: Count | None = _key(
