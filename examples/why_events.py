@@ -210,6 +210,21 @@ def slow_host() -> Case:
     )  # fmt: skip
 
 
+def multicast() -> Case:
+    """Two cores that read the same weights from one multicasting channel, in step or one behind other work."""
+    machine = load_accelerator("edge_int8", ["dram.bandwidth=8B/cycle"])
+    shared, own = contiguous(16, 4 * KIB, 64), contiguous(16, 256, 100, 1 << 20)
+    steps = shared + own
+    late = own + shared
+    pairs = ([steps, steps], [steps, late])
+    runs = [run_shared([program_of(s, machine) for s in pair], [machine] * 2, [0, 0], multicast=True) for pair in pairs]
+    limits = [max(bound(s, machine) for s in pair) for pair in pairs]
+    return Case(
+        "multicast", (limits[0], limits[1]), ("in step", runs[0].cycles), ("one later", runs[1].cycles),
+        f"beats brought to both cores at once: {runs[0].joined_beats} and {runs[1].joined_beats}",
+    )  # fmt: skip
+
+
 def fifo() -> Case:
     """A pipeline of three stages with shallow or deep FIFOs."""
 
@@ -274,7 +289,7 @@ def _array_idle(program: Program, run: Run) -> int:
 
 
 CASES = (
-    two_cores, bank_layout, row_misses, refresh, turnaround, queue_limit, bursts_in_flight, slow_host, fifo,
+    two_cores, bank_layout, row_misses, refresh, turnaround, queue_limit, bursts_in_flight, slow_host, multicast, fifo,
     scratchpad_layout, single_buffer,
 )  # fmt: skip
 

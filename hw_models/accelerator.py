@@ -14,6 +14,7 @@ from hw_models.banking.memory import Scratchpad, check_buffers
 from hw_models.dma import Dma
 from hw_models.dram.channel import TimedDram
 from hw_models.dram.energy import CommandEnergy
+from hw_models.link import Link
 from hw_models.pe_memories import PEMemories
 from hw_models.sparsity import Sparsity
 from workloads.errors import InputError
@@ -21,6 +22,7 @@ from workloads.formats import Int
 
 Dataflow = Literal["ws", "os", "is", "rs"]
 ArrayKind = Literal["systolic", "adder_tree", "row_stationary"]
+Arbitration = Literal["round_robin", "priority"]
 ReductionUnroll = Literal["window", "channel"]
 AccumulatorLayout = Literal["vectors"]
 
@@ -56,6 +58,8 @@ class DramChannel:
     device : TimedDram, optional
         The DRAM behind the channel. `bytes_per_cycle` is then the peak of its data buses, a beat and a burst are one
         burst of it, and `latency_cycles` is the way between DMA and controller, so that closed forms stay bounds.
+    arbitration : {"round_robin", "priority"}
+        Who of several streams has the bus next: in turn, or the first of them, core 0 before core 1, reads first.
     command_energy : CommandEnergy, optional
         What the event model counts instead of `energy_pj_per_byte`, which is then a sequential stream's.
     """
@@ -69,6 +73,7 @@ class DramChannel:
     energy_source: str
     device: TimedDram | None = None
     command_energy: CommandEnergy | None = None
+    arbitration: Arbitration = "round_robin"
 
     def __post_init__(self) -> None:
         _positive(f"dram '{self.name}'", beat_bytes=self.beat_bytes, burst_bytes=self.burst_bytes)
@@ -88,6 +93,11 @@ class DramChannel:
             raise InputError(
                 f"dram '{self.name}': burst_bytes is {self.burst_bytes}, not a multiple of beat_bytes "
                 f"({self.beat_bytes}); round it up"
+            )
+        if self.device is not None and self.arbitration != "round_robin":
+            raise InputError(
+                f"dram '{self.name}': arbitration is {self.arbitration} with a standard, whose controller goes round "
+                f"its ports; remove one of the two"
             )
         if self.energy_pj_per_byte < 0:
             raise InputError(f"dram '{self.name}': energy_pj_per_byte is negative; correct it")
@@ -281,6 +291,7 @@ class Core:
     accumulator: Scratchpad
     vector: VectorUnit
     dma: Dma
+    link: Link | None = None
 
     def __post_init__(self) -> None:
         a = self.array

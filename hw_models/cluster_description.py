@@ -141,6 +141,7 @@ def _core(origin: str, node: Mapping[str, Any], shared: SharedScratchpad) -> Acc
     for wrong, what in (
         (seen.core.has_banks, "scratchpads have banks"),
         (bool(dma.engines) or dma.sends_requests, "its DMA has engines, requests or descriptors"),
+        (seen.core.link is not None, "it has a link besides its port to the shared scratchpad"),
         (dma.host is not None, "its commands come from a host"),
     ):
         if wrong:

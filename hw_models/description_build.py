@@ -25,12 +25,13 @@ from hw_models.description_schema import (
 )
 from hw_models.dma import Dma, Host, LoadEngine
 from hw_models.energy import EnergyTable, Figure, load_energy_table
+from hw_models.link import Link
 from hw_models.pe_memories import PEMemories
 from hw_models.sparsity import Sparsity
 from hw_models.yaml_edge import YamlPath
 from workloads.errors import InputError
 
-_LATER = ("operand_buffers", "output_buffers", "engines", "descriptor_cycles")
+_LATER = ("operand_buffers", "output_buffers", "engines", "descriptor_cycles", "arbitration")
 """Keys that came after the first hashes; at their default they are left out, so that old machines keep theirs."""
 T = TypeVar("T")
 Mistake = tuple[YamlPath, str]
@@ -112,7 +113,10 @@ class _Builder:
             return None
         rate = node.bandwidth.bytes_per_cycle(self.clock_mhz)
         source = self.sources_at((*path, "energy"))
-        return self.part(path, lambda: DramChannel(node.name, rate, latency, beat, burst, pj, source))
+        turns = node.arbitration or "round_robin"
+        return self.part(
+            path, lambda: DramChannel(node.name, rate, latency, beat, burst, pj, source, arbitration=turns)
+        )
 
     def dram_energy(self, node: DramNode, path: YamlPath) -> Fraction:
         """Return the energy of a byte that the description states or names."""
@@ -248,7 +252,10 @@ class _Builder:
         if dma is None:
             return None
         first, second, third = (pad for pad in built if pad is not None)
-        return self.part(path, lambda: Core(node.name, array, first, second, third, vector, dma))
+        way, link = node.link, None
+        if way is not None:
+            link = self.part((*path, "link"), lambda: Link(way.width, way.delay.cycles(self.clock_mhz)))
+        return self.part(path, lambda: Core(node.name, array, first, second, third, vector, dma, link))
 
     def dma(self, node: DmaNode, path: YamlPath, issue: int) -> Dma | None:
         """Build the DMA engines."""

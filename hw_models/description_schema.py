@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from hw_models.accelerator import AccumulatorLayout, ArrayKind, Dataflow, ReductionUnroll
+from hw_models.accelerator import AccumulatorLayout, Arbitration, ArrayKind, Dataflow, ReductionUnroll
 from hw_models.banking.banks import Layout, Spread
 from hw_models.dma import LoadedMemory
 from hw_models.dram.channel import Page
@@ -134,6 +134,9 @@ class DramNode(_Node):
     )
     burst: Bytes | None = _key(
         "fixed channel: bytes that one stream moves before the other gets the bus; a multiple of `beat`", default=None
+    )
+    arbitration: Arbitration | None = _key(
+        "fixed channel: who has the bus next, of several streams; left out: round_robin", default=None
     )
     standard: Text | None = _key(
         "speed bin of docs/dram.md, such as DDR4-2400, in place of the fixed keys", default=None
@@ -302,6 +305,13 @@ class DmaNode(_Node):
     host: HostNode | None = None
 
 
+class LinkNode(_Node):
+    """What all data between core and memory passes, one way apart from the other; left out: nothing in between."""
+
+    width: PortWidth = _key("bytes per cycle of each direction")
+    delay: Delay = _key("from the last byte in to the last byte out")
+
+
 class CoreNode(_Node):
     """One array with its memories and engines."""
 
@@ -310,6 +320,7 @@ class CoreNode(_Node):
     scratchpads: ScratchpadsNode
     vector: VectorNode
     dma: DmaNode
+    link: LinkNode | None = None
 
 
 class EnergyNode(_Node):

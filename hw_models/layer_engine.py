@@ -192,6 +192,8 @@ def engine_params(accelerator: Accelerator, coefficient_channels: int = 1024, co
             "one load and one store engine, no limits",
         ),
         (core.dma.host is not None, "dma.host", "set", "a list of commands that the engine fetches itself"),
+        (core.link is not None, "link", "set", "an AXI port without a link before it"),
+        (dram.arbitration != "round_robin", "dram.arbitration", dram.arbitration, "round_robin"),
         (core.has_banks, "scratchpads.banks", "set", "memories without bank conflicts"),
         (array.accumulator_layout != "vectors", "array.accumulator_layout", "left out", "vectors"),
         (not array.accumulator_format.signed, "array.accumulator_format", array.accumulator_format, "a signed format"),

@@ -42,6 +42,7 @@ from sim.channel import READ, WRITE, Channel
 from sim.dram.memory import TimedChannel
 from sim.dram.report import DramRun
 from sim.host import hand_out, issued
+from sim.links import LinkPort
 from sim.progress import drive
 from sim.requests import RequestSequencer
 from sim.slots import SlotMonitor
@@ -95,6 +96,9 @@ class Machine:
         self.program, self._accelerator = program, accelerator
         self._issue = accelerator.core.dma.issue_cycles
         self._channel = channel
+        link = accelerator.core.link
+        beat = accelerator.dram.beat_bytes
+        self._port = channel if link is None else LinkPort(env, channel, link, beat)
         self._fits(program)
         self.slots = SlotMonitor(accelerator)
         self.spans: list[Span | None] = [None] * len(program.commands)
@@ -150,7 +154,10 @@ class Machine:
     @property
     def repeats(self) -> bool:
         """Value telling whether all that the future depends on is in the state that a fast-forward compares."""
-        return not self._dma.engines and not self._dma.sends_requests and self._dma.host is None
+        dma = self._dma
+        return not (
+            dma.engines or dma.sends_requests or dma.host is not None or self._accelerator.core.link is not None
+        )
 
     def outcome(self) -> Run:
         """Return what happened, once the environment has nothing left to do."""
@@ -306,8 +313,7 @@ class Machine:
         outstanding = dma.engine_slots(engine) if direction == READ else dma.outstanding
         sequencer = None
         if dma.sends_requests:
-            assert isinstance(self._channel, Channel)
-            sequencer = RequestSequencer(self._env, self._channel, dma, stream, delay, response)
+            sequencer = RequestSequencer(self._env, self._port, dma, stream, delay, response)
         number = 0
         while (work := self._take(lane)) is not None:
             number += 1
@@ -334,7 +340,7 @@ class Machine:
             if sequencer is not None:
                 sequencer.submit(command.transfers, begun, done)
             else:
-                self._channel.submit(stream, self._now + delay, command.transfers, begun, done)
+                self._port.submit(stream, self._now + delay, command.transfers, begun, done)
 
     def _array(self) -> Generator[simpy.Event, None, None]:
         while (work := self._take("array")) is not None:

@@ -22,6 +22,8 @@ import simpy
 from hw_models.dma import Dma
 from mappers.commands import Transfer
 from sim.channel import Channel
+from sim.dram.memory import TimedChannel
+from sim.links import LinkPort
 
 
 def descriptors_of(transfer: Transfer, dimensions: int | None) -> list[Transfer]:
@@ -77,7 +79,13 @@ class RequestSequencer:
     """
 
     def __init__(
-        self, env: simpy.Environment, channel: Channel, dma: Dma, stream: int, delay_cycles: int, response_cycles: int
+        self,
+        env: simpy.Environment,
+        channel: Channel | TimedChannel | LinkPort,
+        dma: Dma,
+        stream: int,
+        delay_cycles: int,
+        response_cycles: int,
     ) -> None:
         self._env, self._channel, self._dma, self._stream = env, channel, dma, stream
         self._delay, self._response = delay_cycles, response_cycles

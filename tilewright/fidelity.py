@@ -33,13 +33,14 @@ def not_modelled(accelerator: Accelerator, fidelity: str) -> tuple[str, ...]:
 
 
 def _transfers(accelerator: Accelerator, fidelity: str) -> tuple[str, ...]:
-    """Return what closed forms leave out of DMA engines and hosts that have limits."""
+    """Return what closed forms leave out of DMA engines, hosts and links that have limits."""
     dma = accelerator.core.dma
     parts = [
         name
         for name, stated in (
             ("requests in flight, bursts and descriptors of the DMA", dma.sends_requests),
             ("the time of the host between commands", dma.host is not None),
+            ("the link between core and memory", accelerator.core.link is not None),
         )
         if stated
     ]

@@ -14,6 +14,7 @@ from hw_models.accelerator import Accelerator
 from hw_models.description import load_accelerator
 from hw_models.dma import Dma, Host, LoadEngine
 from hw_models.layer_engine import engine_params
+from hw_models.link import Link
 from mappers.analytic import bounds
 from mappers.commands import LoadCommand, Program, Transfer
 from mappers.legality import check_mapping
@@ -71,7 +72,8 @@ def cases(draw: st.DrawFn) -> tuple[Program, Accelerator]:
     machine = small_machine(
         bandwidth=Fraction(draw(st.integers(1, 40)), draw(st.integers(1, 7))), beat=beat,
         latency=draw(st.integers(0, 9)), bursts=draw(st.integers(1, 3)), outstanding=draw(st.integers(1, 3)),
-        issue=draw(st.integers(0, 2)), **draw(cut(beat)),
+        issue=draw(st.integers(0, 2)), arbitration=draw(st.sampled_from(["round_robin", "priority"])),
+        link=draw(st.none() | st.builds(Link, st.integers(1, 12), st.integers(0, 4))), **draw(cut(beat)),
     )  # fmt: skip
     return assigned(draw(programs(("ws", "os"))), machine.core.dma), machine
 
@@ -178,3 +180,36 @@ def test_weights_may_overtake_an_input_that_waits_for_a_store() -> None:
     two = replace(one, core=replace(one.core, dma=Dma(4, 1, both)))
     runs = [run_program(make_plan(network, m, keep_on_chip=False).program, m) for m in (one, two)]
     assert runs[1].cycles <= runs[0].cycles
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["core.link.width=0B/cycle", "core.link.delay=1cycle"], "width"),
+        (
+            ["core.link.width=16B/cycle", "core.link.delay=2000000cycles"],
+            "latency is 2000000 cycles, bound is 0..1048576",
+        ),
+        (["dram.arbitration=fair"], "bound is round_robin, priority"),
+    ],
+)
+def test_links_and_arbitration_are_checked(overrides: list[str], message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        load_accelerator("edge_int8", overrides)
+    assert message in str(caught.value)
+    with pytest.raises(InputError, match=r"'arbitration' follows from dram\.standard"):
+        load_accelerator("edge_ddr4", ["dram.arbitration=priority"])
+    with pytest.raises(InputError, match="link is set, built is an AXI port"):
+        engine_params(load_accelerator("engine_8x8", ["core.link.width=8B/cycle", "core.link.delay=1cycle"]))
+
+
+def test_a_narrow_link_binds_and_a_wide_one_only_delays() -> None:
+    plain = program_of([[tile(runs=1, run_bytes=64, pitch=64)]])
+    load = replace(plain.commands[0], transfers=(Transfer(0, 64),))
+    program = replace(plain, commands=(load, *plain.commands[1:]))
+    ends = [
+        run_program(program, small_machine(latency=5, issue=1, link=link)).spans[0].end
+        for link in (None, Link(64, 0), Link(64, 3), Link(2, 3))
+    ]
+    # 8 beats of 8 bytes from cycle 6 on; 64 bytes at 2 per cycle take 32
+    assert ends == [14, 14, 17, 6 + 32 + 3]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from math import ceil, floor
 from typing import Any
 
@@ -92,7 +93,8 @@ class NaiveSender:
     beat: int
     delay: int
     response: int
-    queue: list[Any]
+    put: Any
+    """Takes (request, eligible)."""
     waiting: list[tuple[Work, int, int, int]] = field(default_factory=list)
     """(command, cycle at which its descriptor is ready, address, bytes)."""
     ready: int = 0
@@ -115,7 +117,7 @@ class NaiveSender:
         work, _, address, size = self.waiting.pop(0)
         beats = (address + size - 1) // self.beat - address // self.beat + 1
         self.flying.append(Request(work, beats, cycle + self.delay))
-        self.queue.append(self.flying[-1])
+        self.put(self.flying[-1], cycle + self.delay)
         self.next_send = cycle + 1
         return True
 
@@ -128,6 +130,7 @@ class NaiveBus:
     burst_beats: int
     queues: tuple[list[Any], ...]
     """Reads and writes of every engine in turn."""
+    priority: bool = False
     free: Fraction = Fraction(0)
     last: int = -1
 
@@ -139,7 +142,8 @@ class NaiveBus:
             if not wanted or min(wanted) >= cycle + 1:
                 return finished
             start = min(wanted)
-            turns = [(self.last + 1 + k) % len(self.queues) for k in range(len(self.queues))]
+            first = 0 if self.priority else self.last + 1
+            turns = [(first + k) % len(self.queues) for k in range(len(self.queues))]
             stream = next(s for s in turns if self.queues[s] and self.queues[s][0].eligible <= start)
             work = self.queues[stream][0]
             if work.begin < 0:
@@ -222,14 +226,18 @@ class NaiveMachine:
         dram = accelerator.dram
         queues: tuple[list[Any], ...] = tuple([] for _ in range(2 * dma.load_engines))
         beat = Fraction(dram.beat_bytes) / dram.bytes_per_cycle
-        self.bus = NaiveBus(beat, dram.burst_bytes // dram.beat_bytes, queues)
+        self.bus = NaiveBus(beat, dram.burst_bytes // dram.beat_bytes, queues, dram.arbitration == "priority")
         self.stream = {f"load {n}": 2 * n for n in range(dma.load_engines)} | {"store": 1}
+        self.link_free = [0, 0]
+        self.sizes: dict[int, int] = {}
         self.senders: dict[str, NaiveSender] = {}
         if dma.sends_requests:
             latency = dram.latency_cycles
             for name, stream in self.stream.items():
                 delay, response = (1, latency) if name == "store" else (max(1, latency), 0)
-                self.senders[name] = NaiveSender(dma, dram.beat_bytes, delay, response, queues[stream])
+                self.senders[name] = NaiveSender(
+                    dma, dram.beat_bytes, delay, response, partial(self.to_channel, stream)
+                )
         self.array = NaiveArray(accelerator.core.array)
 
     def run(self, limit: int = 200_000) -> list[Times]:
@@ -239,6 +247,8 @@ class NaiveMachine:
                 pass
             for stream, moved in self.bus.step(cycle):
                 work = moved
+                if stream % 2 == 0:
+                    self.over_link(moved)
                 if isinstance(moved, Request):
                     work = moved.parent
                     work.begin, work.left = moved.begin if work.begin < 0 else work.begin, work.left - 1
@@ -269,6 +279,37 @@ class NaiveMachine:
         if any(sender.step(cycle) for sender in self.senders.values()):
             return True
         return any(self.advance(engine, cycle) for engine in self.queues)
+
+    def over_link(self, read: Any) -> None:
+        """Let a read that has left the channel pass the link: a beat's worth of it at most per piece of a cycle."""
+        link = self.accelerator.core.link
+        if link is None:
+            return
+        start, left, cycle = (
+            max(read.begin, self.link_free[0]),
+            self.sizes[id(read)],
+            max(read.begin, self.link_free[0]),
+        )
+        while left > 0 or cycle < read.last:
+            left -= link.bytes_per_cycle
+            cycle += 1
+        self.link_free[0] = cycle
+        read.begin, read.last = start + link.latency_cycles, cycle + link.latency_cycles
+
+    def to_channel(self, stream: int, item: Any, eligible: int) -> None:
+        """Put a read or write in its queue, a write behind its link."""
+        link = self.accelerator.core.link
+        size = item.beats * self.accelerator.dram.beat_bytes
+        self.sizes[id(item)] = size
+        if link is not None and stream % 2:
+            cycle = max(eligible, self.link_free[1])
+            while size > 0:
+                size -= link.bytes_per_cycle
+                cycle += 1
+            self.link_free[1] = cycle
+            eligible = cycle + link.latency_cycles
+        item.eligible = eligible
+        self.bus.queues[stream].append(item)
 
     def hand(self, host: Host, cycle: int) -> bool:
         """Hand out the next command if its time has come; return whether something happened."""
@@ -334,8 +375,8 @@ class NaiveMachine:
             self.senders[engine].take(work, cycle)
         elif isinstance(command, LoadCommand | StoreCommand):
             work.beats = naive_beats(command, dram.beat_bytes)
-            work.eligible = cycle + (1 if engine == "store" else max(1, dram.latency_cycles))
-            self.bus.queues[self.stream[engine]].append(work)
+            eligible = cycle + (1 if engine == "store" else max(1, dram.latency_cycles))
+            self.to_channel(self.stream[engine], work, eligible)
         elif isinstance(command, ComputeCommand):
             self.array.take(work, cycle)
         else:
