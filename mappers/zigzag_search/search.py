@@ -6,7 +6,7 @@ its memories, as ZigZag's own mappings have them. The bound holds for all of the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -34,7 +34,7 @@ class Effort:
     Parameters
     ----------
     nodes : int
-        Partial mappings of one unrolling.
+        Partial mappings of the first unrolling; of every other one, a third as many.
     evaluations : int
         Complete mappings of the descent that follows.
     """
@@ -93,7 +93,7 @@ class Task:
 
         def value(energy: FloatArray | float, latency: FloatArray | float) -> FloatArray:
             if objective == "energy":
-                found = np.asarray(energy) + mac_pj + 0 * np.asarray(latency)
+                found: FloatArray = np.asarray(energy) + mac_pj + 0 * np.asarray(latency)
             elif objective == "latency":
                 found = np.asarray(latency) + drain + np.where(np.isfinite(energy), 0.0, np.inf)
             else:
@@ -103,31 +103,31 @@ class Task:
         self.search = CutSearch(CutTables(model), value)
         self.bound = self.search.bound()
 
-    def solve(self, effort: Effort, below: float = float("inf")) -> tuple[Plan | None, float, int]:
-        """Return the best plan below a value, if any, a lower bound of all mappings, and the nodes looked into."""
+    def worth(self, plan: Plan) -> float:
+        """Return the value of a plan that fits."""
+        figures = self.search.counter.count(plan)
+        if figures is None:
+            raise InternalError("zigzag search: a plan that does not fit was accepted; report this")
+        return self.search.worth(figures)
+
+    def solve(self, nodes: int, below: float) -> tuple[Plan | None, float]:
+        """Return the best plan below a value that the search meets, if any, and a lower bound of all mappings."""
+        outcome = self.search.run(nodes, below)
+        return outcome.plan, outcome.bound
+
+    def improve(self, plan: Plan | None, evaluations: int) -> Plan | None:
+        """Return the best end of descents from `plan` and from the best plain nest; None if neither fits."""
         search = self.search
-        outcome = search.run(effort.nodes, below)
-        starts = [] if outcome.plan is None else [outcome.plan]
-        closed = outcome.bound * ROUNDING >= min(outcome.value, below)
-        if not closed:
-            counted = [(search.counter.count(plan), plan) for plan in plain(search.counter)]
-            ranked = [(search.worth(f), at, p) for at, (f, p) in enumerate(counted) if f is not None]
-            starts += [plan for _, _, plan in sorted(ranked, key=lambda item: item[:2])[:1]]
-        best: tuple[float, Plan | None] = (below, None)
+        counted = [(search.counter.count(other), other) for other in plain(search.counter)]
+        ranked = sorted((search.worth(figures), at) for at, (figures, _) in enumerate(counted) if figures is not None)
+        starts = [] if plan is None else [plan]
+        starts += [counted[at][1] for _, at in ranked[:1]]
+        best: tuple[float, Plan | None] = (float("inf"), None)
         for start in starts:
-            if not closed:
-                found = descend(search.counter, start, search.worth, effort.evaluations)
-            else:
-                found = (search.counter.settled(start), _sure(outcome.figures))
+            found = descend(search.counter, start, search.worth, evaluations)
             if found is not None and search.worth(found[1]) < best[0]:
                 best = (search.worth(found[1]), found[0])
-        return best[1], min(outcome.bound, best[0]), outcome.nodes
-
-
-def _sure(figures: Figures | None) -> Figures:
-    if figures is None:
-        raise InternalError("a plan without figures; report this")
-    return figures
+        return best[1]
 
 
 def search_plan(
@@ -154,23 +154,37 @@ def search_plan(
     """
     given = effort or Effort()
     tasks = [Task(ZigZagModel(hardware, layer, space, links), objective) for space in unrollings]
-    order = sorted(range(len(tasks)), key=lambda at: (tasks[at].bound, at))
-    best: tuple[Task, Plan] | None = None
-    value, bound, nodes = float("inf"), float("inf"), 0
-    for at in order:
-        task = tasks[at]
+    ranked = sorted(tasks, key=lambda task: task.bound)
+    best: tuple[float, Task, Plan] | None = None
+    bound, tried = float("inf"), 0
+    for task in ranked:
+        value = float("inf") if best is None else best[0]
         if task.bound * ROUNDING >= value:
             break
-        plan, own, spent = task.solve(given, value)
-        bound, nodes = min(bound, own), nodes + spent
+        tried += 1
+        plan, own = task.solve(given.nodes if tried == 1 else max(1, given.nodes // 3), value)
+        bound = min(bound, own)
         if plan is not None:
-            figures = task.search.counter.count(plan)
-            value = task.search.worth(_sure(figures))
-            best = (task, plan)
+            best = (task.worth(plan), task, plan)
+    if best is None or bound < best[0] * ROUNDING:
+        best = _improved(best, ranked[:tried], given.evaluations)
     if best is None:
         levers = ("give a mapping whose innermost tiles are smaller", "raise the capacity of the inner memories")
         return Infeasible(f"layer '{layer.name}' on '{hardware.name}'", "mappings that fit", 1, 0, "mappings", levers)
-    return _told(best[0], best[1], value, min(bound, value), nodes, len(tasks))
+    value, task, plan = best
+    nodes = sum(task.search.nodes for task in tasks)
+    return _told(task, task.search.counter.settled(plan), value, min(bound, value), nodes, len(tasks))
+
+
+def _improved(
+    best: tuple[float, Task, Plan] | None, tasks: Sequence[Task], evaluations: int
+) -> tuple[float, Task, Plan] | None:
+    """Return `best` after a descent; where the search met nothing that fits, the first task in which a descent does."""
+    for task in [best[1]] if best is not None else tasks:
+        plan = task.improve(None if best is None else best[2], evaluations)
+        if plan is not None:
+            return task.worth(plan), task, plan
+    return best
 
 
 def _told(task: Task, plan: Plan, value: float, bound: float, nodes: int, unrollings: int) -> ZigZagPlan:
@@ -180,9 +194,7 @@ def _told(task: Task, plan: Plan, value: float, bound: float, nodes: int, unroll
     for role, cuts in zip(task.search.tables.roles, plan.cuts, strict=True):
         temporal[role] = [list(plan.order[low:high]) for low, high in pairwise((0, *cuts, len(plan.order)))]
     count = model.count(temporal)
-    told = task.search.worth(
-        Figures(count.energy_pj - model.mac_energy_pj, count.latency_cycles - count.drain_cycles)
-    )
+    told = task.search.worth(Figures(count.energy_pj - model.mac_energy_pj, count.latency_cycles - count.drain_cycles))
     if not model.fits(temporal) or abs(told - value) > 1e-9 * value:
         raise InternalError(f"layer '{model.layer.name}': searched {value}, the reference counts {told}; report this")
     space = {axis: tuple(pairs) for axis, pairs in model.unrolling.items()}
