@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from itertools import combinations_with_replacement, pairwise, permutations, product
@@ -233,6 +236,14 @@ def test_open_windows_are_counted_as_if_listed() -> None:
         draw.shuffle(jobs)
         listed = sum(any(t % own < allowed for _, allowed, own, _ in jobs) for t in range(total))
         assert open_cycles(jobs) == listed
+
+
+def test_the_example_of_the_page_runs() -> None:
+    root = Path(__file__).resolve().parents[2]
+    block = re.search(r"```python\n(.*?)```", (root / "docs/zigzag_search.md").read_text(), re.DOTALL)
+    assert block is not None
+    told = subprocess.run([sys.executable, "-c", block[1]], cwd=root, capture_output=True, text=True, check=True)
+    assert told.stdout.startswith("{'O': [[")
 
 
 def test_what_cannot_be_held_is_an_answer() -> None:
