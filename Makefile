@@ -28,7 +28,7 @@ test: lint
 
 nightly:
 	@VENV=$(VENV) sh tools/bootstrap.sh test
-	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -q
+	$(BIN)/python tools/nightly.py
 
 wheel-test:
 	@VENV=$(VENV) sh tools/bootstrap.sh test

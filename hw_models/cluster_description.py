@@ -14,7 +14,7 @@ from typing import Any
 
 from hw_models.accelerator import Accelerator
 from hw_models.cluster import Cluster, SharedScratchpad
-from hw_models.description import load_accelerator, preset_names
+from hw_models.description import cluster_names, load_accelerator, preset_names
 from hw_models.energy import load_energy_table
 from hw_models.units import parse_bytes, parse_latency, parse_port_bytes_per_cycle
 from hw_models.yaml_edge import YamlDocument, parse_yaml, read_yaml
@@ -29,12 +29,6 @@ _KEYS = {
     "dram": ("like", "set"),
     "shared": ("capacity", "port", "latency"),
 }
-
-
-def cluster_names() -> tuple[str, ...]:
-    """Return the names of the shipped clusters, sorted."""
-    files = resources.files("hw_models.clusters").iterdir()
-    return tuple(sorted(f.name.removesuffix(".yaml") for f in files if f.name.endswith(".yaml")))
 
 
 def list_clusters() -> tuple[tuple[str, str, str], ...]:
@@ -142,6 +136,11 @@ def _core(origin: str, node: Mapping[str, Any], shared: SharedScratchpad) -> Acc
         raise InputError(
             f"{origin}: core '{node['name']}': a port of {shared.port_bytes_per_cycle} bytes per cycle is no bandwidth "
             f"at {float(clock):g} MHz; choose another clock or port"
+        )
+    if seen.core.has_banks:
+        raise InputError(
+            f"{origin}: core '{node['name']}': scratchpads have banks, operators of a cluster take their closed form, "
+            f"which leaves conflicts out; remove banks or simulate the core alone"
         )
     # one figure stands for both directions of the port: the greater
     energy = max(shared.read_pj_per_byte, shared.write_pj_per_byte)

@@ -32,6 +32,12 @@ def preset_names() -> tuple[str, ...]:
     return tuple(sorted(f.name.removesuffix(".yaml") for f in files if f.name.endswith(".yaml")))
 
 
+def cluster_names() -> tuple[str, ...]:
+    """Return the names of the shipped clusters of cores, sorted; `hw_models.cluster_description` reads them."""
+    files = resources.files("hw_models.clusters").iterdir()
+    return tuple(sorted(f.name.removesuffix(".yaml") for f in files if f.name.endswith(".yaml")))
+
+
 def list_accelerators() -> tuple[AcceleratorRow, ...]:
     """Return name, summary and source of every preset, sorted by name."""
     rows = []
@@ -79,10 +85,10 @@ def _load(name: str, overrides: tuple[str, ...], is_file: bool) -> Accelerator:
             f"name one, or a .yaml description"
         )
     if not is_file and suffix not in (".yaml", ".yml") and Path(name).name == name:
-        if (resources.files("hw_models.clusters") / f"{name}.yaml").is_file():
+        if name in cluster_names():
             raise InputError(_cluster_refusal(name))
-        presets = preset_names()
-        hint = nearest(name, presets) or f"; use one of {', '.join(presets)}"
+        hint = nearest(name, (*preset_names(), *cluster_names()))
+        hint = hint or f"; use one of {', '.join(preset_names())}, or of the clusters {', '.join(cluster_names())}"
         raise InputError(f"accelerator '{name}' is unknown{hint} (or name a .yaml file)")
     if suffix not in (".yaml", ".yml"):
         raise InputError(f"accelerator file '{name}': suffix is '{suffix}', bound is .yaml, .yml; rename or convert it")

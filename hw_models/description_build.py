@@ -9,7 +9,9 @@ from dataclasses import fields, is_dataclass
 from fractions import Fraction
 from typing import Any, TypeVar
 
-from hw_models.accelerator import Accelerator, Core, Dma, DramChannel, PEArray, Scratchpad, VectorUnit
+from hw_models.accelerator import Accelerator, Core, Dma, DramChannel, PEArray, VectorUnit
+from hw_models.banking.banks import banks_of
+from hw_models.banking.memory import Scratchpad
 from hw_models.description_dram import FIXED_KEYS, TIMED_KEYS, timed_channel
 from hw_models.description_schema import (
     AcceleratorNode,
@@ -26,6 +28,8 @@ from hw_models.sparsity import Sparsity
 from hw_models.yaml_edge import YamlPath
 from workloads.errors import InputError
 
+_LATER = ("operand_buffers", "output_buffers")
+"""Keys that came after the first hashes; at their default they are left out, so that old machines keep theirs."""
 T = TypeVar("T")
 Mistake = tuple[YamlPath, str]
 
@@ -162,6 +166,7 @@ class _Builder:
                 tree_latency,
                 sparsity,
                 memories,
+                node.accumulator_layout,
             ),
         )
 
@@ -173,11 +178,15 @@ class _Builder:
         else:
             read, write = self.sram((*path, "energy"), node.half)
         widths = (node.read_width or needs[0], node.write_width or needs[1])
+        cut, banks = node.banks, None
+        if cut is not None:
+            banks = self.part(
+                (*path, "banks"),
+                lambda: banks_of(name, node.half, cut.count, cut.word, cut.ports, cut.spread, cut.layout),
+            )
+        source = self.sources_at((*path, "energy"))
         return self.part(
-            path,
-            lambda: Scratchpad(
-                name, node.half, *widths, read, write, self.sources_at((*path, "energy")), halves=node.halves
-            ),
+            path, lambda: Scratchpad(name, node.half, *widths, read, write, source, halves=node.buffers, banks=banks)
         )
 
     def vector(self, node: VectorNode, path: YamlPath) -> VectorUnit | None:
@@ -206,6 +215,8 @@ class _Builder:
                 operand_half_bytes=node.operand_half,
                 output_half_bytes=node.output_half,
                 writes_input=node.writes_input,
+                operand_buffers=node.operand_buffers,
+                output_buffers=node.output_buffers,
                 op_pj=operation,
                 buffer_pj_per_byte=buffer,
                 energy_source=self.sources_at(where),
@@ -291,7 +302,8 @@ def _digest(name: str, clock_mhz: Fraction, node_nm: int, channel: DramChannel, 
             stated = {
                 f.name: getattr(value, f.name) for f in fields(value) if f.name not in ("energy_source", "source")
             }
-            return {key: plain(item) for key, item in stated.items() if item is not None}
+            later = {f.name for f in fields(value) if f.name in _LATER and getattr(value, f.name) == f.default}
+            return {key: plain(item) for key, item in stated.items() if item is not None and key not in later}
         return [plain(item) for item in value] if isinstance(value, tuple) else value
 
     tree = {"name": name, "clock_mhz": clock_mhz, "technology_nm": node_nm, "dram": channel, "core": core}

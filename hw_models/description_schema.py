@@ -13,7 +13,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from hw_models.accelerator import ArrayKind, Dataflow, ReductionUnroll
+from hw_models.accelerator import AccumulatorLayout, ArrayKind, Dataflow, ReductionUnroll
+from hw_models.banking.banks import Layout, Spread
 from hw_models.dram.channel import Page
 from hw_models.units import (
     BANDWIDTH,
@@ -193,6 +194,10 @@ class ArrayNode(_Node):
     input_format: IntegerFormat = _key("activations")
     weight_format: IntegerFormat = _key("weights")
     accumulator_format: IntegerFormat = _key("partial sums")
+    accumulator_layout: AccumulatorLayout | None = _key(
+        "rows of `cols` channels of one pixel, filled or not, that no DMA reaches; left out: dense, sums may spill",
+        default=None,
+    )
     reduction_unroll: ReductionUnroll = _key("rows take the flattened window (FY, FX, C), or channels only")
     tree_latency: Delay | None = _key("adder_tree only: pipeline of a column's tree", default=None)
     sparsity: SparsityNode | None = None
@@ -208,15 +213,30 @@ class MemoryEnergyNode(_Node):
     source: Text = _key("where both come from")
 
 
-class ScratchpadNode(_Node):
-    """A memory of two halves; a port width left out is what the array, the vector unit and the channel need."""
+class BanksNode(_Node):
+    """Banks of one buffer; left out: no access ever waits for a bank."""
 
-    half: Bytes = _key("capacity of one half")
-    halves: Count = _key("double buffering; 2 is simulated", default=2)
-    read_width: PortWidth | None = _key(
-        "read port of one half; left out: what its readers take per cycle", default=None
+    count: Count = _key("banks of a buffer")
+    word: Bytes = _key("bytes that a bank gives at once; a multiple of the element")
+    ports: Count = _key("words that a bank gives per cycle; as many are written beside them", default=1)
+    spread: Spread = _key("which bank a word lies in (docs/scratchpads.md)", default="interleaved")
+    layout: Layout | None = _key(
+        "order of a tile's elements (docs/scratchpads.md); left out: channel_last, output_last, vectors", default=None
     )
-    write_width: PortWidth | None = _key("write port of one half; left out: its writers' need or a beat", default=None)
+
+
+class ScratchpadNode(_Node):
+    """A memory of some buffers; a port width left out is what the array, the vector unit and the channel need."""
+
+    half: Bytes = _key("capacity of one buffer, the room of a tile")
+    buffers: Count = _key("single, double or triple buffering: 1, 2 or 3", default=2)
+    read_width: PortWidth | None = _key(
+        "read port of one buffer; left out: what its readers take per cycle", default=None
+    )
+    write_width: PortWidth | None = _key(
+        "write port of one buffer; left out: its writers' need or a beat", default=None
+    )
+    banks: BanksNode | None = None
     energy: MemoryEnergyNode | None = None
 
 
@@ -243,8 +263,10 @@ class VectorNode(_Node):
     latency: Delay = _key("pipeline depth, first element in to first element out")
     simple: Delay = _key("time of a step of add, multiply, compare, shift")
     special: Delay = _key("time of a step of exp, divide, square root, tanh")
-    operand_half: Bytes = _key("capacity of one half of the operand staging buffer")
-    output_half: Bytes = _key("capacity of one half of the output staging buffer")
+    operand_half: Bytes = _key("capacity of one buffer of the operand staging memory")
+    output_half: Bytes = _key("capacity of one buffer of the output staging memory")
+    operand_buffers: Count = _key("buffers of the operand staging memory: 1, 2 or 3", default=2)
+    output_buffers: Count = _key("buffers of the output staging memory: 1, 2 or 3", default=2)
     writes_input: bool = _key("results can go to the input scratchpad: activations may stay on chip", default=True)
     energy: VectorEnergyNode | None = None
 
@@ -293,6 +315,4 @@ NOT_YET = {
     "links": "links between cores",
     "noc": "a network on chip",
     "host": "a host processor",
-    "banks": "banks of a scratchpad half",
-    "ports": "extra ports of a scratchpad half",
 }

@@ -46,8 +46,8 @@ class EngineParams:
         Of each engine, in one run.
     sparsity : Sparsity, optional
         Of an N:M array: its weights lie in memory as words of values and indices, bit after bit.
-    dataflows : tuple of {"ws", "os"}
-        Arrays that are built; with both each command says which runs it.
+    dataflows : tuple of {"ws", "os", "is"}
+        Arrays that are built; with several each command says which runs it.
     """
 
     rows: int
@@ -84,8 +84,13 @@ class EngineParams:
     def __post_init__(self) -> None:
         powers = ("input_bytes", "weight_bytes", "operand_bytes", "output_bytes", "coefficient_channels", "pool_depth",
                   "beat_bytes", "commands")  # fmt: skip
-        if not self.dataflows or not set(self.dataflows) <= {"ws", "os"}:
-            raise InputError(f"layer engine: dataflows are {list(self.dataflows)}, bound is ws, os or both; choose one")
+        if not self.dataflows or not set(self.dataflows) <= {"ws", "os", "is"}:
+            raise InputError(f"layer engine: dataflows are {list(self.dataflows)}, bound is ws, os, is; choose of them")
+        if "is" in self.dataflows and self.sparsity is not None:
+            raise InputError(
+                f"layer engine: weights are {self.sparsity} sparse and dataflows {list(self.dataflows)}, bound of N:M "
+                f"arrays is ws, os; leave out is"
+            )
         for key in powers:
             value = getattr(self, key)
             if value < 2 or value & (value - 1):
@@ -143,8 +148,11 @@ class EngineParams:
 
     @property
     def weight_row_bytes(self) -> int:
-        """Value of the bytes that hold the words of all columns from any bit on."""
-        return (self.cols * self.word_bits + (14 if self.word_bits % 8 else 0)) // 8
+        """Value of the bytes of weights read at once: words of all columns from any bit on, or a byte per row (IS)."""
+        columns = (self.cols * self.word_bits + (14 if self.word_bits % 8 else 0)) // 8
+        if "is" not in self.dataflows:
+            return columns
+        return self.rows if self.dataflows == ("is",) else max(self.rows, columns)
 
 
 def engine_params(accelerator: Accelerator, coefficient_channels: int = 1024, commands: int = 512) -> EngineParams:
@@ -159,9 +167,9 @@ def engine_params(accelerator: Accelerator, coefficient_channels: int = 1024, co
     array, vector = core.array, core.vector
     wants = (
         (array.kind != "systolic", "array.kind", array.kind, "systolic"),
-        (not set(array.dataflows) <= {"ws", "os"}, "array.dataflows", list(array.dataflows), "[ws], [os] or both"),
+        (not set(array.dataflows) <= {"ws", "os", "is"}, "array.dataflows", list(array.dataflows), "of ws, os, is"),
         (
-            array.reduction_unroll != "channel" and "ws" in array.dataflows,
+            array.reduction_unroll != "channel" and bool({"ws", "is"} & set(array.dataflows)),
             "array.reduction_unroll",
             array.reduction_unroll,
             "channel, or either with dataflows [os]",
@@ -176,6 +184,9 @@ def engine_params(accelerator: Accelerator, coefficient_channels: int = 1024, co
             f"one beat ({dram.beat_bytes} B) per cycle",
         ),
         (dram.device is not None, "dram.standard", "set", "a channel of fixed latency"),
+        (set(core.buffers.values()) != {2}, "buffers", list(core.buffers.values()), "2 in every memory"),
+        (core.has_banks, "scratchpads.banks", "set", "memories without bank conflicts"),
+        (array.accumulator_layout != "vectors", "array.accumulator_layout", "left out", "vectors"),
         (not array.accumulator_format.signed, "array.accumulator_format", array.accumulator_format, "a signed format"),
     )
     wrong = [f"{key} is {value}, built is {bound}" for bad, key, value, bound in wants if bad]

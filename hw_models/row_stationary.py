@@ -86,7 +86,8 @@ class RowMapping:
     pe_filters, pe_channels : int
         p and q: filters and channels inside a PE.
     set_channels, set_filters : int
-        r and t: PE sets that share the outputs (other channels) and that share the image (other filters).
+        r and t: PE sets that share the outputs (other channels) and that share the image (other filters). The former
+        stand one above the other, for partial sums move up a column of PEs.
     """
 
     filters: int

@@ -49,8 +49,16 @@ def program_data(program: Program) -> dict[str, Any]:
         "accelerator": program.accelerator,
         "dram_bytes": program.dram_bytes,
         "layers": [_adapter(LayerRecord).dump_python(layer, mode="json") for layer in program.layers],
-        "commands": [_adapter(type(c)).dump_python(c, mode="json") for c in program.commands],
+        "commands": [_command_data(command) for command in program.commands],
     }
+
+
+def _command_data(command: AnyCommand) -> dict[str, Any]:
+    """Return a command as plain data; fields that only some machines need are left out on the others."""
+    data: dict[str, Any] = _adapter(type(command)).dump_python(command, mode="json")
+    if data.get("bank_reads", 0) is None:
+        del data["bank_reads"]
+    return data
 
 
 def program_digest(data: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from math import gcd
 from typing import Literal
 
 from hw_models.accelerator import Dataflow
+from hw_models.banking.passes import PassReads
 from hw_models.systolic import FoldJob
 from mappers.walk import ArrayWalk, VectorWalk, WeightPart
 from workloads.errors import InternalError
@@ -141,7 +142,8 @@ class ComputeCommand(Command):
 
     `accumulate` adds to the sums already in the slot. `macs` are useful MACs, ragged edges excluded.
     `input_tensor` and `weight_tensor` name the operands for the traffic table. `walk` says what is computed. `places`
-    and `word_bits` are the input channels and the bits of weights that a PE takes at once.
+    and `word_bits` are the input channels and the bits of weights that a PE takes at once. `bank_reads` says what the
+    array reads from scratchpads with banks; None on a machine without.
     """
 
     dataflow: Dataflow
@@ -155,6 +157,7 @@ class ComputeCommand(Command):
     walk: ArrayWalk | None = None
     places: int = 1
     word_bits: int = 8
+    bank_reads: PassReads | None = None
 
 
 @dataclass(frozen=True, slots=True)

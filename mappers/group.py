@@ -181,7 +181,8 @@ class _Grouping:
             return False
         array = self.core.array
         if layer.is_global:
-            plane = prod(lead.dims.out_spatial) * min(lead.dims.K, array.cols)
+            channels = array.cols if array.accumulator_layout == "vectors" else min(lead.dims.K, array.cols)
+            plane = prod(lead.dims.out_spatial) * channels
             return plane * self.core.accumulator_bytes <= self.core.accumulator.half_bytes
         return all(w.stride == w.taps and w.size_in == w.size_out * w.taps for w in layer.windows)
 

@@ -11,7 +11,7 @@ from math import prod
 
 from hw_models.accelerator import Accelerator, PEArray
 from hw_models.systolic import FoldJob, SystolicParams
-from mappers.mapping import TILED_DIMS, Mapping
+from mappers.mapping import RELEVANT, TILED_DIMS, Mapping
 from mappers.problem import TileProblem
 from workloads.errors import Infeasible, InputError, InternalError
 
@@ -41,6 +41,8 @@ def check_mapping(problem: TileProblem, mapping: Mapping, array: PEArray) -> tup
     return (
         *_check_windows(problem, mapping),
         *_check_words(problem, mapping),
+        *_check_rows(problem, mapping),
+        *_check_visits(problem, mapping),
         *_check_slots(problem, mapping),
         *_check_jobs(problem, mapping, array),
     )
@@ -110,6 +112,25 @@ def _check_words(problem: TileProblem, mapping: Mapping) -> tuple[Violation, ...
     return (Violation("tile C under N:M weights", tile, word, "elements", f"use a multiple of {word}"),)
 
 
+def _check_rows(problem: TileProblem, mapping: Mapping) -> tuple[Violation, ...]:
+    """Check that compute commands that share held sums start at rows of the accumulator of their own."""
+    extent, lanes = problem.size["K"], problem.sum_lanes
+    tile = mapping.tile("K", extent)
+    if tile == extent or tile % lanes == 0 or mapping.held("O", problem.size)["K"] == tile:
+        return ()
+    remedy = f"use a multiple of {lanes} or hold O inside the loop of K"
+    return (Violation("tile K within the held sums", tile, lanes, "channels", remedy),)
+
+
+def _check_visits(problem: TileProblem, mapping: Mapping) -> tuple[Violation, ...]:
+    """Check that no tile of sums comes back where none can leave."""
+    tiles = prod(loop.trips for loop in mapping.loops[: mapping.cut("O")] if loop.dim in RELEVANT["O"])
+    visits = mapping.transfers("O") // tiles
+    if not problem.sums_stay or visits == 1:
+        return ()
+    return (Violation("visits of a tile of sums", visits, 1, "visits", "hold O outside the loop of C"),)
+
+
 def _check_slots(problem: TileProblem, mapping: Mapping) -> tuple[Violation, ...]:
     """Check the largest tile of each tensor against its slot."""
     size = problem.size
@@ -118,7 +139,7 @@ def _check_slots(problem: TileProblem, mapping: Mapping) -> tuple[Violation, ...
     demands = [("weight", "weight tile", problem.weight_tile_bytes(held["W"]), problem.weight_slot_bytes, "W")]
     if problem.input_place == "dram":
         demands.insert(0, ("input", "input tile", problem.input_tile_bytes(held["I"]), problem.input_slot_bytes, "I"))
-    demands.append(("accumulator", "partial sums", sums * problem.sum_bytes, problem.sum_slot_bytes, "O"))
+    demands.append(("accumulator", "partial sums", problem.sum_room_bytes(held["O"]), problem.sum_slot_bytes, "O"))
     if problem.residual == "dram":
         demands.append(("operand", "residual tile", sums * problem.output_bytes, problem.operand_slot_bytes, "O"))
     if problem.output_place == "dram":
@@ -161,7 +182,7 @@ def tile_violation(problem: TileProblem, accelerator: Accelerator) -> Infeasible
         ("input", problem.input_tile_bytes(least) if from_dram else 0, problem.input_slot_bytes,
          "raise core.input.half (one output needs its whole window)"),
         ("weight", problem.weight_tile_bytes(least), problem.weight_slot_bytes, "raise core.weight.half"),
-        ("accumulator", outputs * problem.sum_bytes, problem.sum_slot_bytes, "raise core.accumulator.half"),
+        ("accumulator", problem.sum_room_bytes(least), problem.sum_slot_bytes, "raise core.accumulator.half"),
         ("output staging", problem.stored_elements(least) * problem.output_bytes, problem.output_slot_bytes,
          "raise core.vector.output_half"),
         ("operand staging", outputs * problem.output_bytes if problem.residual == "dram" else 0,

@@ -10,13 +10,16 @@ Partial sums that a mapping cannot keep are stored as they are (int32) from the 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import product
 from math import prod
 
 from hw_models.accelerator import Accelerator
+from hw_models.banking.passes import PassClock, PassReads
+from mappers.bank_reads import BankReads
 from mappers.commands import ComputeCommand, LoadCommand, StoreCommand, Transfer, VectorCommand
-from mappers.draft import PING_PONG, Draft, Places, ProgramDraft, Tile, Waits, merge
+from mappers.draft import Draft, Places, ProgramDraft, Tile, Waits, merge
 from mappers.dram_layout import DramImage
 from mappers.group import Group
 from mappers.legality import job_of
@@ -45,8 +48,8 @@ class MacOperands:
         None for packed constant weights.
     resident_input, resident_residual, resident_output : Resident or None
         On chip instead of in DRAM.
-    input_places : pair of (half, offset)
-        For the tiles of an input in DRAM.
+    input_places : tuple of (half, offset)
+        For the tiles of an input in DRAM; empty: every buffer.
     names : tuple of str
         Tensors input, weight, output, residual.
     """
@@ -59,7 +62,7 @@ class MacOperands:
     resident_input: Resident | None = None
     resident_residual: Resident | None = None
     resident_output: Resident | None = None
-    input_places: Places = PING_PONG
+    input_places: Places = ()
 
 
 @dataclass(slots=True)
@@ -110,22 +113,51 @@ class MacLowering:
         outside = prod(loop.trips for loop in mapping.loops[: self.cuts["O"]] if loop.dim == "C")
         self.steps_needed = inside * outside
         self.coefficient = draft.channels(channel_terms(problem))
+        self.banks: BankReads | None = None
+        if accelerator.core.has_banks:
+            resident = operands.resident_input is not None
+            row = mapping.tile("OX", self.size["OX"])
+            self.banks = BankReads(accelerator.core, problem, mapping.dataflow, row, resident)
+            self.layouts = self.banks.choose(self._passes(), PassClock(accelerator.core))
 
     # --- walk -------------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Emit every command."""
+        for steps, at in self._steps():
+            self._step(at, {role: self._key(role, steps) for role in "IWO"})
+        self._finish_sums()
+        self._close(self.weight)
+        if self.at.resident_input is None:
+            self._close(self.input)
+
+    def _steps(self) -> Iterator[tuple[tuple[int, ...], dict[str, Range]]]:
+        """Yield every step of the nest and the (start, stop) of its loops."""
         loops = self.mapping.loops
         for steps in product(*(range(loop.trips) for loop in loops)):
             at = {
                 loop.dim: (step * loop.tile, min((step + 1) * loop.tile, loop.extent))
                 for loop, step in zip(loops, steps, strict=True)
             }
-            self._step(at, {role: self._key(role, steps) for role in "IWO"})
-        self._finish_sums()
-        self._close(self.weight)
-        if self.at.resident_input is None:
-            self._close(self.input)
+            yield steps, at
+
+    def _passes(self) -> Iterator[tuple[dict[str, Range], dict[str, Range], dict[str, Range]]]:
+        """Yield what every pass works on, and the ranges of the input and the weight tile it reads."""
+        for _, at in self._steps():
+            data = self._ranges(at, self.cuts["I"]) if self.at.resident_input is None else self._ranges(at, 0)
+            yield self._ranges(at, len(self.mapping.loops)), data, self._ranges(at, self.cuts["W"])
+
+    def _bank_reads(self, ranges: dict[str, Range]) -> PassReads | None:
+        """Return what the pass over `ranges` reads from banks, where there are any."""
+        if self.banks is None:
+            return None
+        resident = self.at.resident_input
+        if resident is not None:
+            data, start = self._ranges({}, 0), resident.offset_bytes
+        else:
+            data, start = self.input.ranges, self.input.tiles[0].slot.offset_bytes if self.input.tiles else 0
+        starts = (start, self.weight.tiles[0].slot.offset_bytes)
+        return self.banks.reads(ranges, data, self.weight.ranges, self.layouts, starts)
 
     def _close(self, held: _Held) -> None:
         for tile in held.tiles:
@@ -195,6 +227,8 @@ class MacLowering:
         if not transfers:
             return  # the tile sees only padding
         size = sum(transfer.bytes for transfer in transfers)
+        if self.banks is not None:
+            size = self.banks.input_tile_bytes(held, self.layouts[0])
         tile, waits = self.draft.open("input", size, self.at.input_places)
         merge(waits, self.draft.stored(view.view.storage, transfers))
         self._load(tile, waits, self.at.names[0], transfers)
@@ -237,6 +271,7 @@ class MacLowering:
             walk=array_walk(self.problem, ranges, self.input.ranges, self.weight.ranges, sums.ranges),
             places=self.problem.places,
             word_bits=array.word_bits if packed else array.kept * array.weight_format.bits,
+            bank_reads=self._bank_reads(ranges),
         )
         for tile in (*self.input.tiles, *self.weight.tiles):
             self.draft.read(tile, draft)

@@ -57,6 +57,11 @@ class TileProblem:
         Input channels and bits of a stored weight word: M and its slots for compressed weights, else 1 and the bits of
         `weight_bytes` (written as 0). Words of one tap and group of channels lie side by side, a row of them in whole
         bytes.
+    sum_lanes : int
+        Output channels of one pixel that a row of the accumulator takes, filled or not; 1 where sums lie densely. Of
+        the output channels that one tile of sums holds, each compute command then starts at a row of its own.
+    sums_stay : bool
+        No DMA engine reaches the accumulator: a tile of sums stays until it is whole.
     channel_terms : bool
         Weight tiles carry bias and scale of their output channels.
     weights_ready : bool
@@ -89,6 +94,8 @@ class TileProblem:
     kept: int = 1
     stored_places: int = 1
     word_bits: int = 0
+    sum_lanes: int = 1
+    sums_stay: bool = False
 
     @property
     def lane_operations(self) -> int:
@@ -138,6 +145,12 @@ class TileProblem:
         """Return the window of spatial loop `dim` ("OD", "OY" or "OX")."""
         return self.windows[("OD", "OY", "OX").index(dim)]
 
+    @property
+    def sees_border_alone(self) -> bool:
+        """Value telling whether some output sees nothing but padding, so that a tile may have no input at all."""
+        spans = [w.span(o, 1) for w in self.windows for o in (0, w.size_out - 1)]
+        return any(start == stop for start, stop in spans)
+
     def input_tile_bytes(self, held: Mapping[str, int]) -> int:
         """Return the bytes of the largest input tile that covers `held`, halo included, borders not fetched."""
         spatial = 1
@@ -154,6 +167,11 @@ class TileProblem:
     def output_elements(self, held: Mapping[str, int]) -> int:
         """Return the partial sums of the output tile that covers `held`."""
         return prod(held[dim] for dim in ("N", "G", "K", "OD", "OY", "OX"))
+
+    def sum_room_bytes(self, held: Mapping[str, int]) -> int:
+        """Return the accumulator bytes of the output tile that covers `held`, unfilled lanes included."""
+        lanes = self.sum_lanes
+        return self.output_elements({**held, "K": -(-held["K"] // lanes) * lanes}) * self.sum_bytes
 
     def stored_elements(self, held: Mapping[str, int]) -> int:
         """Return the elements that remain of the tile after the fused pooling."""

@@ -18,7 +18,7 @@ class Resident:
     """
 
     def __init__(self, tensor: str, half: int, offset_bytes: int, size_bytes: int) -> None:
-        self.tensor, self.half = tensor, half
+        self.tensor, self.half, self.offset_bytes = tensor, half, offset_bytes
         self._next, self._end = offset_bytes, offset_bytes + size_bytes
         self._parts: list[tuple[Box, Tile]] = []
 

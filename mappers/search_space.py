@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -107,8 +107,10 @@ class Space:
         tile = {d: axes[d].tile.reshape([-1 if d == e else 1 for e in TILED_DIMS]) for d in TILED_DIMS}
         outer = tile["N"] * tile["G"] * tile["K"]
         sums = outer * (tile["OD"] * tile["OY"] * tile["OX"])
+        lanes = -(-tile["K"] // problem.sum_lanes) * problem.sum_lanes
+        rows = tile["N"] * tile["G"] * lanes * (tile["OD"] * tile["OY"] * tile["OX"])
         grid: BoolArray = np.broadcast_to(
-            sums * problem.sum_bytes <= problem.sum_slot_bytes, [len(axes[d]) for d in TILED_DIMS]
+            rows * problem.sum_bytes <= problem.sum_slot_bytes, [len(axes[d]) for d in TILED_DIMS]
         ).copy()
         terms = CHANNEL_TERM_BYTES if problem.channel_terms else 0
         weights = tile["G"] * (self.cost.stored_bytes(tile["K"], tile["C"]) + tile["K"] * terms)
@@ -238,7 +240,12 @@ class Space:
                 for inner in between:
                     back |= several[inner]
                 row *= np.where(back, axes[dim].trips[ix[dim]], 1)
-        return role(tiles, times)
+        table = role(tiles, times)
+        if role is not self.roles[2] or self.problem.sum_lanes == 1:
+            return table
+        # Commands that share held sums start at rows of the accumulator of their own.
+        own_rows = ~several["K"] | (axes["K"].tile[ix["K"]] % self.problem.sum_lanes == 0)
+        return replace(table, fits=table.fits & (outside["K"] | own_rows))
 
     def _evaluate(self, group: _Batch, part: IntArray, best: Best | None) -> Best | None:
         """Evaluate combinations `part` of `group` under every order and cut."""

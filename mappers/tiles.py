@@ -3,9 +3,10 @@
 A dimension of extent D tiled by t has ``ceil(D / t)`` iterations, all of size t but the last: any t from 1 to D, not
 only divisors. The map space holds the **minimal tiles**: t belongs to it unless a smaller tile has as many
 iterations, no more folds of the array along the dimension and no more bus beats per pixel. It thus holds the most
-balanced tile of every iteration count, and the larger ones that fill lanes or beats better. Under a fused pooling
-only tiles of whole windows exist, under a fused global pooling only the whole plane, under N:M weights only tiles of
-whole groups of input channels.
+balanced tile of every iteration count, and the larger ones that fill lanes or beats better. On an accumulator of whole
+rows, a tile of output channels that fills rows gives way to such tiles alone. Under a fused pooling only tiles of whole
+windows exist, under a fused global pooling only the whole plane, under N:M weights only tiles of whole groups of input
+channels.
 
 This is a definition, not a theorem: a larger tile leaves a smaller last one, which can shorten the last store by a few
 cycles. `tests/property` holds the search against all tiles of this space and reports what the others would have gained.
@@ -72,6 +73,7 @@ def candidates(
     key = (
         dim, problem.size[dim], problem.taps, problem.pool, problem.whole_plane,
         problem.places, problem.stored_places, array.rows, array.cols, array.reduction_unroll, dataflow, beat_bytes,
+        problem.sum_lanes,
     )  # fmt: skip
     if key not in _KNOWN:
         _KNOWN[key] = _candidates(problem, dim, array, dataflow, beat_bytes, ())
@@ -90,7 +92,10 @@ def _candidates(
         run_beats = np.zeros_like(sizes)
         if dim in ("G", "K", "C"):  # they cut the run of a pixel
             run_beats = (trips - 1) * -(-sizes // beat_bytes) + -(-last // beat_bytes)
-        keep = _minimal(trips, folds, run_beats)
+        part_rows = np.zeros_like(sizes)
+        if dim == "K":
+            part_rows = np.where(trips > 1, sizes % problem.sum_lanes != 0, 0)
+        keep = _minimal(trips, folds, run_beats, part_rows)
         sizes, trips, last, folds = sizes[keep], trips[keep], last[keep], folds[keep]
     return Candidates(dim, extent, sizes, trips, last, folds)
 

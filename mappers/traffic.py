@@ -235,11 +235,15 @@ class LayerTraffic:
         spill_beats = (times - 1) * -(-sums * problem.sum_bytes // self.beat)
         split, pixel_beats, _, last_beats = self._pixel_beats(ix, "K", problem.output_bytes)
         held = self._tile(ix, "G") * self._tile(ix, "K") * self._tile(ix, "N")
+        lanes = ceil_div(self._tile(ix, "K"), problem.sum_lanes) * problem.sum_lanes
+        rows = self._tile(ix, "G") * lanes * self._tile(ix, "N")
         plane, pooled = np.ones_like(held), np.ones_like(held)
         for dim, step in (("OD", 1), ("OY", problem.pool[0]), ("OX", problem.pool[1])):
             plane = plane * self._tile(ix, dim)
             pooled = pooled if problem.whole_plane else pooled * ceil_div(self._tile(ix, dim), step)
-        fits = held * plane * problem.sum_bytes <= problem.sum_slot_bytes
+        fits = rows * plane * problem.sum_bytes <= problem.sum_slot_bytes
+        if problem.sums_stay:
+            fits = fits & (times == 1)
         load_beats, store_beats, loads, stores = spill_beats, spill_beats, (times - 1) * tiles, (times - 1) * tiles
         moved, end, buffered = 2 * spill, zero, zero
         if problem.residual == "dram":

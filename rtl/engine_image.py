@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hw_models.layer_engine import EngineParams, LayerConstants
-from mappers.commands import LoadCommand, Program
+from mappers.commands import ComputeCommand, LoadCommand, Program
 from mappers.views import Axis, View
 from workloads.errors import InputError
 
@@ -50,6 +50,7 @@ def make_image(
         if values.shape != view.shape:
             raise InputError(f"input '{name}': shape is {values.shape}, the network has {view.shape}; reshape it")
         image[element_addresses(view, addresses[view.storage])] = (values & 0xFF).astype(np.uint8)
+    streamed = _streamed(program)
     for command in program.commands:
         if not isinstance(command, LoadCommand) or command.part is None:
             continue
@@ -60,7 +61,7 @@ def make_image(
                 f"layer '{program.layers[command.layer].name}': a tile of outputs {part.outputs} and channels "
                 f"{part.channels}, the layer has {k} and {c}; lower it again"
             )
-        packed = pack_weights(layer, part.outputs, part.channels, params)
+        packed = pack_weights(layer, part.outputs, part.channels, params, command.writes[0].tag in streamed)
         (transfer,) = command.transfers
         if packed.size != transfer.bytes:
             raise InputError(
@@ -71,12 +72,28 @@ def make_image(
     return image
 
 
+def _streamed(program: Program) -> set[int]:
+    """Return the tags of the weight tiles whose vectors stream past activations that stay."""
+    return {
+        slot.tag
+        for command in program.commands
+        if isinstance(command, ComputeCommand) and command.dataflow == "is"
+        for slot in command.reads
+        if slot.memory == "weight"
+    }
+
+
 def pack_weights(
-    layer: LayerConstants, outputs: tuple[int, int], channels: tuple[int, int], params: EngineParams
+    layer: LayerConstants,
+    outputs: tuple[int, int],
+    channels: tuple[int, int],
+    params: EngineParams,
+    streamed: bool = False,
 ) -> Bytes:
     """Return the bytes of a weight tile: 8 per output channel (bias, multiplier, shift), then tap, channel, output.
 
-    Weights of an N:M engine come as tap, group of channels, output: a word each, rows of words in whole bytes.
+    Weights of an N:M engine come as tap, group of channels, output: a word each, rows of words in whole bytes. Those that
+    an input-stationary array has streamed come as tap, output, channel, in the order in which it takes them.
 
     Raises
     ------
@@ -88,7 +105,10 @@ def pack_weights(
     terms[:, 0] = layer.bias[k] & 0xFFFFFFFF
     terms[:, 1] = layer.multiplier[k] | layer.shift[k] << 24
     weights = layer.weights[k, slice(*channels)]
-    codes = weights.transpose(2, 3, 1, 0) & 0xFF if params.sparsity is None else _words(weights, params)
+    if params.sparsity is not None:
+        codes = _words(weights, params)
+    else:
+        codes = weights.transpose((2, 3, 0, 1) if streamed else (2, 3, 1, 0)) & 0xFF
     return np.concatenate([np.frombuffer(terms.tobytes(), dtype=np.uint8), codes.astype(np.uint8).ravel()])
 
 

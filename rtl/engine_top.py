@@ -16,6 +16,10 @@ _OF_DATAFLOW = {
            ("engine", "engine_array.sv")),
     "os": (("systolic", "systolic_pe_os.sv"), ("systolic", "systolic_array_os.sv"), ("engine", "engine_pairs.sv"),
            ("engine", "engine_os_row.sv"), ("engine", "engine_array_os.sv")),
+    "is": (("systolic", "systolic_pe_ws.sv"), ("systolic", "systolic_array_ws.sv"),
+           ("systolic", "systolic_control_ws.sv"), ("engine", "engine_rows.sv"), ("engine", "engine_hop.sv"),
+           ("engine", "engine_column.sv"), ("engine", "engine_vectors.sv"), ("engine", "engine_array_is.sv"),
+           ("engine", "engine_turn.sv"), ("engine", "engine_accumulator_is.sv")),
 }  # fmt: skip
 _ENGINE = (
     "engine_fifo.sv",
@@ -177,6 +181,7 @@ def engine_constants(params: EngineParams) -> dict[str, int]:
         "COLS": params.cols,
         "WEIGHT_STATIONARY": int("ws" in params.dataflows),
         "OUTPUT_STATIONARY": int("os" in params.dataflows),
+        "INPUT_STATIONARY": int("is" in params.dataflows),
         "INPUT_W": params.input_format.bits,
         "INPUT_SIGNED": int(params.input_format.signed),
         "WEIGHT_W": params.weight_format.bits,
@@ -207,7 +212,8 @@ def engine_sources(params: EngineParams) -> dict[str, str]:
     sources = {name: _read("systolic", name) for name in _SYSTOLIC}
     for flow in params.dataflows:
         sources |= {name: _read(folder, name) for folder, name in _OF_DATAFLOW[flow]}
-    sources |= {name: _read("engine", name) for name in _ENGINE}
+    alike = "is" not in params.dataflows  # the lanes of the accumulator
+    sources |= {name: _read("engine", name) for name in _ENGINE if alike or name != "engine_accumulator.sv"}
     constants = engine_constants(params)
     canonical = json.dumps({key.lower(): value for key, value in constants.items()}, sort_keys=True)
     ports = (*_LITE, *_memory_ports(params.beat_bytes))

@@ -25,6 +25,7 @@ from mappers.commands import (
     VectorCommand,
 )
 from mappers.walk import ArrayWalk
+from rtl.engine_words_is import FLAG, input_path, over_pixels, sums_path, turn_of, turn_words
 from workloads.errors import InputError
 
 Words = dict[Engine, list[list[int]]]
@@ -204,6 +205,8 @@ class _Encoder:
         at += (walk.sums_first[0] * held[1] + walk.sums_first[1]) * held[2] + walk.sums_first[2]
         to_pixel, to_line, to_image = walk.stride[1] * channels, walk.stride[0] * x * channels, y * x * channels
         line, plane, images = held[2], held[1] * held[2], _pair(0, walk.pixels[0])
+        if command.dataflow == "is":
+            return self._array_is(command, walk, base, (y, x), at)
         if command.dataflow == "os":  # from the last pixel of a line, and of an image, to the next
             last_x, last_y = walk.pixels[2] - 1, walk.pixels[1] - 1
             to_image -= last_y * to_line + last_x * to_pixel
@@ -237,6 +240,46 @@ class _Encoder:
             _pair(first_y, first_x),
             _pair(*walk.stride),
             _pair(*walk.dilation),
+            *[0] * (2 * ("is" in p.dataflows)),
+        ]
+
+    def _array_is(
+        self, command: ComputeCommand, walk: ArrayWalk, base: int, tile: tuple[int, int], at: int
+    ) -> list[int]:
+        """Return the words of an input-stationary command; `base` and `at` are addresses of its first pixel."""
+        cols = self.params.cols
+        (y, x), held = tile, walk.sums_tile
+        first_y, first_x = walk.first[1:3]
+        held_c, held_k = walk.weight_tile
+        weight = self._byte(self._one(command.reads, "weight")) + walk.weight_first[1] * held_c + walk.weight_first[0]
+        inputs, sums = input_path(walk, x, y), sums_path(walk)
+        return [
+            command.job.stream,
+            command.job.row_folds,
+            command.job.col_folds,
+            at,
+            prod(held[:3]),
+            *map(_word, sums.carries),
+            weight,
+            held_c,
+            held_k * held_c,
+            _word(sums.over(cols)),
+            walk.channels,
+            _word(base),
+            _pair(walk.pixels[1] * walk.stride[0], walk.pixels[2] * walk.stride[1]),
+            prod(walk.pixels),
+            inputs.distances[2],
+            *map(_word, inputs.carries),
+            turn_of(walk, cols) << 16 | FLAG | command.accumulate,
+            _pair(*walk.taps),
+            walk.dilation[1] * walk.tile[3],
+            walk.dilation[0] * x * walk.tile[3],
+            _pair(y, x),
+            _pair(first_y, first_x),
+            _pair(*walk.stride),
+            _pair(*walk.dilation),
+            _word(inputs.over(cols)),
+            _pair(*over_pixels(walk, cols)),
         ]
 
     def _check_walk(self, command: ComputeCommand, walk: ArrayWalk) -> None:
@@ -261,6 +304,8 @@ class _Encoder:
         expected = FoldJob(pixels, prod(walk.taps) * -(-words // p.rows), columns)
         if command.dataflow == "os":
             expected = FoldJob(prod(walk.taps) * words, -(-pixels // p.rows), columns)
+        elif command.dataflow == "is":
+            expected = FoldJob(walk.outputs, expected.row_folds, -(-pixels // p.cols))
         if command.job != expected or command.dataflow not in p.dataflows:
             raise self._refuse("the fold job", f"{command.dataflow} {command.job}", f"{expected} of its walk")
 
@@ -309,16 +354,17 @@ class _Encoder:
         if name not in self.constants:
             raise InputError(f"{self.subject}: layer '{name}' has no constants; give its weights and scales")
         constants = self.constants[name]
-        flags = functions.relu | functions.mean << 1 | functions.second << 2
+        last_boxes, lines, images, turned = turn_words(self.program, sums.tag, p.cols, self.subject)
+        flags = functions.relu | functions.mean << 1 | functions.second << 2 | turned
         return [
             _pair(y, x),
             n,
             walk.outputs,
             self._vectors(sums),
             n * y * x,
-            0,
-            0,
-            0,
+            last_boxes,
+            lines,
+            images,
             walk.coefficient * p.TERM_BYTES,
             self._byte(seconds[0]) if seconds else 0,
             self._byte(out),

@@ -4,7 +4,8 @@ The windows of the layers partition the run. A window is painted in order of pri
 no earlier one took, so compute and stalls sum to the window by construction:
 
 1. vector unit busy, in a layer without array commands: compute;
-2. from the first to the last operand of an array command: compute while a fold streams, fill_drain between folds;
+2. from the first to the last operand of an array command: compute while a fold streams, fill_drain between folds; on a
+   machine with banks first all compute, then what operands waited for banks, then fill_drain, as a pass is one event;
 3. time in which the layer's next array (or else vector) command is not there yet: what that command waited for;
 4. the rest, mostly the tail of a layer, by what is busy then.
 """
@@ -20,10 +21,13 @@ from hw_models.accelerator import Accelerator
 from hw_models.array_timing import timing_of
 from mappers.commands import ENGINES, AnyCommand, ComputeCommand, Engine, Program
 from sim.channel import READ
-from sim.machine import Run, Span
+from sim.machine import Run
+from sim.spans import Span
 
 CAUSES = ("dram_read", "dram_write", "dram_latency", "fill_drain", "vector", "dependency", "issue")
 COMPUTE = "compute"
+BANK_CONFLICT = "bank_conflict"
+"""A cause of machines whose scratchpads have banks; others do not list it."""
 Piece = tuple[int, int]
 
 
@@ -38,7 +42,7 @@ class LayerTime:
     window_start_cycle, end_cycle : int
         Its window.
     stall_cycles : dict
-        Cycles per cause of `CAUSES`; with `compute_cycles` they sum to the window.
+        Cycles per cause of `causes_of`; with `compute_cycles` they sum to the window.
     """
 
     start_cycle: int
@@ -142,6 +146,8 @@ class _Attribution:
     def _stream_paint(self) -> _Paint:
         """Return the time from first to last operand of every array command, folds counted in closed form."""
         array = self.accelerator.core.array
+        if self.accelerator.core.has_banks:
+            return self._banked_paint()
         jobs = []
         for command, span in self.by_engine["array"]:
             assert isinstance(command, ComputeCommand)
@@ -155,6 +161,18 @@ class _Attribution:
             split["fill_drain"] += end - start - busy
 
         return _Paint([job[0] for job in jobs], [job[1] for job in jobs], add)
+
+    def _banked_paint(self) -> _Paint:
+        """Return the time from first to last operand of every array command as compute, conflicts and the rest."""
+        segments = []
+        indices = (index for index, command in enumerate(self.program.commands) if command.engine == "array")
+        for index, (command, span) in zip(indices, self.by_engine["array"], strict=True):
+            assert isinstance(command, ComputeCommand)
+            compute = span.begin + command.job.folds * command.job.stream
+            waited = compute + self.run.conflicts.get(index, 0)
+            segments += [(span.begin, compute, COMPUTE), (compute, waited, BANK_CONFLICT)]
+            segments.append((waited, span.last, "fill_drain"))
+        return _labelled([segment for segment in segments if segment[0] < segment[1]])
 
     def _state_paints(self) -> tuple[_Paint, ...]:
         q = self.run.bus_units
@@ -221,6 +239,11 @@ def _streamed(ticks: int, stream: int, interval: int) -> int:
     return ticks // interval * stream + min(ticks % interval, stream)
 
 
+def causes_of(accelerator: Accelerator) -> tuple[str, ...]:
+    """Return the stall causes that runs on `accelerator` tell apart."""
+    return (*CAUSES, BANK_CONFLICT) if accelerator.core.has_banks else CAUSES
+
+
 def attribute(program: Program, run: Run, accelerator: Accelerator) -> list[LayerTime]:
     """Return window and split of every layer.
 
@@ -239,7 +262,7 @@ def attribute(program: Program, run: Run, accelerator: Accelerator) -> list[Laye
     waiting = _waiting_by_layer(paints, engines)
     result = []
     for layer, (start, end) in enumerate(windows(program, run)):
-        split = dict.fromkeys((COMPUTE, *CAUSES), 0)
+        split = dict.fromkeys((COMPUTE, *causes_of(accelerator)), 0)
         pieces = [(start, end)] if start < end else []
         order = [paints.streams, *waiting[layer], *paints.state]
         if "array" not in engines[layer]:

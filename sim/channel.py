@@ -52,20 +52,42 @@ class Channel:
         per_beat = dram.beats_cycles(1)
         self._q = per_beat.denominator
         self._beat = per_beat.numerator
-        self._beat_bytes = dram.beat_bytes
+        self.beat_bytes = dram.beat_bytes
         self._burst_beats = dram.burst_bytes // dram.beat_bytes
         self._queues: tuple[deque[_Request], ...] = tuple(deque() for _ in range(2 * cores))
         self._run: _Run | None = None
         self._version = 0
         self._free = 0
         self._last = 2 * cores - 1
+        self.offset = 0
+        """Time that a fast-forward left out, in units of 1/q cycle; the times in `busy` have it in them."""
         self.busy: list[tuple[int, int, int]] = []
         """Intervals (stream, start, end) of the bus, in units of 1/q cycle."""
+
+    @property
+    def progress(self) -> int:
+        """Value of a number that grows whenever data has moved."""
+        return len(self.busy)
 
     @property
     def units_per_cycle(self) -> int:
         """Value of q: bus time units in one cycle."""
         return self._q
+
+    def state(self, cycle: int) -> tuple[object, ...]:
+        """Return everything that what happens after `cycle` depends on, times relative to it."""
+        now = cycle * self._q
+        queues = tuple(
+            tuple((request.eligible - cycle, request.beats, request.started) for request in queue)
+            for queue in self._queues
+        )
+        run = self._run
+        planned = None if run is None else (run.stream, run.beats, run.start - now, run.end - now)
+        return queues, planned, max(0, self._free - now), self._last
+
+    def is_planned(self, run: object) -> bool:
+        """Tell whether `run`, the value of a timer of this channel, is the one it waits for."""
+        return run is self._run
 
     def submit(
         self,
@@ -76,7 +98,7 @@ class Channel:
         done: Callable[[int], None],
     ) -> None:
         """Ask for `transfers` no earlier than cycle `eligible` (> now); `begun` and `done` are told the cycle."""
-        beats = sum(transfer.beats(self._beat_bytes) for transfer in transfers)
+        beats = sum(transfer.beats(self.beat_bytes) for transfer in transfers)
         self._queues[stream].append(_Request(eligible, beats, begun, done))
         run = self._run
         if run is None or run.start > self._env.now * self._q:
@@ -108,7 +130,7 @@ class Channel:
 
     def _schedule(self, run: _Run) -> None:
         self._run = run
-        wake = self._env.timeout(-(-run.end // self._q) - self._env.now)
+        wake = self._env.timeout(-(-run.end // self._q) - self._env.now, run)
         wake.callbacks.append(lambda _: self._finish(run))
 
     def _finish(self, run: _Run) -> None:
@@ -119,7 +141,7 @@ class Channel:
             request.started = True
             request.begun(run.start // self._q)
         request.beats -= run.beats
-        self.busy.append((run.stream, run.start, run.end))
+        self.busy.append((run.stream, run.start + self.offset, run.end + self.offset))
         self._free, self._last = run.end, run.stream
         finished = request.beats == 0
         if finished:

@@ -17,18 +17,19 @@ waits hold and the engine is ready:
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import simpy
 
 from hw_models.accelerator import Accelerator, Dataflow
 from hw_models.array_timing import ArrayTiming, timing_of
+from hw_models.banking.passes import PassTimes
 from hw_models.systolic import FoldJob
 from mappers.commands import (
     ENGINES,
-    AnyCommand,
     ComputeCommand,
     Engine,
     LoadCommand,
@@ -36,29 +37,14 @@ from mappers.commands import (
     StoreCommand,
     VectorCommand,
 )
+from sim.banked import BankTiming
 from sim.channel import READ, WRITE, Channel
 from sim.dram.memory import TimedChannel
 from sim.dram.report import DramRun
+from sim.progress import drive
 from sim.slots import SlotMonitor
+from sim.spans import Span, Work
 from workloads.errors import Infeasible, InfeasibleError, InternalError
-
-
-@dataclass(slots=True)
-class Span:
-    """What happened to one command, in cycles.
-
-    `head`: it was first in its engine's queue; `ready`: its waits held; `issue`: it was issued; `begin`: first beat,
-    first operand or first step; `last`: last beat, last operand or last step; `end`: complete. `cause`: the engine
-    whose completion was the last it waited for, or "".
-    """
-
-    head: int = -1
-    ready: int = -1
-    issue: int = -1
-    begin: int = -1
-    last: int = -1
-    end: int = -1
-    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +59,10 @@ class Run:
         Bus intervals in units of 1/`bus_units` cycle; stream 0 reads, 1 writes.
     dram : DramRun, optional
         What a DRAM with timing did.
+    skipped : int
+        Commands that a fast-forward left out; their spans are those of the period it saw, moved.
+    conflicts : dict of int to int
+        Per array command that waited for banks, the cycles of its streams in which no operand entered for that.
     """
 
     cycles: int
@@ -83,6 +73,8 @@ class Run:
     occupancy: list[tuple[int, Any, int]]
     events: int = field(default=0)
     dram: DramRun | None = None
+    skipped: int = 0
+    conflicts: dict[int, int] = field(default_factory=dict)
 
 
 class ArrayQueue:
@@ -100,14 +92,30 @@ class ArrayQueue:
             return 0
         return self._end - self._stream if timing == self._timing else self._done
 
-    def issue(self, timing: ArrayTiming, job: FoldJob, cycle: int) -> tuple[int, int, int]:
-        """Take `job` at `cycle`; return (first operand, last operand entered, complete)."""
+    def issue(
+        self, timing: ArrayTiming, job: FoldJob, cycle: int, banked: PassTimes | None = None
+    ) -> tuple[int, int, int]:
+        """Take `job` at `cycle`; return (first operand, last operand entered, complete).
+
+        `banked`: times of its folds where operands wait for banks.
+        """
         previous = self._end if timing == self._timing else None
-        end = timing.stream_end_cycle(job, cycle, previous)
-        begin = end - (job.folds - 1) * timing.interval_cycles(job) - job.stream
-        self._timing, self._end, self._stream = timing, end, job.stream
-        self._done = end + timing.drain_latency_cycles
+        stream, extra = job.stream, 0
+        if banked is None:
+            end = timing.stream_end_cycle(job, cycle, previous)
+            begin = end - (job.folds - 1) * timing.interval_cycles(job) - job.stream
+        else:
+            begin, end = banked.begin_end(cycle, previous)
+            stream, extra = banked.last_stream_cycles, banked.drain_extra_cycles
+        self._timing, self._end, self._stream = timing, end, stream
+        self._done = end + timing.drain_latency_cycles + extra
         return begin, end, self._done
+
+    def state(self, cycle: int, idle_cycles: int) -> tuple[object, ...] | None:
+        """Return what jobs from `cycle` on depend on, relative to it; None once all is over for `idle_cycles`."""
+        if self._end is None or max(self._done, self._end + idle_cycles) <= cycle:
+            return None
+        return self._timing, self._stream, self._end - cycle, self._done - cycle
 
 
 def simulate_jobs(
@@ -135,32 +143,45 @@ class Machine:
         self,
         program: Program,
         accelerator: Accelerator,
-        env: simpy.Environment | None = None,
-        channel: Channel | TimedChannel | None = None,
+        env: simpy.Environment,
+        channel: Channel | TimedChannel,
         number: int = 0,
     ) -> None:
-        self._env = env or simpy.Environment()
+        self._env = env
         self._number = number
-        self._program, self._accelerator = program, accelerator
+        self.program, self._accelerator = program, accelerator
         self._issue = accelerator.core.dma.issue_cycles
-        self._channel = channel or open_channel(self._env, accelerator)
+        self._channel = channel
         self._fits(program)
-        self._slots = SlotMonitor(accelerator)
-        self._spans = tuple(Span() for _ in program.commands)
-        self._done: dict[Engine, int] = dict.fromkeys(ENGINES, 0)
-        self._waiting: dict[Engine, dict[int, list[simpy.Event]]] = {engine: {} for engine in ENGINES}
-        self._queue = ArrayQueue()
+        self.slots = SlotMonitor(accelerator)
+        self.spans: list[Span | None] = [None] * len(program.commands)
+        self.own: dict[Engine, list[int]] = {engine: [] for engine in ENGINES}
+        for index, command in enumerate(program.commands):
+            self.own[command.engine].append(index)
+        self.cursor: dict[Engine, int] = dict.fromkeys(ENGINES, 0)
+        """Per engine, commands taken or left out."""
+        self.flight: dict[Engine, deque[Work]] = {engine: deque() for engine in ENGINES}
+        self.passed: dict[Engine, int] = dict.fromkeys(ENGINES, 0)
+        self.offset = 0
+        """Cycles left out so far: what the machine's clock is behind."""
+        self.mentions: dict[int, tuple[int, int]] = {}
+        """Per live tag, the last issued command that names it, and where among its slots."""
+        self.completed: int = 0
+        self.watch: set[int] = set()
+        """Commands whose completion `note` is told."""
+        self.note: Callable[[int], None] = _ignore
+        self.done: dict[Engine, int] = dict.fromkeys(ENGINES, 0)
+        self.waiting: dict[Engine, dict[int, list[simpy.Event]]] = {engine: {} for engine in ENGINES}
+        self.queue = ArrayQueue()
         core = accelerator.core
+        self._banks = BankTiming(core) if core.has_banks else None
+        self.conflicts: dict[int, int] = {}
+        self.idle_cycles = 1 << 62 if core.has_banks else core.array.rows + core.array.cols
+        """Cycles after its end in which a job still holds up the next: result rows of an OS fold leave one by one."""
         depth = max(1, core.accumulator.half_bytes // (core.array.cols * core.accumulator_bytes))
         self._timings: dict[Dataflow, ArrayTiming] = {
             flow: timing_of(core.array, flow, depth) for flow in core.array.dataflows if flow != "rs"
         }
-
-    def run(self) -> Run:
-        """Run every command and return what happened."""
-        self.start()
-        self._env.run()
-        return self.outcome()
 
     def start(self) -> None:
         """Start the engines; they act when the environment runs."""
@@ -175,27 +196,27 @@ class Machine:
 
     def outcome(self) -> Run:
         """Return what happened, once the environment has nothing left to do."""
-        for index, span in enumerate(self._spans):
-            if span.end < 0:
-                command = self._program.commands[index]
-                raise InternalError(
-                    f"program '{self._program.workload}': command {index} ({command.engine}) never completed, it waits "
-                    f"for {list(command.waits)} and the engines have completed {self._done}; the lowering is wrong"
-                )
-        left = self._slots.leftover()
+        spans = tuple(span for span in self.spans if span is not None)
+        if len(spans) < len(self.spans):
+            raise InternalError(
+                f"program '{self.program.workload}': {len(self.spans) - len(spans)} commands never completed; "
+                f"run it with `sim.progress.drive`, which says who waits"
+            )
+        left = self.slots.leftover()
         if left:
             raise InternalError(
-                f"program '{self._program.workload}': {left[0]} is never released; the lowering is wrong"
+                f"program '{self.program.workload}': {left[0]} is never released; the lowering is wrong"
             )
-        cycles = max((span.end for span in self._spans), default=0)
+        cycles = max((span.end for span in spans), default=0)
         return Run(
             cycles=cycles,
-            spans=self._spans,
+            spans=spans,
             bus=self._channel.busy,
             bus_units=self._channel.units_per_cycle,
-            peak_scratchpad_bytes=self._slots.peak_bytes,
-            occupancy=self._slots.occupancy,
+            peak_scratchpad_bytes=self.slots.peak_bytes,
+            occupancy=self.slots.occupancy,
             dram=self._channel.outcome(self._now) if isinstance(self._channel, TimedChannel) else None,
+            conflicts=self.conflicts,
         )
 
     def _fits(self, program: Program) -> None:
@@ -220,50 +241,77 @@ class Machine:
 
     # --- synchronisation ------------------------------------------------------------------------------------------
 
-    def _own(self, engine: Engine) -> list[tuple[int, AnyCommand]]:
-        return [(i, command) for i, command in enumerate(self._program.commands) if command.engine == engine]
+    def _take(self, engine: Engine) -> Work | None:
+        """Return the next command of `engine`, taken, or None if there is none."""
+        at, own = self.cursor[engine], self.own[engine]
+        if at == len(own):
+            return None
+        self.cursor[engine] = at + 1
+        work = Work(own[at], self.program.commands[own[at]], self.passed)
+        self.flight[engine].append(work)
+        return work
 
     def _until(self, engine: Engine, count: int) -> simpy.Event | None:
         """Return an event for the `count`-th completion of `engine`, or None if that is past."""
-        if self._done[engine] >= count:
+        if self.done[engine] >= count:
             return None
         event = self._env.event()
-        self._waiting[engine].setdefault(count, []).append(event)
+        self.waiting[engine].setdefault(count, []).append(event)
         return event
 
-    def _wait(self, command: AnyCommand, span: Span) -> Generator[simpy.Event, None, None]:
-        """Wait for every (engine, count) of `command`; note who was last."""
-        span.head = self._now
-        for engine, count in command.waits:
-            event = self._until(engine, count)
+    def _wait(self, work: Work) -> Generator[simpy.Event, None, None]:
+        """Wait for every (engine, count) of the command; note who was last."""
+        work.stage, work.span.head = 1, self._now
+        for engine, count in work.command.waits:
+            own_count = count - work.passed[engine]
+            event = self._until(engine, own_count)
             if event is not None:
+                work.wait = (engine, own_count, event)
                 yield event
-                span.cause = engine
-        span.ready = self._now
+                work.wait = None
+                work.span.cause = engine
+        work.stage, work.span.ready = 2, self._now
 
-    def _complete(self, index: int) -> None:
-        """Finish command `index` now: slots, counters, waiters."""
-        command, now = self._program.commands[index], self._now
-        self._spans[index].end = now
+    def _complete(self, work: Work) -> None:
+        """Finish `work` now: slots, counters, waiters."""
+        command, now, span = work.command, self._now, work.span
+        span.end = now
         for slot in command.writes:
-            self._slots.end_write(slot)
+            self.slots.end_write(slot)
         for slot in command.releases:
-            self._slots.release(slot, now)
+            self.slots.release(slot, now + self.offset)
+            self.mentions.pop(slot.tag, None)
         engine = command.engine
-        self._done[engine] += 1
-        for event in self._waiting[engine].pop(self._done[engine], ()):
+        if self.flight[engine].popleft() is not work:
+            raise InternalError(f"program '{self.program.workload}': {engine} commands complete out of order")
+        self.spans[work.index] = span.moved(self.offset) if self.offset else span
+        if work.conflict_cycles:
+            self.conflicts[work.index] = work.conflict_cycles
+        self.done[engine] += 1
+        self.completed += 1
+        if work.index in self.watch:
+            self.note(work.index)
+        for event in self.waiting[engine].pop(self.done[engine], ()):
             event.succeed()
 
-    def _complete_at(self, index: int, cycle: int) -> None:
-        timeout = self._env.timeout(cycle - self._now)
-        timeout.callbacks.append(lambda _: self._complete(index))
+    def _complete_at(self, work: Work, cycle: int) -> None:
+        timeout = self._timer(cycle - self._now, work)
+        timeout.callbacks.append(lambda _: self._complete(work))
 
-    def _open(self, command: AnyCommand) -> None:
-        """Check what `command` reads and open what it writes, at its issue."""
+    def _timer(self, cycles: int, work: Work) -> simpy.Timeout:
+        """Return an event `cycles` from now that says whose it is."""
+        return self._env.timeout(cycles, (self._number, work))
+
+    def _open(self, work: Work) -> None:
+        """Issue `work` now: check what it reads and open what it writes."""
+        command, now = work.command, self._now
+        work.stage, work.span.issue = 3, now
         for slot in command.reads:
-            self._slots.read(slot, self._now)
+            self.slots.read(slot, now + self.offset)
         for slot in command.writes:
-            self._slots.begin_write(slot, self._now)
+            self.slots.begin_write(slot, now + self.offset)
+        for place, slot in enumerate(command.reads + command.writes):
+            self.mentions[slot.tag] = (work.index, place)
 
     # --- engines --------------------------------------------------------------------------------------------------
 
@@ -272,69 +320,94 @@ class Machine:
         delay = max(1, dram.latency_cycles) if stream == READ else 1
         response = 0 if stream == READ else dram.latency_cycles
         outstanding = self._accelerator.core.dma.outstanding
-        for number, (index, command) in enumerate(self._own(engine)):
-            assert isinstance(command, LoadCommand | StoreCommand)
-            span = self._spans[index]
-            room = self._until(engine, number - outstanding + 1)
+        number = 0
+        while (work := self._take(engine)) is not None:
+            number += 1
+            room = self._until(engine, number - outstanding)
             if room is not None:
                 yield room
-            yield from self._wait(command, span)
+            yield from self._wait(work)
             if self._issue:
-                yield self._env.timeout(self._issue)
-            span.issue = self._now
-            self._open(command)
+                yield self._timer(self._issue, work)
+            self._open(work)
+            command = work.command
+            assert isinstance(command, LoadCommand | StoreCommand)
 
-            def begun(cycle: int, span: Span = span) -> None:
+            def begun(cycle: int, span: Span = work.span) -> None:
                 span.begin = cycle
 
-            def done(cycle: int, span: Span = span, index: int = index) -> None:
-                span.last = cycle
+            def done(cycle: int, work: Work = work) -> None:
+                work.span.last = cycle
                 if response:
-                    self._complete_at(index, cycle + response)
+                    self._complete_at(work, cycle + response)
                 else:
-                    self._complete(index)
+                    self._complete(work)
 
             self._channel.submit(2 * self._number + stream, self._now + delay, command.transfers, begun, done)
 
     def _array(self) -> Generator[simpy.Event, None, None]:
-        for index, command in self._own("array"):
-            assert isinstance(command, ComputeCommand)
-            span, timing = self._spans[index], self._timings[command.dataflow]
-            ready = self._queue.earliest_issue(timing)
+        while (work := self._take("array")) is not None:
+            assert isinstance(work.command, ComputeCommand)
+            timing = self._timings[work.command.dataflow]
+            ready = self.queue.earliest_issue(timing)
             if ready > self._now:
-                yield self._env.timeout(ready - self._now)
-            yield from self._wait(command, span)
+                yield self._timer(ready - self._now, work)
+            yield from self._wait(work)
             if self._issue:
-                yield self._env.timeout(self._issue)
-            span.issue = self._now
-            self._open(command)
-            span.begin, span.last, end = self._queue.issue(timing, command.job, self._now)
-            self._complete_at(index, end)
+                yield self._timer(self._issue, work)
+            self._open(work)
+            command, span = work.command, work.span
+            assert isinstance(command, ComputeCommand)
+            banked = None if self._banks is None else self._banks.pass_times(command)
+            if banked is not None:
+                work.conflict_cycles = banked.conflict_cycles
+            span.begin, span.last, end = self.queue.issue(timing, command.job, self._now, banked)
+            self._complete_at(work, end)
 
     def _vector(self) -> Generator[simpy.Event, None, None]:
         unit = self._accelerator.core.vector
-        for index, command in self._own("vector"):
-            assert isinstance(command, VectorCommand)
-            span = self._spans[index]
-            yield from self._wait(command, span)
+        while (work := self._take("vector")) is not None:
+            yield from self._wait(work)
             if self._issue:
-                yield self._env.timeout(self._issue)
-            span.issue = span.begin = self._now
-            self._open(command)
+                yield self._timer(self._issue, work)
+            self._open(work)
+            command, span = work.command, work.span
+            assert isinstance(command, VectorCommand)
+            span.begin = self._now
             cycles = unit.cycles(command.rows, command.row_elements, command.simple_passes, command.special_passes)
-            yield self._env.timeout(cycles)
+            if self._banks is not None:
+                cycles += self._banks.vector_extra_cycles(command)
+            yield self._timer(cycles, work)
             span.last = self._now
-            self._complete(index)
+            self._complete(work)
 
 
-def open_channel(env: simpy.Environment, accelerator: Accelerator, cores: int = 1) -> Channel | TimedChannel:
-    """Return the memory of `accelerator`, for `cores` cores that share it."""
+def _ignore(_: int) -> None:
+    return None
+
+
+def open_channel(
+    env: simpy.Environment, accelerator: Accelerator, cores: int = 1, *, fast_forward: bool = True
+) -> Channel | TimedChannel:
+    """Return the memory of `accelerator`, for `cores` cores that share it; `fast_forward` as in `run_program`."""
     dram = accelerator.dram
     if dram.device is None:
         return Channel(env, dram, cores)
-    return TimedChannel(env, dram.device, accelerator.clock_mhz, cores)
+    return TimedChannel(env, dram.device, accelerator.clock_mhz, cores, fast=fast_forward)
 
 
-def run_program(program: Program, accelerator: Accelerator) -> Run:
-    """Run `program` on `accelerator` and return what happened."""
-    return Machine(program, accelerator).run()
+def run_program(program: Program, accelerator: Accelerator, *, fast_forward: bool = True) -> Run:
+    """Run `program` on `accelerator` and return what happened.
+
+    Parameters
+    ----------
+    fast_forward : bool
+        Leave out periods that repeat exactly (`sim.fast_forward`), and DRAM bursts whose times are known in closed form
+        (`sim.dram.stream`, `sim.dram.hits`); the outcome is the same.
+    """
+    env = simpy.Environment()
+    channel = open_channel(env, accelerator, fast_forward=fast_forward)
+    machine = Machine(program, accelerator, env, channel)
+    machine.start()
+    skipped = drive(env, channel, (machine,), fast_forward=fast_forward)
+    return replace(machine.outcome(), skipped=skipped[0])

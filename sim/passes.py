@@ -20,6 +20,7 @@ from typing import Any
 import simpy
 
 from mappers.passes.plan import LayerPasses
+from sim.progress import StuckError, report, run_watched
 from workloads.errors import InternalError
 
 
@@ -68,10 +69,24 @@ class _Engine:
         """Run every pass; return the cycles."""
         for stage in range(len(self._plan.stages)):
             self._env.process(self._stage(stage))
-        self._env.run()
-        if any(start < 0 for row in self.spans for start, _ in row):
-            raise InternalError(f"layer '{self._plan.name}': a pass never ended; the plan is wrong")
+        run_watched(self._env, self._ended, self._waiting)
+        rows = self._waiting()
+        if rows:
+            subject = f"layer '{self._plan.name}': the plan is wrong"
+            raise StuckError(report(subject, int(self._env.now), "nothing more happens", rows))
         return max((row[-1][1] for row in self.spans), default=0)
+
+    def _ended(self) -> int:
+        return sum(start >= 0 for row in self.spans for start, _ in row)
+
+    def _waiting(self) -> list[str]:
+        """Return one line per stage that is not through: the pass it stands at."""
+        rows = []
+        for index, stage in enumerate(self._plan.stages):
+            left = [number for number, row in enumerate(self.spans) if row[index][0] < 0]
+            if left:
+                rows.append(f"stage '{stage.name}' ({stage.resource}) stands at pass {left[0]} of {len(self.spans)}")
+        return rows
 
     def _stage(self, index: int) -> Generator[simpy.Event, Any, None]:
         env, plan = self._env, self._plan

@@ -16,6 +16,7 @@ import simpy
 from hw_models.accelerator import Accelerator
 from mappers.commands import AnyCommand, LoadCommand, Program, StoreCommand
 from sim.machine import Machine, Run, open_channel
+from sim.progress import drive
 from workloads.errors import InputError
 
 
@@ -51,7 +52,11 @@ def moved(program: Program, base: int) -> Program:
 
 
 def run_shared(
-    programs: Sequence[Program], accelerators: Sequence[Accelerator], bases: Sequence[int] = ()
+    programs: Sequence[Program],
+    accelerators: Sequence[Accelerator],
+    bases: Sequence[int] = (),
+    *,
+    fast_forward: bool = True,
 ) -> SharedRun:
     """Run each program on its accelerator, all on the memory of the first.
 
@@ -59,6 +64,8 @@ def run_shared(
     ----------
     bases : sequence of int, optional
         Byte address at which each program's memory image starts; one after the other if left out.
+    fast_forward : bool
+        Leave out periods in which all programs together repeat exactly; the outcome is the same.
 
     Raises
     ------
@@ -78,15 +85,15 @@ def run_shared(
             )
     places = list(bases) if bases else _one_after_the_other(programs, first.dram.beat_bytes)
     env = simpy.Environment()
-    channel = open_channel(env, first, len(programs))
+    channel = open_channel(env, first, len(programs), fast_forward=fast_forward)
     machines = [
         Machine(moved(program, base), accelerator, env, channel, core)
         for core, (program, accelerator, base) in enumerate(zip(programs, accelerators, places, strict=True))
     ]
     for machine in machines:
         machine.start()
-    env.run()
-    runs = tuple(machine.outcome() for machine in machines)
+    skipped = drive(env, channel, machines, fast_forward=fast_forward)
+    runs = tuple(replace(machine.outcome(), skipped=n) for machine, n in zip(machines, skipped, strict=True))
     return SharedRun(max(run.cycles for run in runs), runs)
 
 

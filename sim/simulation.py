@@ -29,6 +29,7 @@ def simulate(
     not_modelled: Sequence[str],
     *,
     keep_run: Literal[False] = False,
+    fast_forward: bool = True,
 ) -> Result: ...
 
 
@@ -42,6 +43,7 @@ def simulate(
     not_modelled: Sequence[str],
     *,
     keep_run: Literal[True],
+    fast_forward: bool = True,
 ) -> tuple[Result, Run]: ...
 
 
@@ -54,6 +56,7 @@ def simulate(
     not_modelled: Sequence[str],
     *,
     keep_run: bool = False,
+    fast_forward: bool = True,
 ) -> Result | tuple[Result, Run]:
     """Run `program` on `accelerator` and return the result, checked.
 
@@ -65,6 +68,8 @@ def simulate(
         One per layer of the program.
     keep_run : bool
         Return the raw run as well, for traces.
+    fast_forward : bool
+        Leave out periods that repeat exactly; the result is the same.
 
     Raises
     ------
@@ -75,7 +80,7 @@ def simulate(
         raise InternalError(
             f"program '{program.workload}': {len(annotations)} annotations, {len(program.layers)} layers; give one each"
         )
-    run = run_program(program, accelerator)
+    run = run_program(program, accelerator, fast_forward=fast_forward)
     result = build_result(program, run, accelerator, manifest, annotations, placement, not_modelled)
     checks = check_result(result, program, run, accelerator)
     require(program.workload, checks)

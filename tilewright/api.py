@@ -187,6 +187,7 @@ def simulate(
     overrides: Sequence[str] = (),
     seed: int = 0,
     plan: str | Path | None = None,
+    fast_forward: bool = True,
 ) -> Simulation:
     """Map `workload` onto `arch` and simulate it.
 
@@ -208,6 +209,8 @@ def simulate(
         Kept in the manifest; nothing in a simulation is drawn at random.
     plan : str or Path, optional
         A plan that ``map`` wrote for this workload and machine; its mappings and placement are used as they are.
+    fast_forward : bool
+        Leave out periods of the run that repeat exactly; the result is the same to the byte.
 
     Raises
     ------
@@ -243,7 +246,7 @@ def simulate(
         whole = manifest | {"solver": order}
         return Simulation(simulate_in_passes(loaded.network, accelerator, whole, fidelity, loaded.notes))
     given = None if plan is None else _given(Path(plan), loaded, accelerator, objective)
-    return _run(_plan(loaded, accelerator, objective, given), loaded, manifest, fidelity)
+    return _run(_plan(loaded, accelerator, objective, given), loaded, manifest, fidelity, fast_forward)
 
 
 def _given(path: Path, loaded: Workload, accelerator: Accelerator, objective: str) -> GivenPlan:
@@ -270,22 +273,24 @@ def _solver() -> dict[str, str]:
     return {"name": "exhaustive search with bounds", "cost_model": COST_MODEL}
 
 
-def _run(plan: Plan, loaded: Workload, manifest: dict[str, Any], fidelity: str) -> Simulation:
+def _run(plan: Plan, loaded: Workload, manifest: dict[str, Any], fidelity: str, fast_forward: bool) -> Simulation:
     from mappers.analytic import bounds
+    from mappers.bank_reads import bank_layouts
     from sim.result import LayerAnnotation
     from tilewright.fidelity import not_modelled
 
     limits = bounds(plan.program, plan.accelerator)
     core = plan.accelerator.core.name
+    layouts = bank_layouts(plan.program)
     annotations = [
         LayerAnnotation(
-            mapping=mapping_data(entry, core),
+            mapping=_with_layouts(mapping_data(entry, core), layouts.get(index)),
             proven_optimal=all(p.found.certificate.proven_optimal for p in entry.parts) if entry.parts else None,
             gap=max(p.found.certificate.gap for p in entry.parts) if entry.parts else None,
             analytic_cycles=limit.analytic_cycles,
             core=core if entry.parts else "vector",
         )
-        for entry, limit in zip(plan.groups, limits, strict=True)
+        for index, (entry, limit) in enumerate(zip(plan.groups, limits, strict=True))
     ]
     missing = (*not_modelled(plan.accelerator, fidelity), *plan.notes, *loaded.notes)
     if fidelity == "analytic":
@@ -296,9 +301,21 @@ def _run(plan: Plan, loaded: Workload, manifest: dict[str, Any], fidelity: str) 
     from sim.simulation import simulate as run_event_model
 
     result, run = run_event_model(
-        plan.program, plan.accelerator, manifest, annotations, plan.placement, missing, keep_run=True
+        plan.program,
+        plan.accelerator,
+        manifest,
+        annotations,
+        plan.placement,
+        missing,
+        keep_run=True,
+        fast_forward=fast_forward,
     )
     return Simulation(result, plan, run)
+
+
+def _with_layouts(mapping: dict[str, Any] | None, layouts: dict[str, list[str]] | None) -> dict[str, Any] | None:
+    """Return `mapping` with the layouts of its tiles, on a machine with banks."""
+    return mapping if mapping is None or layouts is None else mapping | {"layouts": layouts}
 
 
 def mapping_data(entry: PlannedGroup, core: str) -> dict[str, Any] | None:

@@ -84,11 +84,15 @@ def row_traffic(shape: ConvShape, array: RowStationaryArray, mapping: RowMapping
     )
 
 
-def sets_of(shape: ConvShape, array: RowStationaryArray, rows: int) -> int:
-    """Return how many PE sets of `rows` output rows stand on the array; a set wider than it is folded below itself."""
+def sets_of(shape: ConvShape, array: RowStationaryArray, rows: int) -> tuple[int, int]:
+    """Return (how many PE sets of `rows` output rows stand on the array, how many of them one above the other).
+
+    A set wider than the array is folded below itself. Partial sums pass from PE to PE up a column, so only sets that
+    stand one above the other add up their channels.
+    """
     folds = -(-rows // array.cols)
     upright = array.rows // (shape.filter_height * folds)
-    return upright * (array.cols // min(rows, array.cols))
+    return upright * (array.cols // min(rows, array.cols)), upright
 
 
 def active_pes(shape: ConvShape, array: RowStationaryArray, mapping: RowMapping) -> int:
@@ -97,7 +101,7 @@ def active_pes(shape: ConvShape, array: RowStationaryArray, mapping: RowMapping)
 
 
 def _pe_splits(
-    shape: ConvShape, array: RowStationaryArray, sets: int, filters: int
+    shape: ConvShape, array: RowStationaryArray, sets: int, upright: int, filters: int
 ) -> Iterator[tuple[int, int, int, int]]:
     """Yield (p, q, r, t) that fit the PE memories, the filter buffer and the array."""
     taps = shape.filter_height * shape.filter_width * array.word_bytes
@@ -105,7 +109,7 @@ def _pe_splits(
         for p in _divisors(filters):
             if p > array.psum_words or p * q * shape.filter_width > array.filter_words:
                 break
-            for r in range(1, min(sets, -(-shape.channels // q)) + 1):
+            for r in range(1, min(upright, -(-shape.channels // q)) + 1):
                 for t in _divisors(filters // p):
                     if r * t <= sets and p * t * q * r * taps <= array.filter_buffer_bytes:
                         yield p, q, r, t
@@ -125,7 +129,7 @@ def search_row_mapping(shape: ConvShape, array: RowStationaryArray) -> RowMappin
     word = array.word_bytes
     classes: dict[int, list[tuple[int, int, int]]] = {}
     for rows in range(1, shape.out_height + 1):
-        if not sets_of(shape, array, rows):
+        if not sets_of(shape, array, rows)[0]:
             continue
         for images in _divisors(shape.batch):
             for filters in _divisors(shape.kernels):
@@ -138,7 +142,7 @@ def search_row_mapping(shape: ConvShape, array: RowStationaryArray) -> RowMappin
             if psum_banks >= array.buffer_banks:
                 continue
             high = (rows - 1) * shape.stride + shape.filter_height
-            for p, q, r, t in _pe_splits(shape, array, sets_of(shape, array, rows), filters):
+            for p, q, r, t in _pe_splits(shape, array, *sets_of(shape, array, rows), filters):
                 image_bytes = images * q * r * high * shape.width * word
                 if psum_banks + -(-image_bytes // array.bank_bytes) > array.buffer_banks:
                     continue

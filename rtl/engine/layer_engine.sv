@@ -11,6 +11,7 @@ module layer_engine #(
     parameter integer COLS              = 4,    // also the lanes of the vector unit
     parameter integer WEIGHT_STATIONARY = 1,    // which dataflows the commands may ask for
     parameter integer OUTPUT_STATIONARY = 0,
+    parameter integer INPUT_STATIONARY  = 0,    // dense alone
     parameter integer INPUT_W           = 8,    // bits of an activation, the low ones of its byte
     parameter integer INPUT_SIGNED      = 1,
     parameter integer WEIGHT_W          = 8,
@@ -86,18 +87,25 @@ module layer_engine #(
 );
 
   localparam integer LOAD_WORDS = 13;
-  localparam integer ARRAY_WORDS = 28;
+  localparam integer ARRAY_WORDS = INPUT_STATIONARY != 0 ? 30 : 28;
   localparam integer VECTOR_WORDS = 20;
   localparam integer STORE_WORDS = 11;
   localparam integer INDEX_W = $clog2(COMMANDS);
   localparam integer ACC_ADDR_W = $clog2(ACC_DEPTH) + 1;
+  localparam integer TURN_W = COLS > 1 ? $clog2(COLS) : 1;
 
   // A dense weight is a byte, N:M weights are words of values and indices, which start at any bit.
   localparam integer STORED_W = SLOT_INDEX_W == 0 ? 8 : KEPT * (WEIGHT_W + SLOT_INDEX_W);
-  localparam integer WEIGHT_ROW = (COLS * STORED_W + (STORED_W % 8 == 0 ? 0 : 14)) / 8;
+  localparam integer COLS_WEIGHT = (COLS * STORED_W + (STORED_W % 8 == 0 ? 0 : 14)) / 8;
+  localparam integer OTHERS = WEIGHT_STATIONARY + OUTPUT_STATIONARY;
+  localparam integer ROWS_WEIGHT = INPUT_STATIONARY != 0 && (OTHERS == 0 || ROWS > COLS_WEIGHT) ? ROWS : 0;
+  localparam integer WEIGHT_ROW = ROWS_WEIGHT != 0 ? ROWS_WEIGHT : COLS_WEIGHT;
   localparam integer PLACES = ROWS * GROUP;
 
-  localparam integer INPUT_ROW = OUTPUT_STATIONARY != 0 ? GROUP : PLACES;
+  // Memories of activations: one whose rows read side by side, or a copy of the tile per row, column
+  localparam integer COPIES = OUTPUT_STATIONARY != 0 || INPUT_STATIONARY != 0 ? 1 : 0;
+  localparam integer PORTS = INPUT_STATIONARY != 0 && (OTHERS == 0 || COLS > ROWS) ? COLS : ROWS;
+  localparam integer INPUT_ROW = COPIES != 0 ? GROUP : PLACES;
   localparam integer WIDER_IN = BEAT_BYTES > INPUT_ROW ? BEAT_BYTES : INPUT_ROW;
   localparam integer WIDER_WEIGHT = BEAT_BYTES > WEIGHT_ROW ? BEAT_BYTES : WEIGHT_ROW;
   localparam integer WIDER_OUT = BEAT_BYTES > COLS ? BEAT_BYTES : COLS;
@@ -323,20 +331,21 @@ module layer_engine #(
 
   // Scratchpads
   wire weight_en, sums_en, store_en;
-  wire [ROWS-1:0] input_en;
-  wire [32*ROWS-1:0] input_at;
+  wire [PORTS-1:0] input_en;
+  wire [32*PORTS-1:0] input_at;
   wire [31:0] weight_at, operand_at, coefficient_at, store_at, out_at;
-  wire [8*PLACES-1:0] input_data;
+  wire [8*PORTS*GROUP-1:0] input_data;
   wire [8*WEIGHT_ROW-1:0] weight_data;
   wire [8*COLS-1:0] operand_data, out_data;
   wire [64*COLS-1:0] coefficient_data;
   wire [8*BEAT_BYTES-1:0] store_data;
   wire [COLS-1:0] out_mask;
 
-  // A memory whose rows read side by side, or one copy of the tile per row of an output-stationary array, which reads in
-  // the cycle of issue, when the last beat that it waited for is just being written
+  // A memory whose rows read side by side, or one copy of the tile per row of an output-stationary array and per column of
+  // an input-stationary one. The former reads in the cycle of issue, when the last beat that it waited for is just being
+  // written
   generate
-    if (OUTPUT_STATIONARY == 0) begin : g_input
+    if (COPIES == 0) begin : g_input
       engine_scratchpad #(
           .BANKS   (INPUT_BANKS),
           .DEPTH   (INPUT_BYTES / INPUT_BANKS),
@@ -352,13 +361,13 @@ module layer_engine #(
           .rd_data(input_data)
       );
     end else begin : g_inputs
-      for (genvar r = 0; r < ROWS; r++) begin : g_row
+      for (genvar r = 0; r < PORTS; r++) begin : g_port
         engine_scratchpad #(
             .BANKS   (INPUT_BANKS),
             .DEPTH   (INPUT_BYTES / INPUT_BANKS),
             .WR_BYTES(BEAT_BYTES),
             .RD_BYTES(GROUP),
-            .THROUGH (1)
+            .THROUGH (OUTPUT_STATIONARY)
         ) u_input (
             .clk    (clk),
             .wr_mask(input_mask),
@@ -436,6 +445,9 @@ module layer_engine #(
   // Arrays
   wire sums_valid, sums_first, sums_job_last;
   wire [ACC_ADDR_W-1:0] array_sums_at, vector_sums_at;
+  wire [COLS-1:0] lane_mask;
+  wire [COLS*ACC_ADDR_W-1:0] lane_at;
+  wire [TURN_W-1:0] lane_turn;
   wire [COLS*ACC_W-1:0] array_sums, vector_sums;
 
   engine_arrays #(
@@ -443,6 +455,9 @@ module layer_engine #(
       .COLS             (COLS),
       .WEIGHT_STATIONARY(WEIGHT_STATIONARY),
       .OUTPUT_STATIONARY(OUTPUT_STATIONARY),
+      .INPUT_STATIONARY (INPUT_STATIONARY),
+      .PORTS            (PORTS),
+      .TURN_W           (TURN_W),
       .INPUT_W          (INPUT_W),
       .INPUT_SIGNED     (INPUT_SIGNED),
       .WEIGHT_W         (WEIGHT_W),
@@ -473,26 +488,69 @@ module layer_engine #(
       .sums_first   (sums_first),
       .sums_job_last(sums_job_last),
       .sums_at      (array_sums_at),
+      .lane_mask    (lane_mask),
+      .lane_at      (lane_at),
+      .lane_turn    (lane_turn),
       .sums         (array_sums)
   );
 
-  engine_accumulator #(
-      .COLS (COLS),
-      .ACC_W(ACC_W),
-      .DEPTH(ACC_DEPTH)
-  ) u_accumulator (
-      .clk        (clk),
-      .rst        (rst),
-      .in_valid   (sums_valid),
-      .in_first   (sums_first),
-      .in_job_last(sums_job_last),
-      .in_addr    (array_sums_at),
-      .in_sums    (array_sums),
-      .done       (array_done),
-      .rd_en      (sums_en),
-      .rd_addr    (vector_sums_at),
-      .rd_sums    (vector_sums)
-  );
+  generate
+    if (INPUT_STATIONARY == 0) begin : g_alike
+      engine_accumulator #(
+          .COLS (COLS),
+          .ACC_W(ACC_W),
+          .DEPTH(ACC_DEPTH)
+      ) u_accumulator (
+          .clk        (clk),
+          .rst        (rst),
+          .in_valid   (sums_valid),
+          .in_first   (sums_first),
+          .in_job_last(sums_job_last),
+          .in_addr    (array_sums_at),
+          .in_sums    (array_sums),
+          .done       (array_done),
+          .rd_en      (sums_en),
+          .rd_addr    (vector_sums_at),
+          .rd_sums    (vector_sums)
+      );
+    end else begin : g_turned
+      wire [TURN_W-1:0] vector_turn;
+
+      engine_turn #(
+          .COLS  (COLS),
+          .TURN_W(TURN_W),
+          .WORDS (VECTOR_WORDS)
+      ) u_turn (
+          .clk    (clk),
+          .issue  (vector_issue),
+          .command(vector_command),
+          .step   (sums_en),
+          .turn   (vector_turn)
+      );
+
+      engine_accumulator_is #(
+          .COLS  (COLS),
+          .ACC_W (ACC_W),
+          .DEPTH (ACC_DEPTH),
+          .TURN_W(TURN_W)
+      ) u_accumulator (
+          .clk        (clk),
+          .rst        (rst),
+          .in_valid   (sums_valid),
+          .in_first   (sums_first),
+          .in_job_last(sums_job_last),
+          .in_mask    (lane_mask),
+          .in_addr    (lane_at),
+          .in_turn    (lane_turn),
+          .in_sums    (array_sums),
+          .done       (array_done),
+          .rd_en      (sums_en),
+          .rd_addr    (vector_sums_at),
+          .rd_turn    (vector_turn),
+          .rd_sums    (vector_sums)
+      );
+    end
+  endgenerate
 
   // Vector unit
   engine_vector #(
@@ -559,7 +617,7 @@ module layer_engine #(
   assign m_axi_awprot  = 3'b000;  // data, secure, unprivileged
 
   wire unused_ok = &{1'b0, m_axi_rlast, load_at, coefficient_load_at, input_en, input_at, weight_at, operand_at, coefficient_at,
-                     store_at, out_at, unused_cycles};
+                     store_at, out_at, unused_cycles, array_sums_at, lane_mask, lane_at, lane_turn};
 
 endmodule
 

@@ -15,6 +15,7 @@ module systolic_array_ws #(
     parameter integer KEPT          = 1,   // N:M sparse: slots of a weight word, see systolic_mac
     parameter integer GROUP         = 1,   // N:M sparse: activations of an input word
     parameter integer INDEX_W       = 0,   // N:M sparse: bits of an index; 0: dense
+    parameter integer SKEWED        = 0,   // 1: word c of `w` comes c cycles after word 0 already
     localparam integer A_W = GROUP * INPUT_W,
     localparam integer W_W = KEPT * (WEIGHT_W + INDEX_W)
 ) (
@@ -90,7 +91,7 @@ module systolic_array_ws #(
       // Column c starts c cycles after column 0 and waits for the last column
       tw_delay #(
           .DATA_W(W_W),
-          .DEPTH (c)
+          .DEPTH (SKEWED == 0 ? c : 0)
       ) u_skew_w (
           .clk(clk),
           .rst(rst),

@@ -57,11 +57,13 @@ def runs_of(transfer: Transfer, burst_bytes: int) -> list[Segment]:
 class TimedChannel:
     """All channels of a DRAM behind one interface; two streams (read, write) per core."""
 
-    def __init__(self, env: simpy.Environment, dram: TimedDram, clock_mhz: Fraction, cores: int = 1) -> None:
+    def __init__(
+        self, env: simpy.Environment, dram: TimedDram, clock_mhz: Fraction, cores: int = 1, *, fast: bool = True
+    ) -> None:
         self._env, self._dram = env, dram
         self._ratio = dram.ticks_per_cycle(clock_mhz)
         directions = (READ, WRITE) * cores
-        self._controllers = [Controller(dram, directions) for _ in range(dram.channels)]
+        self._controllers = [Controller(dram, directions, fast=fast) for _ in range(dram.channels)]
         self._pending: list[deque[_Command]] = [deque() for _ in directions]
         self._complete: list[list[_Command]] = [[] for _ in directions]
         self._wake_at = -1
@@ -94,6 +96,11 @@ class TimedChannel:
                 controller.submit(stream, request)
         self._pending[stream].append(command)
         self._plan()
+
+    @property
+    def progress(self) -> int:
+        """Value of a number that grows whenever data has moved."""
+        return sum(controller.banks.counts.busy_ticks for controller in self._controllers)
 
     def _advance(self) -> None:
         limit = int(self._env.now) * self._ratio.numerator // self._ratio.denominator + 1

@@ -20,6 +20,7 @@ from mappers.commands import Transfer
 from mappers.network.program import Compute, Load, NetworkProgram, Store, Task
 from sim.channel import READ, WRITE, Channel
 from sim.network.memory import SharedMemory
+from sim.progress import StuckError, run_watched
 from workloads.errors import InternalError
 
 CHUNK_BYTES = 8192
@@ -73,7 +74,7 @@ class NetworkRun:
     memory: SharedMemory
 
 
-class DeadlockError(InternalError):
+class DeadlockError(StuckError):
     """Tasks that wait for each other; the message names who waits on what."""
 
 
@@ -120,13 +121,19 @@ class _Execution:
             self.env.process(self._feeder(queue))
         self.env.process(self._loads(loads))
         self.env.process(self._stores(stores))
-        self.env.run()
-        stuck = [number for number, event in enumerate(self.done) if not event.triggered]
+        run_watched(self.env, self._progress, lambda: [str(self._deadlock(self._stuck()))])
+        stuck = self._stuck()
         if stuck:
             raise self._deadlock(stuck)
         cycles = max((span.done for span in self.spans), default=0)
         busy = self.channel.busy
         return NetworkRun(cycles, self.spans, busy, self.channel.units_per_cycle, self.moved, self.memory)
+
+    def _progress(self) -> int:
+        return self.channel.progress + sum(event.triggered for event in self.started + self.done)
+
+    def _stuck(self) -> list[int]:
+        return [number for number, event in enumerate(self.done) if not event.triggered]
 
     # --- waiting ----------------------------------------------------------------------------------------------------
 

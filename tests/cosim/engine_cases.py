@@ -14,14 +14,17 @@ from math import prod
 
 import numpy as np
 
+from hw_models.accelerator import Dataflow
 from hw_models.layer_engine import EngineParams, LayerConstants
 from hw_models.sparsity import Sparsity
 from mappers.commands import ComputeCommand, LoadCommand, StoreCommand, Transfer
+from mappers.given import GivenPlan
+from mappers.mapping import Mapping, TileLoop
 from mappers.plan import make_plan
 from rtl.engine_run import NO_ERROR, EngineOutcome, EngineRun, run_engine
 from rtl.engine_top import bench_sources
 from sim.machine import run_program
-from tilewright.engine_case import EngineCase, case_of, draw_constants
+from tilewright.engine_case import EngineCase, case_of, draw_constants, engine_case
 from tilewright.engine_draw import draw_plan, machine_of
 from workloads.builder import NetworkBuilder
 from workloads.errors import InputError, InternalError, MismatchError
@@ -72,12 +75,15 @@ def sums_pooled(constants: LayerConstants, window: int) -> LayerConstants:
     return replace(constants, multiplier=multiplier, shift=shift, mean_multiplier=1, mean_shift=0)
 
 
+CHANGES: tuple[tuple[Dataflow, Dataflow], ...] = (("is", "ws"), ("is", "os"), ("os", "is"), ("ws", "is"))
+LINES = 11
+"""Of the image of `lines`."""
 Build = Callable[[NetworkBuilder], str]
 
 
 def make_case(
     params: EngineParams, build: Build, seed: int, offset: int = 0, edges: bool = True, drawn: bool = True,
-    bare: bool = False,
+    bare: bool = False, nests: Sequence[Mapping] = (),
 ) -> EngineCase:  # fmt: skip
     """Return the case of the network of `build`: mapping and integers drawn, its DRAM from `offset` on.
 
@@ -89,12 +95,15 @@ def make_case(
         Draw the mapping; take the searched one otherwise.
     bare : bool
         Let means be bare sums.
+    nests : sequence of Mapping
+        The mappings, in place of those drawn or searched.
     """
     b = NetworkBuilder("case", "case", weight=params.weight_format)
     network = b.build(build(b))
     draw = np.random.default_rng(seed)
-    plan = make_plan(network, machine_of(params))
-    if drawn:
+    given = GivenPlan({nest.layer: (nest,) for nest in nests}, {}) if nests else None
+    plan = make_plan(network, machine_of(params), given=given)
+    if drawn and not nests:
         plan = draw_plan(draw, plan)
     groups = [entry.group for entry in plan.groups]
     constants = draw_constants(groups, draw, params)
@@ -122,6 +131,50 @@ def runnable(params: EngineParams, build: Build, offset: int) -> EngineCase:
     raise AssertionError(f"no mapping of {build.__name__} for {params.name}")
 
 
+def mapped(params: EngineParams, build: Build, *nests: Mapping, offset: int = 0) -> EngineCase:
+    """Return the case of the layers of `build` under `nests`."""
+    b = NetworkBuilder("case", "case", weight=params.weight_format)
+    given = GivenPlan({nest.layer: (nest,) for nest in nests}, {})
+    return moved(
+        replace(engine_case(make_plan(b.build(build(b)), machine_of(params), given=given)), params=params), offset
+    )
+
+
+def boxed(params: EngineParams, offset: int) -> EngineCase:
+    """Return a case whose sums are made box by box of their pixels, with smaller boxes at the ends of lines and columns."""
+    loops = (TileLoop("C", 4, 2), TileLoop("OX", 3, 2), TileLoop("OY", 5, 2))
+    return mapped(params, boxes, Mapping("conv", "core0", "is", loops, (("I", 1), ("W", 1), ("O", 0))), offset=offset)
+
+
+def hasty(params: EngineParams, height: int = LINES, width: int = 8) -> EngineCase:
+    """Return a case of many short commands that wait for nothing, or of one of many short folds."""
+    loops = [TileLoop(dim, size, tile) for dim, size, tile in (("OY", LINES, height), ("OX", 8, width)) if tile < size]
+    return mapped(params, lines, Mapping("conv", "core0", "is", tuple(loops), (("I", 0), ("W", 0), ("O", 0))))
+
+
+def changing(params: EngineParams, first: Dataflow, second: Dataflow) -> EngineCase:
+    """Return a case whose second layer has all it needs while the first is on the array, under another dataflow."""
+    whole = (("I", 0), ("W", 0), ("O", 0))
+    flows = (("first", first), ("second", second))
+    return mapped(params, two_inputs, *(Mapping(name, "core0", flow, (), whole) for name, flow in flows))
+
+
+def two_inputs(b: NetworkBuilder) -> str:
+    """Build two convolutions of inputs of their own, the second with the results of the first added."""
+    first = b.conv(b.input("image", (1, 4, 3, 3)), 4, 3, padding=1, name="first")
+    return b.add(b.conv(b.input("other", (1, 4, 3, 3)), 4, 1, name="second"), first)
+
+
+def boxes(b: NetworkBuilder) -> str:
+    """Build a convolution of two images to planes that tiles do not divide."""
+    return b.relu(b.conv(b.input("image", (2, 4, 5, 4)), 3, (1, 2), name="conv"))
+
+
+def lines(b: NetworkBuilder) -> str:
+    """Build a convolution of one channel to one."""
+    return b.conv(b.input("image", (1, 1, LINES, 8)), 1, 1, name="conv")
+
+
 def pooled_residual(b: NetworkBuilder) -> str:
     """Build a residual block behind a convolution with every parameter different along y and x, and a maximum."""
     x = b.input("image", (1, 4, 4, 4))
@@ -140,6 +193,12 @@ def products(b: NetworkBuilder) -> str:
     """Build two matrix products, the first with a ReLU."""
     x = b.input("rows", (3, 7))
     return b.linear(b.relu(b.linear(x, 5, name="fc0")), 4, name="fc1")
+
+
+def chain_of_three(b: NetworkBuilder) -> str:
+    """Build three matrix products, so that three dataflows can follow each other."""
+    x = b.linear(b.relu(b.linear(b.input("rows", (3, 5)), 4, name="fc0")), 3, name="fc1")
+    return b.linear(x, 4, name="fc2")
 
 
 def planes(b: NetworkBuilder) -> str:
@@ -171,6 +230,27 @@ def block(b: NetworkBuilder) -> str:
 def rows(b: NetworkBuilder) -> str:
     """Build matrix products of many rows."""
     return b.linear(b.relu(b.linear(b.input("rows", (24, 8)), 8, name="fc0")), 4, name="fc1")
+
+
+def single_channel(b: NetworkBuilder) -> str:
+    """Build two convolutions of one channel, along x and along y: a tap is one step of an output-stationary job."""
+    return b.conv(b.conv(b.input("image", (1, 1, 4, 4)), 1, (1, 2), name="across"), 2, (2, 1), name="down")
+
+
+def tall(b: NetworkBuilder) -> str:
+    """Build a matrix product of more rows than an array of three."""
+    return b.linear(b.input("rows", (5, 7)), 8, name="fc")
+
+
+def branches(b: NetworkBuilder) -> str:
+    """Build two convolutions of one image and their sum: the second does not wait for the first."""
+    x = b.input("image", (1, 4, 3, 3))
+    return b.add(b.conv(x, 4, 3, padding=1, name="first"), b.conv(x, 4, 1, name="second"))
+
+
+def nest(layer: str, flow: Dataflow, loops: Sequence[TileLoop] = (), cuts: Sequence[int] = (0, 0, 0)) -> Mapping:
+    """Return a mapping of `layer`: `loops` outermost first, cuts of I, W, O."""
+    return Mapping(layer, "core0", flow, tuple(loops), tuple(zip("IWO", cuts, strict=True)))
 
 
 def bursts(transfer: Transfer, params: EngineParams) -> Iterator[int]:
@@ -246,6 +326,13 @@ SPARSE = replace(BASE, rows=2, sparsity=Sparsity(2, 3), weight_format=Int(5), po
 BOTH = replace(
     BASE, rows=2, sparsity=Sparsity(1, 2), dataflows=("ws", "os"), issue_cycles=2, pool_depth=8, commands=32,
 )  # fmt: skip
+INPUTS_STAY = replace(BASE, rows=2, cols=3, dataflows=("is",), accumulator_depth=40, commands=32)
+THREE = replace(BASE, dataflows=("ws", "os", "is"), weight_format=Int(4, signed=False), issue_cycles=2, commands=32)
+HASTY = replace(
+    BASE, rows=1, cols=7, dataflows=("is",), memory_latency_cycles=1, beat_bytes=16, input_bytes=1024, weight_bytes=1024,
+    accumulator_depth=88, commands=64,
+)  # fmt: skip
+"""Jobs of `hasty` follow each other faster than one passes along the columns."""
 TIGHT_OS = replace(TIGHT, dataflows=("os",), sparsity=Sparsity(1, 2))
 PAGE = 4096
 FIRST_RUNS = 3
@@ -253,8 +340,8 @@ COMPILER = re.compile(r"\.sv:\d+: (syntax )?error|error\(s\) during elaboration"
 
 
 @cache
-def engines() -> dict[EngineParams, tuple[Played, ...]]:
-    """Return the engines with what each plays in one simulation, without a reset where none is asked for.
+def usual_runs() -> dict[EngineParams, tuple[Played, ...]]:
+    """Return the engines with runs on drawn or searched mappings, without a reset where none is asked for.
 
     Tensors lie across a 4 KiB boundary, most of them at odd addresses.
     """
@@ -307,6 +394,46 @@ def engines() -> dict[EngineParams, tuple[Played, ...]]:
             )
             for params in (OUTPUTS_STAY, SPARSE, BOTH)
         },
+        THREE: (
+            Played(runnable(THREE, chain_of_three, PAGE - 75)),
+            *(Played(changing(THREE, *flows)) for flows in CHANGES),
+            Played(changing(THREE, *CHANGES[0]), reset_after_cycles=90),
+            Played(runnable(THREE, strided_mean, PAGE - 66), disturb=True),
+        ),
+        INPUTS_STAY: (
+            Played(runnable(INPUTS_STAY, products, PAGE - 75)),
+            Played(runnable(INPUTS_STAY, pooled_residual, PAGE - 133)),
+            Played(boxed(INPUTS_STAY, PAGE - 66)),
+            Played(runnable(INPUTS_STAY, strided_mean, PAGE - 66), disturb=True),
+            Played(boxed(INPUTS_STAY, PAGE - 65), reset_after_cycles=150),
+        ),
+        HASTY: (
+            Played(hasty(HASTY)),
+            Played(hasty(HASTY, 2, 3)),
+            Played(hasty(HASTY, 4, 3), reset_after_cycles=40),
+            Played(hasty(HASTY, 1, 7), disturb=True),
+        ),
+    }
+
+
+@cache
+def engines() -> dict[EngineParams, tuple[Played, ...]]:
+    """Return the engines with what each plays in one simulation: the usual runs, then those of given mappings."""
+    given = more_runs()
+    return {params: (*runs, *given.get(params, ())) for params, runs in usual_runs().items()}
+
+
+def more_runs() -> dict[EngineParams, tuple[Played, ...]]:
+    """Return runs of given mappings: single channels, jobs that wait for one another, changes of the dataflow."""
+    jobs = nest("fc", "os", [TileLoop("K", 8, 2)])  # all operands there: only the array says when the next may issue
+    orders: tuple[tuple[Dataflow, Dataflow], ...] = (("ws", "os"), ("os", "ws"))
+    changes = [(nest("first", one), nest("second", other)) for one, other in orders]
+    return {
+        OUTPUTS_STAY: (
+            Played(make_case(OUTPUTS_STAY, single_channel, 3, PAGE - 65, edges=False, drawn=False)),
+            Played(make_case(OUTPUTS_STAY, tall, 3, PAGE - 65, edges=False, nests=[jobs])),
+        ),
+        BOTH: tuple(Played(make_case(BOTH, branches, 3, PAGE - 65, edges=False, nests=pair)) for pair in changes),
     }
 
 

@@ -108,6 +108,41 @@ EQUIVALENT: dict[str, str] = {
         "the result of part of a window is written to the place of the window, where that of the whole window follows "
         "before the command completes"
     ),
+    "pool_mean_lane.sv: if (valid) counted <= count; (condition always true)": (
+        "the count is read at the enabled edge after the last beat of a window alone, when it is that beat's; what the "
+        "edges between beats make of it is not valid"
+    ),
+    "engine_pairs.sv: assign weight_mask[c] = 32'(c) < k_now; (less becomes less or equal)": (
+        "the column behind the last output channel multiplies what stands behind the weights; the mask of the vector "
+        "unit keeps what it makes from memory"
+    ),
+    "engine_pairs.sv: k_left <= col_done ? k_now - 32'(COLS) : k_now; (subtract becomes add)": (
+        "columns behind the last output channel multiply what stands behind the weights; the mask of the vector "
+        "unit keeps what they make from memory"
+    ),
+    "engine_pairs.sv: assign channel_mask[m] = 32'(m) < c_now; (less becomes less or equal)": (
+        "no weight points at the place behind the last input channel: slots that a short group does not need hold "
+        "value 0 and index 0; a dense step has one channel, always there"
+    ),
+    "engine_pairs.sv: end else if (step) begin (condition always true)": (
+        "without a step no job is taken, and each register is given its own value"
+    ),
+    "engine_array_os.sv: if (rst) which <= 1'b0; (reset to one)": (
+        "the two places for jobs are alike; which of them the first job takes changes nothing"
+    ),
+    "engine_array_os.sv: stepped <= 1'b0; (reset to one)": (
+        "rows read activations for some cycles after a reset that no product takes; no address of a sum enters, for "
+        "`ended` is 0, and the first fold gives each row its pixel"
+    ),
+    "engine_array_os.sv: ended <= 1'b0; (reset to one)": (
+        "an address of a sum enters with a step alone, and no row steps before the first fold, which brings its own"
+    ),
+    "engine_os_row.sv: if (step) held <= now; (condition always true)": (
+        "without a step there is no start, and the register is given its own value"
+    ),
+    "engine_os_row.sv: if (start) begin (condition always true)": (
+        "pixel and job stay those of the last start until the next one: the same successor is computed again"
+    ),
     "tw_fifo.sv: full <= 1'b0; (reset to one)": (
         "ready comes one cycle after a reset instead of with its end, and nothing is offered in that "
         "cycle; tests/formal/test_formal.py proves fifo_is_ready_unless_full, which this mutant breaks"

@@ -225,6 +225,6 @@ def test_output_stationary_job_reads_a_beat_that_is_just_being_written() -> None
     (outcome,) = run_engine(case.params, [case.run()])
     assert case.agrees(outcome)
     sources = bench_sources(case.params, -(-case.program.dram_bytes // 32))
-    sources["layer_engine.sv"] = sources["layer_engine.sv"].replace(".THROUGH (1)", ".THROUGH (0)")
+    sources["layer_engine.sv"] = sources["layer_engine.sv"].replace(".THROUGH (OUTPUT_STATIONARY)", ".THROUGH (0)")
     (stale,) = run_engine(case.params, [case.run()], sources=sources)
     assert case.wrong(stale.memory)

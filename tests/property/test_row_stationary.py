@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hw_models.row_stationary import RowMapping, RowStationaryArray
 from mappers.passes.plan import ConvShape
-from mappers.passes.row_stationary import plan_row_stationary, row_traffic, search_row_mapping, sets_of
+from mappers.passes.row_stationary import plan_row_stationary, row_traffic, search_row_mapping
 from sim.passes import run_passes
 from tests.reference.profile import examples
 from workloads.errors import InfeasibleError
@@ -37,7 +37,8 @@ def every_mapping(shape: ConvShape, machine: RowStationaryArray) -> list[RowMapp
         range(1, shape.out_height + 1), range(1, shape.batch + 1), range(1, shape.kernels + 1),
         range(1, machine.psum_words + 1), range(1, shape.channels + 1),
     ):  # fmt: skip
-        sets = sets_of(shape, machine, rows)
+        beside = 1 if rows > machine.cols else machine.cols // rows
+        above = machine.rows // (high * -(-rows // machine.cols))
         if (
             shape.batch % n
             or shape.kernels % m
@@ -45,8 +46,8 @@ def every_mapping(shape: ConvShape, machine: RowStationaryArray) -> list[RowMapp
             or p * q * wide > machine.filter_words
         ):
             continue
-        for r, t in product(range(1, sets + 1), repeat=2):
-            if r * t > sets or m % (p * t) or r > -(-shape.channels // q):
+        for r, t in product(range(1, beside * above + 1), repeat=2):
+            if r * t > beside * above or r > above or m % (p * t) or r > -(-shape.channels // q):
                 continue
             if p * t * q * r * high * wide * word > machine.filter_buffer_bytes:
                 continue

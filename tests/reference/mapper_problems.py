@@ -41,7 +41,9 @@ def machines(draw: st.DrawFn) -> Accelerator:
     # OS with a slower issue leaves gaps that depend on the loop order; the model leaves them out (a bound)
     slowest_issue = 1 if "os" in array.dataflows else 2
     dma = replace(core.dma, outstanding=draw(st.integers(1, 4)), issue_cycles=draw(st.integers(0, slowest_issue)))
-    return replace(EDGE, dram=dram, core=replace(core, array=array, vector=vector, dma=dma))
+    buffers = st.sampled_from((2, 2, 1, 3))
+    pads = {name: replace(getattr(core, name), halves=draw(buffers)) for name in ("input", "weight", "accumulator")}
+    return replace(EDGE, dram=dram, core=replace(core, array=array, vector=vector, dma=dma, **pads))
 
 
 @st.composite
@@ -101,6 +103,8 @@ def problems(draw: st.DrawFn, most_loops: int = 3) -> TileProblem:
         chained_functions=draw(st.integers(0, 2)),
         **fused,
         **pattern,
+        sums_stay=draw(st.sampled_from((False, False, True))),
+        sum_lanes=draw(st.sampled_from((1, 1, 2, 3, 4))),
         **dict.fromkeys(rooms, 1 << 20),
     )
     # slots between what the smallest and what the largest tile needs, now and then one byte short
@@ -115,7 +119,7 @@ def problems(draw: st.DrawFn, most_loops: int = 3) -> TileProblem:
 
 def _output_demands(problem: TileProblem) -> tuple[Callable[[Mapping[str, int]], int], ...]:
     return (
-        lambda held: problem.output_elements(held) * problem.sum_bytes,
+        problem.sum_room_bytes,
         lambda held: problem.output_elements(held) * problem.output_bytes,
         lambda held: problem.stored_elements(held) * problem.output_bytes,
     )

@@ -8,7 +8,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from hw_models.accelerator import Accelerator, Core, Dma, DramChannel, PEArray, Scratchpad, VectorUnit
+from hw_models.accelerator import Accelerator, Core, Dma, DramChannel, PEArray, VectorUnit
+from hw_models.banking.memory import Scratchpad
 from hw_models.systolic import FoldJob
 from mappers.commands import (
     AnyCommand,

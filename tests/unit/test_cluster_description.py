@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hw_models.cluster_description import cluster_names, is_cluster, list_clusters, load_cluster
+from hw_models.cluster_description import is_cluster, list_clusters, load_cluster
+from hw_models.description import cluster_names
 from workloads.errors import InputError
 
 SMALL = """
@@ -97,6 +98,12 @@ class TestBadInput:
             load_cluster("quad_edge", ["core9.rows=3"])
         with pytest.raises(InputError, match=r"^--set shared: there is no '='; write PATH=VALUE$"):
             load_cluster("quad_edge", ["shared"])
+
+    def test_an_unknown_name_is_held_against_cores_and_clusters(self) -> None:
+        with pytest.raises(InputError, match=r"accelerator 'quad_edg' is unknown; did you mean 'quad_edge'\?"):
+            load_cluster("quad_edg")
+        with pytest.raises(InputError, match=r"zu3eg_int8, or of the clusters .*quad_edge"):
+            load_cluster("zzzz")
 
     def test_what_is_not_simulated_in_a_cluster(self) -> None:
         with pytest.raises(InputError, match=r"no core 'core7'; did you mean"):

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     default=None,
     help="What stays in a shared scratchpad: ilp, joint, none, cosma, belady, lru, greedy or arena.",
 )
+@click.option("--no-fast-forward", "in_full", is_flag=True, help="Step every tile and burst; same result.")
 @arch_options
 @dim_options
 @common
@@ -49,6 +50,7 @@ def command(
     items: int,
     fifo_places: int | None,
     tensors: str | None,
+    in_full: bool,
     arch: str,
     overrides: tuple[str, ...],
     dims: tuple[str, ...],
@@ -69,8 +71,10 @@ def command(
     from tilewright.cli.network import run_cluster, wants_cluster
 
     if not arch.lower().endswith(".cfg") and wants_cluster(arch, execution, tensors, items, fifo_places):
-        if plan or fidelity != "event":
-            raise InputError(f"arch '{arch}': --plan and --fidelity analytic do not go with a cluster; leave them out")
+        if plan or in_full or fidelity != "event":
+            raise InputError(
+                f"arch '{arch}': --plan, --no-fast-forward, --fidelity analytic do not go with a cluster; omit them"
+            )
         return run_cluster(
             *(workload, arch, execution, items, fifo_places, tensors, objective),
             *(overrides, dims, as_json, output, trace, report_dir),
@@ -78,16 +82,19 @@ def command(
     if arch.lower().endswith(".cfg") or workload.lower().endswith(".csv"):
         from tilewright.cli.scalesim import run_scalesim
 
-        if trace or report_dir or overrides or dims or plan:
+        if trace or report_dir or overrides or dims or plan or in_full:
             raise InputError(
-                f"workload '{workload}': --trace, --report, --plan, --set and --dim do not go with a .cfg machine"
+                f"workload '{workload}': --trace, --report, --plan, --no-fast-forward, --set, --dim do not go with a "
+                f".cfg machine"
             )
         check_choice(objective, OBJECTIVES, "objective")
         return run_scalesim(workload, arch, fidelity, as_json, output, seed)
 
     if trace is not None and fidelity != "event":
         raise InputError("--trace: an analytic run has no events; use --fidelity event")
-    result = simulate(workload, arch, objective, fidelity, parse_dims(dims), overrides, seed, plan)
+    if in_full and fidelity != "event":
+        raise InputError("--no-fast-forward: an analytic run steps nothing; use --fidelity event")
+    result = simulate(workload, arch, objective, fidelity, parse_dims(dims), overrides, seed, plan, not in_full)
     data = result.to_json()
     if output is not None:
         result.result.write_json(output)
