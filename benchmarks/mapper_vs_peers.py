@@ -49,7 +49,8 @@ MACHINES = {
 """Machine to mapping file, as the package pairs them; its Eyeriss-like machine has none of its own."""
 STATED = {"nvdla": 56, "simba": 348, "eyeriss": 852}
 """CPU seconds of AccelForge for the same layer as measured on a quieter machine."""
-EFFORT = Effort(nodes=200, evaluations=150)
+EFFORT, EFFORT_FREE = Effort(nodes=200, evaluations=150), Effort(nodes=100, evaluations=150)
+"""With the peer's spatial mapping alone, and where others are looked at too."""
 FREE = 12
 """Unrollings of our own that are looked at beside the peer's."""
 CLOCK_HZ = {"nvdla": 10**9, "simba_accelforge": 10**9, "eyeriss_accelforge": 2 * 10**8}
@@ -67,7 +68,7 @@ def solve(
 ) -> ZigZagPlan:
     """Return our plan with the unrolling `fixed`, or the best over it and `free` unrollings of our own."""
     own = unrollings(hardware, layer, links, free) if free else []
-    plan = search_plan(hardware, layer, links, [fixed, *own], "edp", EFFORT)
+    plan = search_plan(hardware, layer, links, [fixed, *own], "edp", EFFORT_FREE if free else EFFORT)
     if not isinstance(plan, ZigZagPlan):
         raise SystemExit(str(plan))
     return plan

@@ -60,10 +60,10 @@ class CutCosts:
                 continue
             memory = self.memories[self.chains[role][k - 1]]
             twice = 2 if memory.double_buffered else 1
-            self.bits[role, k] = cut.tile * self._least_width(role, k) * twice
+            self.bits[role, k] = self._full(cut.tile * self._least_width(role, k) * twice)
             if role == tables.output:
                 part = partial_bits(model.tensors[role]) * twice
-                self.wider[k] = np.maximum(0, cut.tile * part - self.bits[role, k])
+                self.wider[k] = self._full(np.maximum(0, cut.tile * part - self.bits[role, k]))
             self.fits[role, k] = self._full(self.bits[role, k] <= self.room[memory.name])
         self.unfinished = self._full(self._unfinished())
         first = tables.cuts[tables.output, 0]

@@ -253,7 +253,7 @@ class CutSearch:
         bits: Any = 0
         name = self.costs.chains[role][k - 1] if k else ""
         if k:
-            bits = np.broadcast_to(self.costs.bits[key], self.tables.shape)[region]
+            bits = self.costs.bits[key][region]
             alive = alive & (bits <= self.costs.room[name] - used.get(name, 0))
         late, more = node.wider
         if more:  # the output's last tile is of partial sums wherever a cut stands between loops that add to it
@@ -295,9 +295,9 @@ class CutSearch:
             wider = ("", 0)
         if k:
             name = self.costs.chains[role][k - 1]
-            used[name] = used.get(name, 0) + int(np.broadcast_to(self.costs.bits[key], self.tables.shape)[point])
+            used[name] = used.get(name, 0) + int(self.costs.bits[key][point])
             if role == self.tables.output:
-                wider = (name, int(np.broadcast_to(self.costs.wider[k], self.tables.shape)[point]))
+                wider = (name, int(self.costs.wider[k][point]))
         ends = self._ended(node.ends, key, float(self.ends[key][point]))
         return Node(
             self.costs.after(node.state, key), point, node.energy + float(self.costs.energy[key][point]),
