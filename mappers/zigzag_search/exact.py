@@ -182,12 +182,15 @@ class CutSearch:
         )  # fmt: skip
         return float(self.value(energy, self.tables.total + max(0.0, stall)))
 
-    def run(self, nodes: int, below: float = float("inf")) -> Outcome:
-        """Search until nothing open is below the best value (or `below`), or `nodes` nodes were looked into."""
+    def run(self, nodes: int, below: float = float("inf"), stop: Callable[[], bool] = lambda: False) -> Outcome:
+        """Search until nothing open is below the best value (or `below`), or `nodes` nodes were looked into.
+
+        `stop` is asked once there is a plan.
+        """
         self.best = min(self.best, below)
         heap: list[tuple[float, int, _Block]] = []
         self._follow(self.root(), heap)
-        while heap and self.nodes < nodes:
+        while heap and self.nodes < nodes and not (self.plan is not None and stop()):
             if self.unwatched and len(self.places) < MOST_WATCHED:  # with its stalls bounded the search starts again
                 self.watch(self.unwatched[0])
                 self.open, heap = float("inf"), []

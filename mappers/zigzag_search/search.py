@@ -6,7 +6,7 @@ its memories, as ZigZag's own mappings have them. The bound holds for all of the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -59,6 +59,8 @@ class ZigZagPlan:
         ZigZag's figures by the reference counting.
     value, bound : float
         Of the objective: of this mapping, and a lower bound of every mapping looked for.
+    bound_by : str
+        ``steps``, or the memory and port whose transfers set the stall.
     unrollings : int
         Unrollings that the bound covers.
     """
@@ -69,6 +71,7 @@ class ZigZagPlan:
     value: float
     bound: float
     nodes: int
+    bound_by: str
     unrollings: int = 1
 
     @property
@@ -93,7 +96,7 @@ class Task:
 
         def value(energy: FloatArray | float, latency: FloatArray | float) -> FloatArray:
             if objective == "energy":
-                found: FloatArray = np.asarray(energy) + mac_pj + 0 * np.asarray(latency)
+                found: FloatArray = np.asarray(energy) + mac_pj + np.where(np.isfinite(latency), 0.0, np.inf)
             elif objective == "latency":
                 found = np.asarray(latency) + drain + np.where(np.isfinite(energy), 0.0, np.inf)
             else:
@@ -110,9 +113,9 @@ class Task:
             raise InternalError("zigzag search: a plan that does not fit was accepted; report this")
         return self.search.worth(figures)
 
-    def solve(self, nodes: int, below: float) -> tuple[Plan | None, float]:
+    def solve(self, nodes: int, below: float, stop: Callable[[], bool]) -> tuple[Plan | None, float]:
         """Return the best plan below a value that the search meets, if any, and a lower bound of all mappings."""
-        outcome = self.search.run(nodes, below)
+        outcome = self.search.run(nodes, below, stop)
         return outcome.plan, outcome.bound
 
     def improve(self, plan: Plan | None, evaluations: int) -> Plan | None:
@@ -137,6 +140,7 @@ def search_plan(
     unrollings: Iterable[Unrolling],
     objective: str = "edp",
     effort: Effort | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> ZigZagPlan | Infeasible:
     """Return the best plan over `unrollings` that the effort finds.
 
@@ -146,6 +150,8 @@ def search_plan(
         As in a mapping file, ``{"I": "I1", "W": "I2", "O": "O"}``.
     unrollings : iterable of mapping of axis to (dimension, factor) pairs
         Candidates; one for a fixed spatial mapping.
+    stop : function
+        Asked between nodes; once it says so, the best plan so far is returned with its gap.
 
     Raises
     ------
@@ -161,12 +167,15 @@ def search_plan(
         value = float("inf") if best is None else best[0]
         if task.bound * ROUNDING >= value:
             break
+        if best is not None and stop():
+            bound = min(bound, task.bound)
+            break
         tried += 1
-        plan, own = task.solve(given.nodes if tried == 1 else max(1, given.nodes // 3), value)
+        plan, own = task.solve(given.nodes if tried == 1 else max(1, given.nodes // 3), value, stop)
         bound = min(bound, own)
         if plan is not None:
             best = (task.worth(plan), task, plan)
-    if best is None or bound < best[0] * ROUNDING:
+    if best is None or (bound < best[0] * ROUNDING and not stop()):
         best = _improved(best, ranked[:tried], given.evaluations)
     if best is None:
         levers = ("give a mapping whose innermost tiles are smaller", "raise the capacity of the inner memories")
@@ -198,4 +207,7 @@ def _told(task: Task, plan: Plan, value: float, bound: float, nodes: int, unroll
     if not model.fits(temporal) or abs(told - value) > 1e-9 * value:
         raise InternalError(f"layer '{model.layer.name}': searched {value}, the reference counts {told}; report this")
     space = {axis: tuple(pairs) for axis, pairs in model.unrolling.items()}
-    return ZigZagPlan(space, temporal, count, value, bound, nodes, unrollings)
+    figures = task.search.counter.count(plan)
+    place = None if figures is None else figures.stalled_by
+    bound_by = "steps" if place is None else ".".join(place)
+    return ZigZagPlan(space, temporal, count, value, bound, nodes, bound_by, unrollings)
