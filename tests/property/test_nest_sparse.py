@@ -19,28 +19,13 @@ from mappers.nests.search import FoundNest, NestSearch, search_nest
 from mappers.nests.spatial import Unrolling
 from mappers.nests.views import Nest
 from tests.reference.exhaustive_nests import exhaustive, nests
-from tests.reference.nest_cases import ROLES, random_nest, random_problem, random_tree
+from tests.reference.nest_cases import ROLES, random_nest, random_problem, random_tree, sparse
 from tests.reference.profile import examples
 from workloads.errors import Infeasible
 from workloads.mac_layers import MacLayer
 from workloads.zoo import load
 
 HALF = Fraction(1, 2)
-FORMS = ((Fraction(1), Fraction(0)), (HALF, Fraction(2)), (Fraction(1, 4), Fraction(2)), (Fraction(3, 7), Fraction(1)))
-"""Density and index bits: dense, 2:4, 1:4, a bitmap."""
-
-
-def sparse(draw: random.Random, problem: NestProblem, tree: MemoryTree) -> tuple[NestProblem, MemoryTree]:
-    """Return the same with sparse inputs, whose zeros are skipped, gated or multiplied."""
-    tensors = []
-    for tensor in problem.tensors:
-        density, index = draw.choice(FORMS)
-        tensors.append(tensor if tensor.output else replace(tensor, density=density, index_bits=index))
-    skips = draw.choice(((), ("W",), ("I",), ("I", "W")))
-    gates = tuple(role for role in ("I", "W") if role not in skips and draw.random() < 0.5)
-    return replace(problem, tensors=tuple(tensors)), replace(
-        tree, multiplier=replace(tree.multiplier, skips=skips, gates=gates)
-    )
 
 
 def case(seed: int, sizes: tuple[int, ...], axes: int | None = None) -> tuple[random.Random, NestProblem, MemoryTree]:
