@@ -59,7 +59,8 @@ class CutCosts:
             if k == 0:
                 continue
             memory = self.memories[self.chains[role][k - 1]]
-            twice = 2 if memory.double_buffered else 1
+            full = model.whole(tables.roles[role], k - 1)
+            twice = np.where(cut.tile < full, 2, 1) if memory.double_buffered else np.int64(1)
             self.bits[role, k] = self._full(cut.tile * self._least_width(role, k) * twice)
             if role == tables.output:
                 part = partial_bits(model.tensors[role]) * twice
@@ -93,7 +94,7 @@ class CutCosts:
         part, last = partial_bits(tensor), final_bits(tensor)
         if not tensor.output:
             return np.full([1] * len(self.tables.shape), part, dtype=np.int64)
-        apart = any(dim in space.irrelevant for joined in space.spatial[1:] for dim, size in joined if size > 1)
+        apart = any(dim in space.irrelevant for joined in space.spatial[k:] for dim, size in joined if size > 1)
         adds = any(count > 1 and dim in space.irrelevant for dim, count in self.tables.model.steps.items())
         return np.where(self._unfinished() | apart | (adds and k == 1), part, last)
 

@@ -82,9 +82,14 @@ class Counter:
         self.memories = {memory.name: memory for memory in model.hardware.memories}
         self.chains = [[memory.name for memory in model.fine[role].memories] for role in tables.roles]
         self.inputs = [at for at in range(len(tables.roles)) if at != tables.output]
-        self.space_left = [
-            any(dim in model.fine[role].irrelevant for part in model.fine[role].spatial[1:] for dim, n in part if n > 1)
-            for role in tables.roles
+        self.apart = [
+            [any(dim in space.irrelevant for part in space.spatial[at + 1 :] for dim, n in part if n > 1)
+             for at in range(len(space.memories))]
+            for space in (model.fine[role] for role in tables.roles)
+        ]  # fmt: skip
+        self.full = [
+            [model.whole(role, at) for at in range(levels)]
+            for role, levels in zip(tables.roles, tables.levels, strict=True)
         ]
         self.widths = [(partial_bits(tensor), final_bits(tensor)) for tensor in model.tensors]
         self._alone = {  # tiles of operands with a single memory
@@ -211,10 +216,10 @@ class Counter:
                 width = last
                 if role == output:
                     inside = plan.cuts[role][level - 1] if level else 0
-                    left = self.space_left[role] or any(dim in self.blind[role] for dim, _ in plan.order[inside:])
+                    left = self.apart[role][level] or any(dim in self.blind[role] for dim, _ in plan.order[inside:])
                     width = part if left else last
                 tile = self.tables.whole[role] if top else rows[role, level + 1].tile
-                twice = 2 if self.memories[name].double_buffered and not top else 1
+                twice = 2 if self.memories[name].double_buffered and tile < self.full[role][level] else 1
                 taken[name] = taken.get(name, 0) + tile * width * twice
         return all(bits <= self.memories[name].size_bits for name, bits in taken.items())
 
