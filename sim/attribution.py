@@ -149,9 +149,10 @@ class _Attribution:
         if self.accelerator.core.has_banks:
             return self._banked_paint()
         jobs = []
+        timings = {flow: timing_of(array, flow, 1) for flow in array.dataflows if flow != "rs"}
         for command, span in self.by_engine["array"]:
             assert isinstance(command, ComputeCommand)
-            interval = timing_of(array, command.dataflow, 1).interval_cycles(command.job)
+            interval = timings[command.dataflow].interval_cycles(command.job)
             jobs.append((span.begin, span.last, command.job.stream, interval))
 
         def add(split: dict[str, int], index: int, start: int, end: int) -> None:

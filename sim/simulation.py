@@ -199,12 +199,13 @@ def bounds_of(program: Program, accelerator: Accelerator) -> Bounds:
     """Return lower bounds of the run of `program`, from the commands alone."""
     core, dram = accelerator.core, accelerator.dram
     macs = streaming = beats = vector = 0
+    timings = {flow: timing_of(core.array, flow, 1) for flow in core.array.dataflows if flow != "rs"}
     for command in program.commands:
         if isinstance(command, LoadCommand | StoreCommand):
             beats += sum(transfer.beats(dram.beat_bytes) for transfer in command.transfers)
         elif isinstance(command, ComputeCommand):
             macs += command.macs
-            interval = timing_of(core.array, command.dataflow, 1).interval_cycles(command.job)
+            interval = timings[command.dataflow].interval_cycles(command.job)
             streaming += (command.job.folds - 1) * interval + command.job.stream
         elif isinstance(command, VectorCommand):
             vector += core.vector.cycles(
