@@ -15,6 +15,7 @@ from sim.checks import check_result, require
 from sim.dram.energy import layer_energy_pj, summary
 from sim.energy import Ledger, byte_energy_pj, count, energy_pj
 from sim.machine import Run, run_program
+from sim.pe_map import pe_macs, regions_of
 from sim.result import Bounds, LayerAnnotation, LayerResult, Result, Totals
 from workloads.errors import InternalError
 
@@ -132,7 +133,21 @@ def build_result(
         placement=placement,
         not_modelled=tuple(not_modelled),
         dram=None if run.dram is None else summary(run.dram, accelerator),
+        pe_regions=_pe_regions(program, accelerator),
     )
+
+
+def _pe_regions(program: Program, accelerator: Accelerator) -> dict[str, Any] | None:
+    """Return the MACs of blocks of PEs as plain data, None if the commands do not say."""
+    macs = pe_macs(program, accelerator)
+    if macs is None:
+        return None
+    regions = regions_of(macs, accelerator)
+    return {
+        "row_edges": list(regions.row_edges),
+        "col_edges": list(regions.col_edges),
+        "layer_macs": [[list(row) for row in layer] for layer in regions.layer_macs],
+    }
 
 
 def _layer(
