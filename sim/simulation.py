@@ -7,8 +7,8 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Literal, overload
 
-from hw_models.accelerator import Accelerator
-from hw_models.array_timing import timing_of
+from hw_models.accelerator import Accelerator, Dataflow
+from hw_models.array_timing import ArrayTiming, timing_of
 from mappers.commands import ComputeCommand, LayerRecord, LoadCommand, Program, StoreCommand, VectorCommand
 from sim.attribution import LayerTime, attribute
 from sim.checks import check_result, require
@@ -214,7 +214,7 @@ def bounds_of(program: Program, accelerator: Accelerator) -> Bounds:
     """Return lower bounds of the run of `program`, from the commands alone."""
     core, dram = accelerator.core, accelerator.dram
     macs = streaming = beats = vector = 0
-    timings = {flow: timing_of(core.array, flow, 1) for flow in core.array.dataflows if flow != "rs"}
+    timings: dict[Dataflow, ArrayTiming] = {f: timing_of(core.array, f, 1) for f in core.array.dataflows if f != "rs"}
     for command in program.commands:
         if isinstance(command, LoadCommand | StoreCommand):
             beats += sum(transfer.beats(dram.beat_bytes) for transfer in command.transfers)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def shares(result: dict[str, Any]) -> tuple[list[list[float]], list[list[list[float]]]]:
-    """Return the share of used MAC slots of each region over the run, and of each layer in its own cycles.
+    """Return the share of used MAC slots of each region over the run, and of each layer over its own window.
 
     Raises
     ------
@@ -28,19 +28,21 @@ def shares(result: dict[str, Any]) -> tuple[list[list[float]], list[list[list[fl
     each = peak / (regions["row_edges"][-1] * regions["col_edges"][-1])
     pes = [[(b - a) * (d - c) * each for c, d in cols] for a, b in rows]
 
-    def of(blocks: list[list[int]], cycles: int) -> list[list[float]]:
+    def of(blocks: list[list[int]], cycles: float) -> list[list[float]]:
         return [
             [macs / (cycles * size) if cycles else 0.0 for macs, size in zip(line, sizes, strict=True)]
             for line, sizes in zip(blocks, pes, strict=True)
         ]
 
-    layers = [
-        of(blocks, layer["cycles"]) for blocks, layer in zip(regions["layer_macs"], result["layers"], strict=True)
-    ]
-    total = [
-        [sum(blocks[i][j] for blocks in regions["layer_macs"]) for j in range(len(cols))] for i in range(len(rows))
-    ]
+    every = regions["layer_macs"]
+    layers = [of(blocks, _window(layer, peak)) for blocks, layer in zip(every, result["layers"], strict=True)]
+    total = [[sum(blocks[i][j] for blocks in every) for j in range(len(cols))] for i in range(len(rows))]
     return of(total, result["totals"]["cycles"]), layers
+
+
+def _window(layer: dict[str, Any], peak: float) -> float:
+    """Return the cycles that a layer's utilisation is over: its part of the run, from its first array command on."""
+    return float(layer["macs"] / (layer["utilisation"] * peak)) if layer["utilisation"] else 0.0
 
 
 def draw(result: dict[str, Any]) -> Figure:
@@ -74,7 +76,6 @@ def draw(result: dict[str, Any]) -> Figure:
         range(len(shown)), [plain(name) for name, _ in shown], rotation=90, fontsize=4 if len(shown) > 30 else 7
     )
     right.set_ylim(0, max(1.02, *right.get_ylim()))
-    right.set_ylabel("MAC slots used in the layer's cycles")
+    right.set_ylabel("MAC slots used in the layer's window")
     right.set_title("layers: idlest to busiest region, mean of the array", fontsize=9)
-    figure.tight_layout()
     return figure

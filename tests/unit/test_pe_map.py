@@ -20,9 +20,10 @@ from workloads.errors import InputError
 
 
 def walked(
-    flow: str, groups: int, channels: int, taps: int, outputs: int, pixels: int, rows: int, cols: int, window: bool
+    flow: str, sizes: tuple[int, int, int, int, int], rows: int, cols: int, window: bool
 ) -> Counter[tuple[int, int]]:
     """Return the MACs of each PE, one at a time, as docs/conventions.md says what rows and columns hold."""
+    groups, channels, taps, outputs, pixels = sizes
     count: Counter[tuple[int, int]] = Counter()
     for _ in range(groups):
         for tap in range(taps):
@@ -51,7 +52,7 @@ def test_each_pe_has_the_macs_of_a_walk(
     array = replace(small_machine(rows=rows, cols=cols).core.array, reduction_unroll="window" if window else "channel")
     macs = groups * channels * taps * outputs * pixels
     plane = _macs((flow, groups, channels, taps, outputs, pixels, 1), macs, array)
-    expected = walked(flow, *sizes, rows, cols, window)
+    expected = walked(flow, sizes, rows, cols, window)
     assert {(i, j): int(plane[i, j]) for i, j in np.ndindex(rows, cols) if plane[i, j]} == dict(expected)
 
 
