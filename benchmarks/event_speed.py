@@ -2,7 +2,7 @@
 
 Every network runs in a process of its own; CPU seconds are user + system. "event model" is the run alone, "result" the
 run with attribution, energy and every law checked, both after import and mapping; a bound is beside "result". The last
-lines compare with SCALE-Sim in its own environment on the first layers of ResNet-18, in simulated cycles per CPU second.
+lines compare with SCALE-Sim in its own environment on the first layers of ResNet-18, in cycles per CPU second.
 
 Run: python benchmarks/event_speed.py [--repeat 3] [--only NAME] [--scalesim PYTHON] [--layers 1]
 """

@@ -17,8 +17,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from hw_models.accelerator import Accelerator, Dataflow
-from hw_models.array_timing import ArrayTiming, timing_of
+from hw_models.accelerator import Accelerator
+from hw_models.array_timing import timings_of
 from mappers.commands import ENGINES, AnyCommand, ComputeCommand, Engine, Program
 from sim.channel import READ
 from sim.machine import Run
@@ -149,9 +149,7 @@ class _Attribution:
         if self.accelerator.core.has_banks:
             return self._banked_paint()
         jobs = []
-        timings: dict[Dataflow, ArrayTiming] = {
-            flow: timing_of(array, flow, 1) for flow in array.dataflows if flow != "rs"
-        }
+        timings = timings_of(array)
         for command, span in self.by_engine["array"]:
             assert isinstance(command, ComputeCommand)
             interval = timings[command.dataflow].interval_cycles(command.job)

@@ -7,11 +7,12 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Literal, overload
 
-from hw_models.accelerator import Accelerator, Dataflow
-from hw_models.array_timing import ArrayTiming, timing_of
+from hw_models.accelerator import Accelerator
+from hw_models.array_timing import timings_of
 from mappers.commands import ComputeCommand, LayerRecord, LoadCommand, Program, StoreCommand, VectorCommand
 from sim.attribution import LayerTime, attribute
 from sim.checks import check_result, require
+from sim.collector import paused
 from sim.dram.energy import layer_energy_pj, summary
 from sim.energy import Ledger, byte_energy_pj, count, energy_pj
 from sim.machine import Run, run_program
@@ -81,9 +82,10 @@ def simulate(
         raise InternalError(
             f"program '{program.workload}': {len(annotations)} annotations, {len(program.layers)} layers; give one each"
         )
-    run = run_program(program, accelerator, fast_forward=fast_forward)
-    result = build_result(program, run, accelerator, manifest, annotations, placement, not_modelled)
-    checks = check_result(result, program, run, accelerator)
+    with paused():
+        run = run_program(program, accelerator, fast_forward=fast_forward)
+        result = build_result(program, run, accelerator, manifest, annotations, placement, not_modelled)
+        checks = check_result(result, program, run, accelerator)
     require(program.workload, checks)
     result = replace(result, checks=checks)
     return (result, run) if keep_run else result
@@ -214,7 +216,7 @@ def bounds_of(program: Program, accelerator: Accelerator) -> Bounds:
     """Return lower bounds of the run of `program`, from the commands alone."""
     core, dram = accelerator.core, accelerator.dram
     macs = streaming = beats = vector = 0
-    timings: dict[Dataflow, ArrayTiming] = {f: timing_of(core.array, f, 1) for f in core.array.dataflows if f != "rs"}
+    timings = timings_of(core.array)
     for command in program.commands:
         if isinstance(command, LoadCommand | StoreCommand):
             beats += sum(transfer.beats(dram.beat_bytes) for transfer in command.transfers)
