@@ -9,16 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from hw_models.accelerator import Accelerator
 from hw_models.description import load_accelerator
 from hw_models.streaming.stages import MatrixVector, Source
 from mappers.commands import AnyCommand, LayerRecord, LoadCommand, Program, Slot, StoreCommand, Transfer, VectorCommand
+from mappers.given import GivenPlan
+from mappers.mapping import Mapping, TileLoop
+from mappers.plan import make_plan
 from sim.machine import Run, run_program
 from sim.pipeline import chain, run_pipeline
 from sim.shared_memory import run_shared
 from sim.simulation import bounds_of
+from workloads.builder import NetworkBuilder
 
 Step = tuple[Transfer, int]
 """(what is loaded, cycles of vector work on it)."""
@@ -196,7 +201,52 @@ def fifo() -> Case:
     )  # fmt: skip
 
 
-CASES = (two_cores, bank_layout, row_misses, refresh, turnaround, queue_limit, fifo)
+def scratchpad_layout() -> Case:
+    """A layer whose input tile lies channels last or plane by plane in 32 banks."""
+    b = NetworkBuilder("layer", "example")
+    network = b.build(b.conv(b.input("x", (1, 64, 28, 28)), 64, 3, padding=1, name="conv"))
+    overrides = ["core.dataflows=[ws]", "core.input.banks.count=32", "core.input.banks.word=1B"]
+    machines = [
+        load_accelerator("edge_int8", [*overrides, f"core.input.banks.layout={layout}"])
+        for layout in ("channel_last", "planar")
+    ]
+    programs = [make_plan(network, machine).program for machine in machines]
+    runs = [run_program(program, machine) for program, machine in zip(programs, machines, strict=True)]
+    limits = [bounds_of(p, m).lower_bound_cycles for p, m in zip(programs, machines, strict=True)]
+    waits = [sum(run.conflicts.values()) for run in runs]
+    return Case(
+        "scratchpad layouts", (limits[0], limits[1]),
+        ("channels last", runs[0].cycles), ("plane by plane", runs[1].cycles),
+        f"operands wait for a bank for {waits[0]} and {waits[1]} cycles: the channels of a pixel lie side by side "
+        f"or a plane apart",
+    )  # fmt: skip
+
+
+def single_buffer() -> Case:
+    """The same tiles with one or two buffers for the input."""
+    b = NetworkBuilder("layer", "example")
+    network = b.build(b.conv(b.input("x", (1, 64, 56, 56)), 64, 3, padding=1, name="conv"))
+    nest = Mapping("conv", "core0", "ws", (TileLoop("OY", 56, 4),), (("I", 1), ("W", 0), ("O", 1)))
+    machines = [load_accelerator("edge_int8", [f"core.input.buffers={n}"]) for n in (1, 2)]
+    programs = [make_plan(network, machine, given=GivenPlan({"conv": (nest,)}, {})).program for machine in machines]
+    runs = [run_program(program, machine) for program, machine in zip(programs, machines, strict=True)]
+    limits = [bounds_of(p, m).lower_bound_cycles for p, m in zip(programs, machines, strict=True)]
+    idle = [_array_idle(program, run) for program, run in zip(programs, runs, strict=True)]
+    return Case(
+        "buffers of a scratchpad", (limits[0], limits[1]),
+        ("one", runs[0].cycles), ("two", runs[1].cycles),
+        f"between its first and its last operand the array waits {idle[0]} and {idle[1]} cycles for tiles",
+    )  # fmt: skip
+
+
+def _array_idle(program: Program, run: Run) -> int:
+    spans = [s for c, s in zip(program.commands, run.spans, strict=True) if c.engine == "array"]
+    return sum(max(0, later.begin - earlier.last) for earlier, later in pairwise(spans))
+
+
+CASES = (
+    two_cores, bank_layout, row_misses, refresh, turnaround, queue_limit, fifo, scratchpad_layout, single_buffer,
+)  # fmt: skip
 
 
 def main() -> None:

@@ -327,6 +327,17 @@ class Core:
             pad.check_word(-(-form.bits // 8))
 
     @property
+    def buffers(self) -> dict[str, int]:
+        """Value of the buffers of each memory, by its name in the commands."""
+        return {
+            "input": self.input.halves,
+            "weight": self.weight.halves,
+            "accumulator": self.accumulator.halves,
+            "operand": self.vector.operand_buffers,
+            "output": self.vector.output_buffers,
+        }
+
+    @property
     def has_banks(self) -> bool:
         """Value telling whether some scratchpad has banks, so that passes may wait for them."""
         return any(pad.banks is not None for pad in (self.input, self.weight, self.accumulator))

@@ -184,6 +184,8 @@ def engine_params(accelerator: Accelerator, coefficient_channels: int = 1024, co
             f"one beat ({dram.beat_bytes} B) per cycle",
         ),
         (dram.device is not None, "dram.standard", "set", "a channel of fixed latency"),
+        (set(core.buffers.values()) != {2}, "buffers", list(core.buffers.values()), "2 in every memory"),
+        (core.has_banks, "scratchpads.banks", "set", "memories without bank conflicts"),
         (array.accumulator_layout != "vectors", "array.accumulator_layout", "left out", "vectors"),
         (not array.accumulator_format.signed, "array.accumulator_format", array.accumulator_format, "a signed format"),
     )

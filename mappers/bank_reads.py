@@ -11,6 +11,7 @@ from hw_models.accelerator import Core, Dataflow
 from hw_models.banking.banks import INPUT_LAYOUTS, WEIGHT_LAYOUTS, Banks, Layout
 from hw_models.banking.passes import PassClock, PassReads
 from hw_models.banking.reads import InputRead, WeightRead, input_bytes, row_padding
+from mappers.commands import ComputeCommand, Program
 from mappers.problem import CHANNEL_TERM_BYTES, TileProblem
 from mappers.views import Range
 from workloads.errors import Infeasible, InfeasibleError
@@ -150,6 +151,19 @@ class BankReads:
             return total
 
         return min(fitting, key=cycles)
+
+
+def bank_layouts(program: Program) -> dict[int, dict[str, list[str]]]:
+    """Return, per layer whose passes read from banks, the layouts of its input and weight tiles."""
+    found: dict[int, dict[str, list[str]]] = {}
+    for command in program.commands:
+        if isinstance(command, ComputeCommand) and command.bank_reads is not None:
+            of_layer = found.setdefault(command.layer, {"input": [], "weight": []})
+            reads = command.bank_reads
+            for memory, layout in (("input", reads.input_layout), ("weight", reads.weight_layout)):
+                if layout not in of_layer[memory]:
+                    of_layer[memory].append(layout)
+    return found
 
 
 def _open(banks: Banks | None, layouts: tuple[Layout, ...]) -> tuple[Layout, ...]:

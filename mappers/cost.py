@@ -149,7 +149,8 @@ class LayerCost(LayerTraffic):
 
         The greatest of: first tiles, array, last tile; first tiles, vector unit, last store; the bus; the operand
         loads, then the last command and the last tile; what `outstanding` slots of the load and of the store engine
-        allow; what two halves allow, since a tile holds one from its request until the array has used it.
+        allow; what the buffers allow, since a tile holds one from its request until the array has used it, and with a
+        single accumulator buffer array and vector unit take turns.
         """
         dram, core, issue = self.accelerator.dram, self.accelerator.core, self.issue
         stored = self.problem.output_place == "dram"
@@ -161,7 +162,9 @@ class LayerCost(LayerTraffic):
         load_beats = i.load_beats + w.load_beats + o.load_beats
         bus = beat * (load_beats + o.store_beats) + u * (first + (dram.latency_cycles if stored else 0))
         head = u * (issue + self.timing.load_cycles + 1 + self.timing.drain_latency_cycles)
-        loads = beat * load_beats + u * first * (i.loads + w.loads + o.loads)
+        # a tile without input is not loaded, and its pass holds no buffer
+        real_loads = 0 if self.problem.sees_border_alone else i.loads
+        loads = beat * load_beats + u * first * (real_loads + w.loads + o.loads)
         stores = beat * o.store_beats + u * (issue + 1 + dram.latency_cycles) * o.stores
         slots = core.dma.outstanding
         result = np.maximum(begin + u * array + finish, begin + head + u * o.vector_cycles + tail)
@@ -169,9 +172,13 @@ class LayerCost(LayerTraffic):
         result = np.maximum(result, np.maximum(bus, u * first + operands + u * last_job + finish))
         used = u * (array - self.timing.load_cycles - issue)
         ready = 1 if self.problem.weights_ready else 0
-        held_by_input = u * first * i.loads + beat * i.load_beats + used
+        held_by_input = 0 if self.problem.sees_border_alone else u * first * i.loads + beat * i.load_beats + used
         held_by_weight = u * first * np.maximum(w.loads - ready, 0) + beat * (w.load_beats - ready * w.end_beats) + used
-        result = np.maximum(result, np.maximum(held_by_input, held_by_weight) // 2 + finish)
+        held = np.maximum(held_by_input // core.input.halves, held_by_weight // core.weight.halves)
+        result = np.maximum(result, held + finish)
+        if core.accumulator.halves == 1:
+            turns = array + self.timing.drain_latency_cycles + o.vector_cycles
+            result = np.maximum(result, begin + u * turns + tail)
         latency: IntArray = np.maximum(result, np.maximum(loads, stores) // slots)
         return latency
 

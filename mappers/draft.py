@@ -7,7 +7,7 @@ load waits for the last store that wrote one of its bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,9 +15,13 @@ from mappers.commands import ENGINES, AnyCommand, Engine, Memory, Slot, Transfer
 from workloads.errors import InternalError
 
 Waits = dict[Engine, int]
-Places = tuple[tuple[int, int], tuple[int, int]]
-PING_PONG: Places = ((0, 0), (1, 0))
-"""The two places, (half, offset), of a memory whose tiles take turns between the halves."""
+Places = tuple[tuple[int, int], ...]
+"""Places, (half, offset), of which the tiles of a memory take turns."""
+
+
+def turns(buffers: int, offset_bytes: int = 0) -> Places:
+    """Return the places of a memory whose tiles take turns between its buffers, `offset_bytes` into each."""
+    return tuple((half, offset_bytes) for half in range(buffers))
 
 
 @dataclass(slots=True)
@@ -62,7 +66,8 @@ class _Region:
 class ProgramDraft:
     """Commands in order, per-engine counts, the state of every memory half and of DRAM."""
 
-    def __init__(self) -> None:
+    def __init__(self, buffers: Mapping[str, int]) -> None:
+        self._buffers = buffers
         self._drafts: list[Draft] = []
         self._counts: dict[Engine, int] = dict.fromkeys(ENGINES, 0)
         self._tags = 0
@@ -86,10 +91,15 @@ class ProgramDraft:
 
     # --- scratchpads ------------------------------------------------------------------------------------------------
 
-    def open(self, memory: Memory, size_bytes: int, places: Places = PING_PONG) -> tuple[Tile, Waits]:
-        """Open a tile in the next of its two `places`; return it and what its writer must wait for."""
-        turn = self._turn.get(memory, 0)
-        self._turn[memory] = 1 - turn
+    def places(self, memory: Memory, offset_bytes: int = 0) -> Places:
+        """Return one place in every buffer of `memory`."""
+        return turns(self._buffers[memory], offset_bytes)
+
+    def open(self, memory: Memory, size_bytes: int, places: Places = ()) -> tuple[Tile, Waits]:
+        """Open a tile in the next of its `places` (of the buffers); return it and what its writer must wait for."""
+        places = places or self.places(memory)
+        turn = self._turn.get(memory, 0) % len(places)
+        self._turn[memory] = turn + 1
         return self.open_at(memory, *places[turn], size_bytes)
 
     def open_at(self, memory: Memory, half: int, offset_bytes: int, size_bytes: int) -> tuple[Tile, Waits]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hw_models.accelerator import Accelerator
 from mappers.commands import LayerRecord, Program
-from mappers.draft import PING_PONG, ProgramDraft
+from mappers.draft import ProgramDraft
 from mappers.dram_layout import DramImage, Layout
 from mappers.lower_mac import MacLowering, MacOperands
 from mappers.lower_vector import VectorLowering
@@ -46,7 +46,7 @@ class _Lowering:
     ) -> None:
         self.network, self.accelerator, self.layout = network, accelerator, layout
         self.residency, self.image = residency, image
-        self.draft = ProgramDraft()
+        self.draft = ProgramDraft(accelerator.core.buffers)
         self.residents: dict[str, Resident] = {}
 
     def group(self, index: int, entry: PlannedGroup) -> None:
@@ -83,7 +83,7 @@ class _Lowering:
             resident_input=resident_input,
             resident_residual=self.residents.get(group.residual),
             resident_output=self.residents.get(group.output),
-            input_places=PING_PONG if resident_input is not None else self.residency.places(index)[0],
+            input_places=() if resident_input is not None else self.residency.places(index)[0],
         )
 
 

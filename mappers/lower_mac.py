@@ -19,7 +19,7 @@ from hw_models.accelerator import Accelerator
 from hw_models.banking.passes import PassClock, PassReads
 from mappers.bank_reads import BankReads
 from mappers.commands import ComputeCommand, LoadCommand, StoreCommand, Transfer, VectorCommand
-from mappers.draft import PING_PONG, Draft, Places, ProgramDraft, Tile, Waits, merge
+from mappers.draft import Draft, Places, ProgramDraft, Tile, Waits, merge
 from mappers.dram_layout import DramImage
 from mappers.group import Group
 from mappers.legality import job_of
@@ -48,8 +48,8 @@ class MacOperands:
         None for packed constant weights.
     resident_input, resident_residual, resident_output : Resident or None
         On chip instead of in DRAM.
-    input_places : pair of (half, offset)
-        For the tiles of an input in DRAM.
+    input_places : tuple of (half, offset)
+        For the tiles of an input in DRAM; empty: every buffer.
     names : tuple of str
         Tensors input, weight, output, residual.
     """
@@ -62,7 +62,7 @@ class MacOperands:
     resident_input: Resident | None = None
     resident_residual: Resident | None = None
     resident_output: Resident | None = None
-    input_places: Places = PING_PONG
+    input_places: Places = ()
 
 
 @dataclass(slots=True)

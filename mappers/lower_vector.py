@@ -248,7 +248,7 @@ class VectorLowering:
         box: Box,
         offset: int = 0,
     ) -> None:
-        first, before = self.draft.open("operand", _size(loads[0]), ((0, offset), (1, offset)))
+        first, before = self.draft.open("operand", _size(loads[0]), self.draft.places("operand", offset))
         half = first.slot.half
         tiles: list[tuple[str, Tile]] = []
         for index, (at, needed, load) in places.items():

@@ -124,11 +124,11 @@ def make_plan(
             total += found.certificate.value
         return total
 
-    residency = Residency(groups, accelerator.core.input.half_bytes)
+    residency = Residency(groups, accelerator.core.input.half_bytes, accelerator.core.input.halves)
     if given is not None:
-        residency = given_residency(network, layout, groups, accelerator.core.input.half_bytes, given.resident)
+        residency = given_residency(network, layout, groups, accelerator.core.input, given.resident)
     elif keep_on_chip and accelerator.core.vector.writes_input:
-        residency = plan_residency(network, layout, groups, accelerator.core.input.half_bytes, evaluate)
+        residency = plan_residency(network, layout, groups, accelerator.core.input, evaluate)
     planned = []
     for index, group in enumerate(groups):
         parts: list[Part] = []
@@ -162,7 +162,9 @@ def check_network(network: Network, accelerator: Accelerator) -> None:
         image.block(name, size)
     for index, group in enumerate(make_groups(network, layout, accelerator.core)):
         if not isinstance(group.lead, MacLayer):
-            VectorLowering(ProgramDraft(), image, accelerator, network, layout, index, group).run()
+            VectorLowering(
+                ProgramDraft(accelerator.core.buffers), image, accelerator, network, layout, index, group
+            ).run()
             continue
         for layer, _ in array_layers(group.lead):
             lacking = tile_violation(make_problem(layout, group, layer, accelerator), accelerator)
@@ -176,7 +178,8 @@ def make_problem(
     """Return the tiling problem of `layer` in `group` with every tensor in DRAM.
 
     `prefetched`: weights may load while the group before computes, as in every group but the first. That is counted on
-    only where they fit one half whole: a larger first tile waits for the group before to give its half back.
+    only where they fit one half whole: a larger first tile waits for the group before to give its half back. A single
+    buffer never holds the weights of two groups.
     """
     core, made = accelerator.core, layer.weight_is_activation
     array = core.array
@@ -215,7 +218,8 @@ def make_problem(
         sums_stay=array.accumulator_layout == "vectors",
     )
     whole = problem.size["G"] * problem.stored_bytes(problem.size["K"], problem.size["C"])
-    return replace(problem, weights_ready=prefetched and not made and whole <= core.weight.half_bytes)
+    fits = whole <= core.weight.half_bytes and core.weight.halves > 1
+    return replace(problem, weights_ready=prefetched and not made and fits)
 
 
 def solve(problem: TileProblem, accelerator: Accelerator, objective: str, layer: str) -> Found:

@@ -145,6 +145,12 @@ class TileProblem:
         """Return the window of spatial loop `dim` ("OD", "OY" or "OX")."""
         return self.windows[("OD", "OY", "OX").index(dim)]
 
+    @property
+    def sees_border_alone(self) -> bool:
+        """Value telling whether some output sees nothing but padding, so that a tile may have no input at all."""
+        spans = [w.span(o, 1) for w in self.windows for o in (0, w.size_out - 1)]
+        return any(start == stop for start, stop in spans)
+
     def input_tile_bytes(self, held: Mapping[str, int]) -> int:
         """Return the bytes of the largest input tile that covers `held`, halo included, borders not fetched."""
         spatial = 1

@@ -5,6 +5,8 @@ then writes a half that the array does not read. Every reader must be an array g
 its second operand while the array reads the other half. A group whose array is bound to one half, and whose input
 comes from DRAM, takes both its input tiles from that half. Residents lie at the top of a half, tiles below them.
 
+A single buffer keeps nothing; a third one holds tiles only, of every group.
+
 An output is kept where that does not worsen the sum of the mapping objective over the groups it touches; a group that
 would have no mapping is a reason not to keep it.
 """
@@ -14,7 +16,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mappers.draft import PING_PONG, Places
+from hw_models.banking.memory import Scratchpad
+from mappers.draft import Places, turns
 from mappers.dram_layout import Layout
 from mappers.group import Group
 from workloads.errors import InputError
@@ -43,6 +46,7 @@ class Residency:
 
     groups: Sequence[Group]
     half_bytes: int
+    buffers: int = 2
     kept: dict[str, Kept] = field(default_factory=dict)
     read_half: dict[int, int] = field(default_factory=dict)
 
@@ -55,9 +59,10 @@ class Residency:
         """Return where group `index` has its two input tiles, and the room of each in bytes."""
         half = self.read_half.get(index)
         if half is None:
-            return PING_PONG, min(self.free_bytes(index, 0), self.free_bytes(index, 1))
+            return turns(self.buffers), min(self.free_bytes(index, half) for half in range(self.buffers))
         room = self.free_bytes(index, half) // 2
-        return ((half, 0), (half, room)), room
+        # buffers beyond the two that residents take sides in are free for every group
+        return ((half, 0), (half, room), *turns(self.buffers)[2:]), room
 
     def changes(self, index: int) -> dict[str, object]:
         """Return what differs in the tiling problem of group `index`."""
@@ -76,10 +81,12 @@ class Residency:
 
 
 def plan_residency(
-    network: Network, layout: Layout, groups: Sequence[Group], half_bytes: int, evaluate: Evaluate
+    network: Network, layout: Layout, groups: Sequence[Group], pad: Scratchpad, evaluate: Evaluate
 ) -> Residency:
-    """Return what stays on chip; see the module docstring for the rule."""
-    state = Residency(groups, half_bytes)
+    """Return what stays on chip in the input scratchpad `pad`; see the module docstring for the rule."""
+    state = Residency(groups, pad.half_bytes, pad.halves)
+    if pad.halves < 2:
+        return state
     readers = _readers(network, layout, groups)
     for index, group in enumerate(groups):
         if not _may_stay(network, layout, group, readers, groups):
@@ -101,7 +108,7 @@ def plan_residency(
 
 
 def given_residency(
-    network: Network, layout: Layout, groups: Sequence[Group], half_bytes: int, wanted: Mapping[str, int]
+    network: Network, layout: Layout, groups: Sequence[Group], pad: Scratchpad, wanted: Mapping[str, int]
 ) -> Residency:
     """Return the residency that keeps the tensors of `wanted`, each in its half.
 
@@ -110,13 +117,13 @@ def given_residency(
     InputError
         If one of them cannot stay there.
     """
-    state = Residency(groups, half_bytes)
+    state = Residency(groups, pad.half_bytes, pad.halves)
     readers = _readers(network, layout, groups)
     for index, group in enumerate(groups):
         if group.output not in wanted:
             continue
         half = wanted[group.output]
-        may = half in (0, 1) and _may_stay(network, layout, group, readers, groups)
+        may = pad.halves > 1 and half in (0, 1) and _may_stay(network, layout, group, readers, groups)
         trial = _with(state, index, group, readers[group.output], half, layout) if may else None
         if trial is None:
             raise InputError(f"plan: tensor '{group.output}' cannot stay in half {half}; map the network again")
@@ -202,7 +209,7 @@ def _with(
         return None
     kept = dict(state.kept)
     kept[group.output] = Kept(group.output, half, offset, size, index, max(readers))
-    return Residency(state.groups, state.half_bytes, kept, read_half)
+    return Residency(state.groups, state.half_bytes, state.buffers, kept, read_half)
 
 
 def _highest_gap(state: Residency, half: int, first: int, last: int, size_bytes: int) -> int | None:

@@ -33,6 +33,7 @@ class SlotMonitor:
             "operand": core.vector.operand_half_bytes,
             "output": core.vector.output_half_bytes,
         }
+        self._buffers = core.buffers
         self._live: dict[int, _Live] = {}
         self._halves: dict[tuple[Memory, int], dict[int, Slot]] = {}
         self._used: dict[Memory, int] = dict.fromkeys(self._capacity, 0)
@@ -51,9 +52,14 @@ class SlotMonitor:
             return
         half = self._halves.setdefault((slot.memory, slot.half), {})
         end = slot.offset_bytes + slot.size_bytes
-        if slot.offset_bytes < 0 or end > self._capacity[slot.memory] or slot.half not in (0, 1):
+        if (
+            slot.offset_bytes < 0
+            or end > self._capacity[slot.memory]
+            or not 0 <= slot.half < self._buffers[slot.memory]
+        ):
+            has = ("one buffer", "two halves", "three buffers")[self._buffers[slot.memory] - 1]
             raise InternalError(
-                f"slot {slot}: ends at byte {end} of half {slot.half}, '{slot.memory}' has two halves of "
+                f"slot {slot}: ends at byte {end} of half {slot.half}, '{slot.memory}' has {has} of "
                 f"{self._capacity[slot.memory]} bytes; the lowering is wrong"
             )
         for other in half.values():

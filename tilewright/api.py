@@ -290,20 +290,22 @@ def _solver() -> dict[str, str]:
 
 def _run(plan: Plan, loaded: Workload, manifest: dict[str, Any], fidelity: str, fast_forward: bool) -> Simulation:
     from mappers.analytic import bounds
+    from mappers.bank_reads import bank_layouts
     from sim.result import LayerAnnotation
     from tilewright.fidelity import not_modelled
 
     limits = bounds(plan.program, plan.accelerator)
     core = plan.accelerator.core.name
+    layouts = bank_layouts(plan.program)
     annotations = [
         LayerAnnotation(
-            mapping=mapping_data(entry, core),
+            mapping=_with_layouts(mapping_data(entry, core), layouts.get(index)),
             proven_optimal=all(p.found.certificate.proven_optimal for p in entry.parts) if entry.parts else None,
             gap=max(p.found.certificate.gap for p in entry.parts) if entry.parts else None,
             analytic_cycles=limit.analytic_cycles,
             core=core if entry.parts else "vector",
         )
-        for entry, limit in zip(plan.groups, limits, strict=True)
+        for index, (entry, limit) in enumerate(zip(plan.groups, limits, strict=True))
     ]
     missing = (*not_modelled(plan.accelerator, fidelity), *plan.notes, *loaded.notes)
     if fidelity == "analytic":
@@ -324,6 +326,11 @@ def _run(plan: Plan, loaded: Workload, manifest: dict[str, Any], fidelity: str, 
         fast_forward=fast_forward,
     )
     return Simulation(result, plan, run)
+
+
+def _with_layouts(mapping: dict[str, Any] | None, layouts: dict[str, list[str]] | None) -> dict[str, Any] | None:
+    """Return `mapping` with the layouts of its tiles, on a machine with banks."""
+    return mapping if mapping is None or layouts is None else mapping | {"layouts": layouts}
 
 
 def mapping_data(entry: PlannedGroup, core: str) -> dict[str, Any] | None:

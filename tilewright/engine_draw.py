@@ -28,41 +28,42 @@ if TYPE_CHECKING:
 
 MACHINE = "engine_8x8"
 FORMATS = (Int(8), Int(8), Int(8), Int(4), Int(2), Int(4, signed=False))
-FLOWS: tuple[tuple[Dataflow, ...], ...] = (("ws",), ("os",), ("ws", "os"), ("os", "ws"))
+FLOWS: tuple[tuple[Dataflow, ...], ...] = (
+    ("ws",), ("os",), ("is",), ("ws", "os"), ("os", "ws"), ("ws", "is"), ("is", "os"), ("ws", "os", "is"),
+)  # fmt: skip
 PATTERNS = ((2, 4), (1, 2), (1, 4), (2, 8), (4, 8), (2, 3), (5, 16), (3, 3), (1, 1))
 
 
 def draw_machine(draw: np.random.Generator) -> Accelerator:
-    """Return a machine that the layer engine is built for."""
-    return machine_of(draw_params(draw))
-
-
-def draw_params(draw: np.random.Generator) -> EngineParams:
-    """Return an engine: sizes, widths, latencies and weight format drawn."""
+    """Return a machine that the layer engine is built for: sizes, widths, latencies and weight format drawn."""
     rows, cols = (int(side) for side in draw.integers(1, 9, 2))
     beat = int(2 ** draw.integers(2, 6))
-    return EngineParams(
-        rows=rows,
-        cols=cols,
-        input_format=Int(8),
-        weight_format=FORMATS[draw.integers(len(FORMATS))],
-        accumulator_bits=32,
-        input_bytes=int(2 ** draw.integers(10, 14)),
-        weight_bytes=int(2 ** draw.integers(11, 14)),
-        operand_bytes=int(2 ** draw.integers(9, 13)),
-        output_bytes=int(2 ** draw.integers(9, 13)),
-        coefficient_channels=1024,
-        accumulator_depth=int(draw.integers(2, 200)),
-        pool_depth=256,
-        vector_latency_cycles=int(draw.integers(7, 14)),
-        issue_cycles=int(draw.integers(1, 4)),
-        memory_latency_cycles=int(draw.integers(1, 31)),
-        beat_bytes=beat,
-        burst_beats=int(2 ** draw.integers(0, 5)),
-        outstanding=int(draw.integers(1, 6)),
-        commands=512,
-        sparsity=Sparsity(*PATTERNS[draw.integers(len(PATTERNS))]) if draw.random() < 0.5 else None,
-        dataflows=FLOWS[draw.integers(len(FLOWS))],
+    flows = FLOWS[draw.integers(len(FLOWS))]
+    sparse = "is" not in flows and draw.random() < 0.6
+    return machine_of(
+        EngineParams(
+            rows=rows,
+            cols=cols,
+            input_format=Int(8),
+            weight_format=FORMATS[draw.integers(len(FORMATS))],
+            accumulator_bits=32,
+            input_bytes=int(2 ** draw.integers(10, 14)),
+            weight_bytes=int(2 ** draw.integers(11, 14)),
+            operand_bytes=int(2 ** draw.integers(9, 13)),
+            output_bytes=int(2 ** draw.integers(9, 13)),
+            coefficient_channels=1024,
+            accumulator_depth=int(draw.integers(2, 200)),
+            pool_depth=256,
+            vector_latency_cycles=int(draw.integers(7, 14)),
+            issue_cycles=int(draw.integers(1, 4)),
+            memory_latency_cycles=int(draw.integers(1, 31)),
+            beat_bytes=beat,
+            burst_beats=int(2 ** draw.integers(0, 5)),
+            outstanding=int(draw.integers(1, 6)),
+            commands=512,
+            sparsity=Sparsity(*PATTERNS[draw.integers(len(PATTERNS))]) if sparse else None,
+            dataflows=flows,
+        )
     )
 
 

@@ -24,4 +24,21 @@ TIMED_CHANNEL = (
 def not_modelled(accelerator: Accelerator, fidelity: str) -> tuple[str, ...]:
     """Return what a run of `fidelity` on `accelerator` leaves out."""
     timed = accelerator.dram.device is not None and fidelity == "event"
-    return (ALWAYS[0], TIMED_CHANNEL if timed else FIXED_CHANNEL, *ALWAYS[1:])
+    return (*_banks(accelerator, fidelity), TIMED_CHANNEL if timed else FIXED_CHANNEL, *ALWAYS[1:])
+
+
+def _banks(accelerator: Accelerator, fidelity: str) -> tuple[str, ...]:
+    """Return what is left out of the banks of the scratchpads."""
+    core = accelerator.core
+    if not core.has_banks:
+        return (ALWAYS[0],)
+    without = [pad.name for pad in (core.input, core.weight, core.accumulator) if pad.banks is None]
+    first = (f"bank conflicts of the scratchpads that state no banks: {', '.join(without)}",) if without else ()
+    closed = "bank conflicts: closed forms and the mapper's bounds leave them out"
+    if fidelity == "analytic":
+        return (*first, closed)
+    return (
+        *first,
+        f"{closed}, the event model counts them",
+        "bank conflicts of writes by DMA and vector unit and of the staging memories; banks in the energy of an access",
+    )

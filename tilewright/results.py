@@ -22,6 +22,7 @@ REMEDIES = {
     "fill_drain": "use larger tiles or a smaller array: folds are short against rows + columns",
     "vector": "add vector lanes",
     "dependency": "pipeline the layers: one waits for the other's output",
+    "bank_conflict": "choose another layout (banks.layout: auto), more banks or ports (docs/scratchpads.md)",
     "issue": "use larger tiles: commands are short against their issue time",
 }
 

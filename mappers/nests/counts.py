@@ -93,13 +93,14 @@ class Access:
 def flows(nest: Nest, counting: Counting) -> tuple[Flow, ...]:
     """Return every transfer of every tensor, tensors in the problem's order, outermost first."""
     return tuple(
-        _flow(nest, transfer, counting)
+        flow_of(nest, transfer, counting)
         for tensor in nest.problem.tensors
         for transfer in nest.transfers(tensor, latched=counting == "zigzag")
     )
 
 
-def _flow(nest: Nest, transfer: Transfer, counting: Counting) -> Flow:
+def flow_of(nest: Nest, transfer: Transfer, counting: Counting) -> Flow:
+    """Return one transfer's flow; loops below its hold do not matter, but for `idle_steps`."""
     tensor = transfer.tensor
     inside = set(tensor.dims)
     timed = [x for x in transfer.above if x.axis is None]

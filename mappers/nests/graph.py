@@ -47,7 +47,7 @@ class HoldGraph:
             chains.append((*chain, None) if self.latched else chain)
         self.chains = tuple(chains)
 
-    def _must(self, tensor: int, at: int) -> bool:
+    def must(self, tensor: int, at: int) -> bool:
         level = self.chains[tensor][at]
         return level is None or self.tensors[tensor].role in level.keep
 
@@ -62,7 +62,7 @@ class HoldGraph:
         for tensor, at in enumerate(state):
             for end in range(at + 1, len(self.chains[tensor])):
                 found.append(Step(tensor, at, end))
-                if self._must(tensor, end):
+                if self.must(tensor, end):
                     break
         return found
 
@@ -73,7 +73,7 @@ class HoldGraph:
     def final(self, state: State) -> bool:
         """Tell whether no tensor has to move further in."""
         return all(
-            not self._must(tensor, later)
+            not self.must(tensor, later)
             for tensor, at in enumerate(state)
             for later in range(at + 1, len(self.chains[tensor]))
         )
@@ -91,7 +91,7 @@ class HoldGraph:
             chain = self.chains[tensor]
             if level in chain:
                 place = chain.index(level)
-                if at == place or (at > place and self._must(tensor, place)):
+                if at == place or (at > place and self.must(tensor, place)):
                     found.append(tensor)
         return found
 

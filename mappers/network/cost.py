@@ -233,7 +233,7 @@ def _shares(graph: OperatorGraph, op: Operator, name: str, moved: int) -> list[t
 
 def _vector_option(graph: OperatorGraph, op: Operator, core: Accelerator) -> Option:
     """Return the one option of a vector operator: lowered for the core's view, bound by vector unit and port."""
-    draft, image = ProgramDraft(), DramImage(core.dram.beat_bytes)
+    draft, image = ProgramDraft(core.core.buffers), DramImage(core.dram.beat_bytes)
     for name, size in graph.layout.blocks.items():
         image.block(name, size)
     group = graph.groups[op.index]
@@ -262,9 +262,9 @@ def _vector_option(graph: OperatorGraph, op: Operator, core: Accelerator) -> Opt
     energy = operations * unit.op_pj + moved * core.dram.energy_pj_per_byte
     energy += (buffered + moved) * unit.buffer_pj_per_byte
     reads = _proportional(graph, op, loaded)
-    half = min(core.core.vector.operand_half_bytes, loaded or 1)
-    stage = [(name, min(graph.bytes_of[name], 2 * half)) for name in op.inputs]
-    stage.append((op.output, min(graph.bytes_of[op.output], 2 * core.core.vector.output_half_bytes)))
+    half = min(unit.operand_half_bytes, loaded or 1)
+    stage = [(name, min(graph.bytes_of[name], unit.operand_buffers * half)) for name in op.inputs]
+    stage.append((op.output, min(graph.bytes_of[op.output], unit.output_buffers * unit.output_half_bytes)))
     return Option(core.core.name, cycles, Fraction(energy), tuple(reads), stored, tuple(sorted(stage)), True)
 
 

@@ -50,9 +50,7 @@ class Orders:
                     chosen[at], best = option, other
         return best
 
-    def _counted(
-        self, path: Sequence[tuple[Key, Point]], segments: Sequence[Ordered]
-    ) -> tuple[Plan, Figures] | None:
+    def _counted(self, path: Sequence[tuple[Key, Point]], segments: Sequence[Ordered]) -> tuple[Plan, Figures] | None:
         inside = sum(map(len, segments))
         cuts = [[0] * (levels - 1) for levels in self.tables.levels]
         for ((role, k), _), segment in zip(path, segments, strict=False):

@@ -180,9 +180,7 @@ def _told(task: Task, plan: Plan, value: float, bound: float, nodes: int, unroll
     for role, cuts in zip(task.search.tables.roles, plan.cuts, strict=True):
         temporal[role] = [list(plan.order[low:high]) for low, high in pairwise((0, *cuts, len(plan.order)))]
     count = model.count(temporal)
-    told = task.search.worth(
-        Figures(count.energy_pj - model.mac_energy_pj, count.latency_cycles - count.drain_cycles)
-    )
+    told = task.search.worth(Figures(count.energy_pj - model.mac_energy_pj, count.latency_cycles - count.drain_cycles))
     if not model.fits(temporal) or abs(told - value) > 1e-9 * value:
         raise InternalError(f"layer '{model.layer.name}': searched {value}, the reference counts {told}; report this")
     space = {axis: tuple(pairs) for axis, pairs in model.unrolling.items()}

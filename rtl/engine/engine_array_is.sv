@@ -49,11 +49,11 @@ module engine_array_is #(
   localparam integer PIXEL_W = 64 + 2 * ACC_ADDR_W;
   localparam integer JOB_W = 306 + 4 * ACC_ADDR_W;
 
-  // A column works on a job COLS - 1 cycles after column 0, and a job takes column 0 ROWS + 1 cycles or more
-  localparam integer JOBS = 2 + COLS / (ROWS + 1);
+  // A column works on a job up to COLS - 1 cycles after column 0, and jobs are issued ROWS + 1 cycles apart or more
+  localparam integer JOBS = 2 + (COLS > 2 ? (COLS - 3) / (ROWS + 1) : 0);
   localparam integer JOB_INDEX_W = $clog2(JOBS);
-  // Folds from the load of one to its last sum; a fold takes ROWS cycles or more
-  localparam integer FOLD_W = $clog2(4 + COLS / ROWS);
+  // Folds from the load of one to its last sum, ROWS + COLS cycles behind its last vector; a fold takes ROWS cycles or more
+  localparam integer FOLD_W = $clog2(4 + (COLS - 2) / ROWS);
   localparam integer FOLDS = 1 << FOLD_W;
   localparam integer WALK_W = 4 + JOB_INDEX_W + FOLD_W + 64;
 

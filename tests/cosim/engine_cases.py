@@ -24,7 +24,7 @@ from mappers.plan import make_plan
 from rtl.engine_run import NO_ERROR, EngineOutcome, EngineRun, run_engine
 from rtl.engine_top import bench_sources
 from sim.machine import run_program
-from tilewright.engine_case import EngineCase, case_of, draw_constants
+from tilewright.engine_case import EngineCase, case_of, draw_constants, engine_case
 from tilewright.engine_draw import draw_plan, machine_of
 from workloads.builder import NetworkBuilder
 from workloads.errors import InputError, InternalError, MismatchError
@@ -75,6 +75,9 @@ def sums_pooled(constants: LayerConstants, window: int) -> LayerConstants:
     return replace(constants, multiplier=multiplier, shift=shift, mean_multiplier=1, mean_shift=0)
 
 
+CHANGES: tuple[tuple[Dataflow, Dataflow], ...] = (("is", "ws"), ("is", "os"), ("os", "is"), ("ws", "is"))
+LINES = 11
+"""Of the image of `lines`."""
 Build = Callable[[NetworkBuilder], str]
 
 
@@ -128,6 +131,50 @@ def runnable(params: EngineParams, build: Build, offset: int) -> EngineCase:
     raise AssertionError(f"no mapping of {build.__name__} for {params.name}")
 
 
+def mapped(params: EngineParams, build: Build, *nests: Mapping, offset: int = 0) -> EngineCase:
+    """Return the case of the layers of `build` under `nests`."""
+    b = NetworkBuilder("case", "case", weight=params.weight_format)
+    given = GivenPlan({nest.layer: (nest,) for nest in nests}, {})
+    return moved(
+        replace(engine_case(make_plan(b.build(build(b)), machine_of(params), given=given)), params=params), offset
+    )
+
+
+def boxed(params: EngineParams, offset: int) -> EngineCase:
+    """Return a case whose sums are made box by box of their pixels, with smaller boxes at the ends of lines and columns."""
+    loops = (TileLoop("C", 4, 2), TileLoop("OX", 3, 2), TileLoop("OY", 5, 2))
+    return mapped(params, boxes, Mapping("conv", "core0", "is", loops, (("I", 1), ("W", 1), ("O", 0))), offset=offset)
+
+
+def hasty(params: EngineParams, height: int = LINES, width: int = 8) -> EngineCase:
+    """Return a case of many short commands that wait for nothing, or of one of many short folds."""
+    loops = [TileLoop(dim, size, tile) for dim, size, tile in (("OY", LINES, height), ("OX", 8, width)) if tile < size]
+    return mapped(params, lines, Mapping("conv", "core0", "is", tuple(loops), (("I", 0), ("W", 0), ("O", 0))))
+
+
+def changing(params: EngineParams, first: Dataflow, second: Dataflow) -> EngineCase:
+    """Return a case whose second layer has all it needs while the first is on the array, under another dataflow."""
+    whole = (("I", 0), ("W", 0), ("O", 0))
+    flows = (("first", first), ("second", second))
+    return mapped(params, two_inputs, *(Mapping(name, "core0", flow, (), whole) for name, flow in flows))
+
+
+def two_inputs(b: NetworkBuilder) -> str:
+    """Build two convolutions of inputs of their own, the second with the results of the first added."""
+    first = b.conv(b.input("image", (1, 4, 3, 3)), 4, 3, padding=1, name="first")
+    return b.add(b.conv(b.input("other", (1, 4, 3, 3)), 4, 1, name="second"), first)
+
+
+def boxes(b: NetworkBuilder) -> str:
+    """Build a convolution of two images to planes that tiles do not divide."""
+    return b.relu(b.conv(b.input("image", (2, 4, 5, 4)), 3, (1, 2), name="conv"))
+
+
+def lines(b: NetworkBuilder) -> str:
+    """Build a convolution of one channel to one."""
+    return b.conv(b.input("image", (1, 1, LINES, 8)), 1, 1, name="conv")
+
+
 def pooled_residual(b: NetworkBuilder) -> str:
     """Build a residual block behind a convolution with every parameter different along y and x, and a maximum."""
     x = b.input("image", (1, 4, 4, 4))
@@ -146,6 +193,12 @@ def products(b: NetworkBuilder) -> str:
     """Build two matrix products, the first with a ReLU."""
     x = b.input("rows", (3, 7))
     return b.linear(b.relu(b.linear(x, 5, name="fc0")), 4, name="fc1")
+
+
+def chain_of_three(b: NetworkBuilder) -> str:
+    """Build three matrix products, so that three dataflows can follow each other."""
+    x = b.linear(b.relu(b.linear(b.input("rows", (3, 5)), 4, name="fc0")), 3, name="fc1")
+    return b.linear(x, 4, name="fc2")
 
 
 def planes(b: NetworkBuilder) -> str:
@@ -179,7 +232,7 @@ def rows(b: NetworkBuilder) -> str:
     return b.linear(b.relu(b.linear(b.input("rows", (24, 8)), 8, name="fc0")), 4, name="fc1")
 
 
-def line(b: NetworkBuilder) -> str:
+def single_channel(b: NetworkBuilder) -> str:
     """Build two convolutions of one channel, along x and along y: a tap is one step of an output-stationary job."""
     return b.conv(b.conv(b.input("image", (1, 1, 4, 4)), 1, (1, 2), name="across"), 2, (2, 1), name="down")
 
@@ -273,6 +326,13 @@ SPARSE = replace(BASE, rows=2, sparsity=Sparsity(2, 3), weight_format=Int(5), po
 BOTH = replace(
     BASE, rows=2, sparsity=Sparsity(1, 2), dataflows=("ws", "os"), issue_cycles=2, pool_depth=8, commands=32,
 )  # fmt: skip
+INPUTS_STAY = replace(BASE, rows=2, cols=3, dataflows=("is",), accumulator_depth=40, commands=32)
+THREE = replace(BASE, dataflows=("ws", "os", "is"), weight_format=Int(4, signed=False), issue_cycles=2, commands=32)
+HASTY = replace(
+    BASE, rows=1, cols=7, dataflows=("is",), memory_latency_cycles=1, beat_bytes=16, input_bytes=1024, weight_bytes=1024,
+    accumulator_depth=88, commands=64,
+)  # fmt: skip
+"""Jobs of `hasty` follow each other faster than one passes along the columns."""
 TIGHT_OS = replace(TIGHT, dataflows=("os",), sparsity=Sparsity(1, 2))
 PAGE = 4096
 FIRST_RUNS = 3
@@ -280,15 +340,14 @@ COMPILER = re.compile(r"\.sv:\d+: (syntax )?error|error\(s\) during elaboration"
 
 
 @cache
-def engines() -> dict[EngineParams, tuple[Played, ...]]:
-    """Return the engines with what each plays in one simulation, without a reset where none is asked for.
+def usual_runs() -> dict[EngineParams, tuple[Played, ...]]:
+    """Return the engines with runs on drawn or searched mappings, without a reset where none is asked for.
 
     Tensors lie across a 4 KiB boundary, most of them at odd addresses.
     """
     first, odd = make_case(BASE, products, 12, PAGE - 90), make_case(BASE, products, 0, PAGE - 41)
     residual, means = make_case(BASE, pooled_residual, 38, PAGE - 133), make_case(BASE, strided_mean, 13, PAGE - 66)
     tiles = make_case(BASE, pooled_residual, 2, PAGE - 150)
-    given = more_runs()
     return {
         BASE: (
             Played(first, probe=True),
@@ -332,11 +391,36 @@ def engines() -> dict[EngineParams, tuple[Played, ...]]:
                 Played(runnable(params, pooled_residual, PAGE - 133)),
                 Played(runnable(params, strided_mean, PAGE - 66), disturb=True),
                 Played(runnable(params, planes, PAGE - 66), reset_after_cycles=75),
-                *given.get(params, ()),
             )
             for params in (OUTPUTS_STAY, SPARSE, BOTH)
         },
+        THREE: (
+            Played(runnable(THREE, chain_of_three, PAGE - 75)),
+            *(Played(changing(THREE, *flows)) for flows in CHANGES),
+            Played(changing(THREE, *CHANGES[0]), reset_after_cycles=90),
+            Played(runnable(THREE, strided_mean, PAGE - 66), disturb=True),
+        ),
+        INPUTS_STAY: (
+            Played(runnable(INPUTS_STAY, products, PAGE - 75)),
+            Played(runnable(INPUTS_STAY, pooled_residual, PAGE - 133)),
+            Played(boxed(INPUTS_STAY, PAGE - 66)),
+            Played(runnable(INPUTS_STAY, strided_mean, PAGE - 66), disturb=True),
+            Played(boxed(INPUTS_STAY, PAGE - 65), reset_after_cycles=150),
+        ),
+        HASTY: (
+            Played(hasty(HASTY)),
+            Played(hasty(HASTY, 2, 3)),
+            Played(hasty(HASTY, 4, 3), reset_after_cycles=40),
+            Played(hasty(HASTY, 1, 7), disturb=True),
+        ),
     }
+
+
+@cache
+def engines() -> dict[EngineParams, tuple[Played, ...]]:
+    """Return the engines with what each plays in one simulation: the usual runs, then those of given mappings."""
+    given = more_runs()
+    return {params: (*runs, *given.get(params, ())) for params, runs in usual_runs().items()}
 
 
 def more_runs() -> dict[EngineParams, tuple[Played, ...]]:
@@ -346,7 +430,7 @@ def more_runs() -> dict[EngineParams, tuple[Played, ...]]:
     changes = [(nest("first", one), nest("second", other)) for one, other in orders]
     return {
         OUTPUTS_STAY: (
-            Played(make_case(OUTPUTS_STAY, line, 3, PAGE - 65, edges=False, drawn=False)),
+            Played(make_case(OUTPUTS_STAY, single_channel, 3, PAGE - 65, edges=False, drawn=False)),
             Played(make_case(OUTPUTS_STAY, tall, 3, PAGE - 65, edges=False, nests=[jobs])),
         ),
         BOTH: tuple(Played(make_case(BOTH, branches, 3, PAGE - 65, edges=False, nests=pair)) for pair in changes),

@@ -12,7 +12,7 @@ from hw_models.systolic import SystolicParams
 from rtl.emit import write
 from rtl.simulator import verilator_root
 from tests.cosim import dot_cases
-from tests.cosim.engine_cases import BOTH, OUTPUTS_STAY
+from tests.cosim.engine_cases import BOTH, HASTY, INPUTS_STAY, OUTPUTS_STAY, THREE
 from tests.cosim.systolic_cases import DATAFLOWS, FORMATS, core
 from tilewright.cores import list_cores
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.cosim
 
 CORES = [core(dataflow, *size) for dataflow in DATAFLOWS for size in ((1, 1), (1, 4), (4, 1), (3, 5), (32, 32))]
 CORES += [core(dataflow, 2, 3, formats, accumulator_depth=1) for dataflow in DATAFLOWS for formats in FORMATS]
-ENGINES = (OUTPUTS_STAY, BOTH)
+ENGINES = (OUTPUTS_STAY, BOTH, INPUTS_STAY, THREE, HASTY)
 LISTED: list[object] = [row.params for row in list_cores() if not row.sized]
 EVERY: list[object] = [*CORES, *LISTED, *dot_cases.CORES, *ENGINES]
 

@@ -16,7 +16,7 @@ from mappers.plan import make_plan
 from tests.reference.mapper_example import PROBLEM, mapping
 from tests.reference.profile import examples
 from tilewright.engine_case import engine_case
-from tilewright.engine_draw import draw_network, draw_params, draw_plan, machine_of
+from tilewright.engine_draw import draw_machine, draw_network, draw_plan, machine_of
 from workloads.errors import InfeasibleError, InputError
 
 ELSEWHERE = (
@@ -31,7 +31,7 @@ than the accumulator has vectors, which the mapper names."""
 @given(seed=st.integers(0, (1 << 32) - 1), depth=st.integers(2, 12))
 def test_mapped_networks_are_taken_by_the_encoder(seed: int, depth: int) -> None:
     draw = np.random.default_rng(seed)
-    params = replace(draw_params(draw), accumulator_depth=depth)
+    params = replace(engine_params(draw_machine(draw)), accumulator_depth=depth)
     refused = []
     try:
         plan = make_plan(draw_network(draw, params.weight_format), machine_of(params))

@@ -89,7 +89,7 @@ def lowered(
     assert isinstance(group.lead, MacLayer)
     problem = make_problem(layout, group, group.lead, accelerator)
     entry = PlannedGroup(group, (Part(group.lead, problem, _found(mapping), None),))
-    residency = Residency((group,), accelerator.core.input.half_bytes)
+    residency = Residency((group,), accelerator.core.input.half_bytes, accelerator.core.input.halves)
     program, addresses = lower(network, accelerator, layout, (entry,), residency)
     return program, dict(addresses), layout, problem
 

@@ -41,7 +41,9 @@ def machines(draw: st.DrawFn) -> Accelerator:
     # OS with a slower issue leaves gaps that depend on the loop order; the model leaves them out (a bound)
     slowest_issue = 1 if "os" in array.dataflows else 2
     dma = replace(core.dma, outstanding=draw(st.integers(1, 4)), issue_cycles=draw(st.integers(0, slowest_issue)))
-    return replace(EDGE, dram=dram, core=replace(core, array=array, vector=vector, dma=dma))
+    buffers = st.sampled_from((2, 2, 1, 3))
+    pads = {name: replace(getattr(core, name), halves=draw(buffers)) for name in ("input", "weight", "accumulator")}
+    return replace(EDGE, dram=dram, core=replace(core, array=array, vector=vector, dma=dma, **pads))
 
 
 @st.composite

@@ -305,20 +305,32 @@ class Walker:
             return Fraction(total * beat.denominator // core.dma.outstanding, beat.denominator)
 
         def halves(
-            of: Traffic, ready: int
-        ) -> Fraction:  # each tile holds one of two halves from its request to its end
+            of: Traffic, ready: int, buffers: int
+        ) -> Fraction:  # each tile holds one of the buffers from its request to its end
             held = request * max(0, of.loads - ready) + beat * (of.load_beats - ready * of.first_load_beats)
             held += array[0] - timing.load_cycles - self.issue
-            return Fraction(held * beat.denominator // 2, beat.denominator)
+            return Fraction(held * beat.denominator // buffers, beat.denominator)
 
+        inputs, by_input = i.loads, halves(i, 0, core.input.halves)
+        for d in (
+            "OD",
+            "OY",
+            "OX",
+        ):  # where a tile may have no input, nothing is said of the buffers and slots it takes
+            if any(self.rows_of(d, o, o + 1) == (0, 0) for o in range(self.p.size[d])):
+                inputs, by_input = 0, Fraction(0)
+        taking_turns = Fraction(0)
+        if core.accumulator.halves == 1:  # array and vector unit work on the same sums, one after the other
+            taking_turns = begin + array[0] + timing.drain_latency_cycles + o.vector_cycles + tail
         return max(
+            taking_turns,
             begin + array[0] + finish,
             begin + first_result + o.vector_cycles + tail,
             request + beat * (reads + o.store_beats) + (dram.latency_cycles if stored else 0),
             request + beat * (i.load_beats + w.load_beats) + array[1] + finish,
-            halves(i, 0) + finish,
-            halves(w, 1 if self.p.weights_ready else 0) + finish,
-            slots(request * (i.loads + w.loads + o.loads) + beat * reads),
+            by_input + finish,
+            halves(w, 1 if self.p.weights_ready else 0, core.weight.halves) + finish,
+            slots(request * (inputs + w.loads + o.loads) + beat * reads),
             slots((self.issue + 1 + dram.latency_cycles) * o.stores + beat * o.store_beats),
         )
 

@@ -61,7 +61,8 @@ def small_engine(*flows: Dataflow, sparsity: Sparsity | None = None) -> EnginePa
     )  # fmt: skip
 
 
-ENGINES = {"ws": small_engine("ws"), "os, 2:4": small_engine("os", sparsity=Sparsity(2, 4))}
+ENGINES = {"ws": small_engine("ws"), "os, 2:4": small_engine("os", sparsity=Sparsity(2, 4)), "is": small_engine("is"),
+           "ws, os, is": small_engine("ws", "os", "is")}  # fmt: skip
 
 
 @needs_yosys

@@ -171,7 +171,7 @@ def test_an_energy_override_is_its_own_source() -> None:
         ("dataflows=[ws, xs]", "value is 'xs', bound is ws, os, is, rs"),
         ("input_format=int99", "bits is 99, bound is 1..64"),
         ("input_format=float16", "arrays compute with intN or uintN"),
-        ("core.input.halves=3", "halves is 3, bound is 2, other buffering is not simulated yet"),
+        ("core.input.buffers=4", "buffers is 4, bound is 1..3; use 1, 2 or 3"),
         ("energy.table=publised", "did you mean 'published'"),
         ("energy.node=5nm", "node is 5 nm, bound is 7..130 nm"),
         ("core.input.half=4MiB", "outside its rows.*allow_default"),

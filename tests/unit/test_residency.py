@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
@@ -84,7 +85,11 @@ def _state(network: Network, half_bytes: int, values: dict[int, float | None] | 
     groups = make_groups(network, layout, EDGE.core)
     costs = values or {}
     return plan_residency(
-        network, layout, groups, half_bytes, lambda index, changes: costs.get(index, 1.0) if changes else 1.0
+        network,
+        layout,
+        groups,
+        replace(EDGE.core.input, half_bytes=half_bytes),
+        lambda index, changes: costs.get(index, 1.0) if changes else 1.0,
     )
 
 
