@@ -7,6 +7,7 @@ inside; outside, counts are made again from the network and the descriptors.
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from fractions import Fraction
 
@@ -90,5 +91,5 @@ def test_every_invariant_holds_on_random_machines_networks_and_mappings() -> Non
         hold(*drawn)
         held += 1
         timed += drawn[1].dram.device is not None
-    print(f"{held} cases hold, {timed} of them on a DRAM with timing; {without} draws had no legal mapping")
+    sys.stdout.write(f"{held} cases hold, {timed} of them on a DRAM with timing; {without} draws had no legal mapping\n")
     assert without < held
