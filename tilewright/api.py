@@ -20,6 +20,8 @@ from workloads.errors import InputError
 from workloads.nearest import nearest
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
     from matplotlib.figure import Figure
 
@@ -68,7 +70,7 @@ class Simulation:
 
     @property
     def plot(self) -> Plots:
-        """Value of the plots: ``.cycles() .energy() .roofline() .timeline() .dram()``."""
+        """Value of the plots: ``.cycles() .energy() .roofline() .timeline() .dram() .pe_regions()``."""
         return Plots(self.to_json())
 
     def to_json(self) -> dict[str, Any]:
@@ -96,6 +98,15 @@ class Simulation:
         if self.run is None or self.plan is None:
             raise InputError("over_time: this result has no event times; simulate with fidelity 'event'")
         return over_time(self.plan.program, self.run, self.plan.accelerator, bins)
+
+    def pe_macs(self) -> list[npt.NDArray[np.int64]]:
+        """Return, per layer, the useful MACs of every PE (rows x columns), exact; they sum to the layer's MACs."""
+        from sim.pe_map import pe_macs
+
+        macs = None if self.plan is None else pe_macs(self.plan.program, self.plan.accelerator)
+        if macs is None:
+            raise InputError("pe_macs: this result has no commands of an array with folds; simulate on one")
+        return macs
 
     def trace(self, path: str | Path) -> None:
         """Write a Chrome trace for Perfetto to `path` (.json or .json.gz)."""
@@ -140,6 +151,10 @@ class Plots:
     def dram(self) -> Figure:
         """Return DRAM traffic per layer."""
         return self._draw("dram")
+
+    def pe_regions(self) -> Figure:
+        """Return the use of the regions of the PE array."""
+        return self._draw("pe_regions")
 
 
 def check_choice(value: str, allowed: Sequence[str], what: str) -> None:
