@@ -248,9 +248,7 @@ class RaggedDeepening:
         order = [self.grid.dims[at] for at in kept]
         bound = np.transpose(bound, [order.index(dim) for dim in tiles if dim in order])
         shape = [len(sizes) if dim in order else 1 for dim, sizes in tiles.items()]
-        return np.ascontiguousarray(
-            np.broadcast_to(bound.reshape(shape), [len(sizes) for sizes in tiles.values()])
-        )
+        return np.ascontiguousarray(np.broadcast_to(bound.reshape(shape), [len(sizes) for sizes in tiles.values()]))
 
     def _made(self, outer: Outer, step: Step, cut: dict[str, int]) -> Iterator[Outer]:
         """Return the nests after `step` with tiles `cut`, exactly costed, that keep to the machine and may win."""
