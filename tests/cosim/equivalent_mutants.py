@@ -144,9 +144,9 @@ EQUIVALENT: dict[str, str] = {
         "pixel and job stay those of the last start until the next one: the same successor is computed again"
     ),
     "engine_vector.sv: take <= code_valid & code_last; (and becomes or)": (
-        "the result of part of a window is written to the place of the window, where that of the whole one follows; what "
-        "is written between commands goes behind the tile, at most to the first bytes of the other half, which its store "
-        "has read, as with the mask"
+        "the result of part of a window is written to the place of the window, where that of the whole one follows; "
+        "what is written between commands goes behind the tile, at most to the first bytes of the other half, which "
+        "their store has read, as with the mask"
     ),
     "engine_scratchpad.sv: if (rd_en) beside <= mask[wr_byte] & (wr_at == rd_at); (condition always true)": (
         "memories with THROUGH are read by arrays, which take the bytes in the cycle after the read and not later"

@@ -200,7 +200,7 @@ def _sources(row: CoreRow) -> dict[str, str]:
 
 
 def tried(rows: tuple[CoreRow, ...]) -> tuple[CoreRow, ...]:
-    """Return `TRIES` of `rows`: engines in their order, each with runs of its own; other cores far apart in the list."""
+    """Return `TRIES` of `rows`: engines in their order, each with runs of its own; other cores far apart."""
     step = 1 if isinstance(rows[0].params, EngineParams) else max(1, len(rows) // TRIES)
     return rows[::step][:TRIES]
 
