@@ -226,7 +226,8 @@ class LayerConstants:
     Parameters
     ----------
     weights : ndarray of int64, shape (K, C, FY, FX)
-        Codes; (K, C, 1, 1) of a matrix.
+        Codes; (K, C, 1, 1) of a matrix. Here and below K counts the output channels of all groups, one group after the
+        other, and C the input channels of one.
     bias : ndarray of int64, shape (K,)
         int32.
     multiplier, shift : ndarray of int64, shape (K,)
