@@ -8,7 +8,7 @@ Three kinds of run per core:
   command becomes a job, offered at the cycle at which the event model issued it, memory stalls included. The jobs'
   results add up to the layer's output.
 
-Predicted cycles are the event model's: `sim.machine.simulate_jobs` and the spans of a simulated program.
+Predicted cycles are the event model's: `sim.array_queue.simulate_jobs` and the spans of a simulated program.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ def _compare(params: SystolicParams, drawn: tuple[JobData, ...], seed: int, simu
     alone, chained, replayed = run_scenarios(params, scenarios, simulator)
     label = f"{rows}x{cols}"
     folds = [_fold(params, job) for job in drawn]
-    from sim.machine import simulate_jobs
+    from sim.array_queue import simulate_jobs
 
     together = simulate_jobs(params, folds)
     single = sum(done - issue for job in folds for issue, done in simulate_jobs(params, [job]))
