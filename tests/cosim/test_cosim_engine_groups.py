@@ -45,7 +45,7 @@ def case_of(flow: Dataflow, *cuts: int) -> EngineCase:
     return engine_case(make_plan(depthwise(), machine, given=GivenPlan({"conv": (nest,)}, {})))
 
 
-@pytest.mark.parametrize("flow", ["ws", "os", "is"])
+@pytest.mark.parametrize("flow", ["os", "is"])
 def test_a_depthwise_convolution_runs_group_by_group(flow: Dataflow) -> None:
     case = case_of(flow, 1, 1, 1)
     assert [c.engine for c in case.program.commands].count("array") == CHANNELS
@@ -113,6 +113,6 @@ def test_drawn_networks_with_groups_agree() -> None:
         for case in drawn
         if max(group.lead.dims.G for group in case.groups) > 1 and (NIGHTLY or case.predicted_cycles <= SHORT_CYCLES)
     )
-    for case in islice(grouped, examples(2)):
+    for case in islice(grouped, examples(1)):
         (outcome,) = run_engine(case.params, [case.run()])
         assert case.agrees(outcome), case.params
