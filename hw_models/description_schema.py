@@ -347,7 +347,7 @@ class AcceleratorNode(_Node):
 #: Keys that a later version will read, and what lacks until then.
 NOT_YET = {
     "memories": "shared memories",
-    "links": "links between cores (link of a core is its way to memory)",
+    "links": "links between cores",
     "noc": "a network on chip",
     "host": "a host processor of its own (dma.host of a core hands out commands)",
 }
