@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from hw_models.accelerator import Accelerator
-from hw_models.array_timing import timing_of
+from hw_models.array_timing import timings_of
 from mappers.commands import ENGINES, AnyCommand, ComputeCommand, Engine, Program
 from sim.channel import READ
 from sim.machine import Run
@@ -151,9 +151,10 @@ class _Attribution:
         if self.accelerator.core.has_banks:
             return self._banked_paint()
         jobs = []
+        timings = timings_of(array)
         for command, span in self.by_engine["array"]:
             assert isinstance(command, ComputeCommand)
-            interval = timing_of(array, command.dataflow, 1).interval_cycles(command.job)
+            interval = timings[command.dataflow].interval_cycles(command.job)
             jobs.append((span.begin, span.last, command.job.stream, interval))
 
         def add(split: dict[str, int], index: int, start: int, end: int) -> None:

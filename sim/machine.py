@@ -24,8 +24,8 @@ from typing import Any
 
 import simpy
 
-from hw_models.accelerator import Accelerator, Dataflow
-from hw_models.array_timing import ArrayTiming, timing_of
+from hw_models.accelerator import Accelerator
+from hw_models.array_timing import timings_of
 from mappers.commands import (
     ENGINES,
     AnyCommand,
@@ -39,6 +39,7 @@ from mappers.commands import (
 from sim.array_queue import ArrayQueue
 from sim.banked import BankTiming
 from sim.channel import READ, WRITE, Channel
+from sim.collector import paused
 from sim.dram.memory import TimedChannel
 from sim.dram.report import DramRun
 from sim.host import hand_out, issued
@@ -137,9 +138,7 @@ class Machine:
         self.idle_cycles = 1 << 62 if core.has_banks else core.array.rows + core.array.cols
         """Cycles after its end in which a job still holds up the next: result rows of an OS fold leave one by one."""
         depth = max(1, core.accumulator.half_bytes // (core.array.cols * core.accumulator_bytes))
-        self._timings: dict[Dataflow, ArrayTiming] = {
-            flow: timing_of(core.array, flow, depth) for flow in core.array.dataflows if flow != "rs"
-        }
+        self._timings = timings_of(core.array, depth)
 
     def start(self) -> None:
         """Start the engines; they act when the environment runs."""
@@ -406,5 +405,6 @@ def run_program(program: Program, accelerator: Accelerator, *, fast_forward: boo
     channel = open_channel(env, accelerator, fast_forward=fast_forward)
     machine = Machine(program, accelerator, env, channel)
     machine.start()
-    skipped = drive(env, channel, (machine,), fast_forward=fast_forward)
+    with paused():
+        skipped = drive(env, channel, (machine,), fast_forward=fast_forward)
     return replace(machine.outcome(), skipped=skipped[0])

@@ -199,12 +199,16 @@ def _sources(row: CoreRow) -> dict[str, str]:
     return engine_bench(row.params) if isinstance(row.params, EngineParams) else emit(row.params)
 
 
+def tried(rows: tuple[CoreRow, ...]) -> tuple[CoreRow, ...]:
+    """Return `TRIES` of `rows`: engines in their order, each with runs of its own; other cores far apart."""
+    step = 1 if isinstance(rows[0].params, EngineParams) else max(1, len(rows) // TRIES)
+    return rows[::step][:TRIES]
+
+
 def judge(mutant: Mutant, rows: tuple[CoreRow, ...]) -> tuple[str, str]:
     """Return (how it was noticed, by which core): ``value``, ``cycle``, ``interface``, ``invalid`` or ``survived``."""
     valid = False
-    # Cores that differ most stand far apart in the list.
-    step = max(1, len(rows) // TRIES)
-    for row in rows[::step][:TRIES]:
+    for row in tried(rows):
         sources = _sources(row)
         sources[mutant.module] = mutant.apply(sources[mutant.module])
         try:
