@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from heapq import heappop, heappush
 from typing import Any
 
@@ -79,14 +80,8 @@ class CutSearch:
 
     def __init__(self, tables: CutTables, value: Callable[..., FloatArray]) -> None:
         self.tables, self.value = tables, value
-        self.costs, self.counter = CutCosts(tables), Counter(tables)
-        self.orders = Orders(self.counter)
+        self.costs = CutCosts(tables)
         self.least_energy = self.costs.least(self.costs.energy)
-        self.ends = self.costs.ends()
-        self.outer = {self.costs.outer(role)[0]: self.costs.outer(role)[1:] for role in range(len(tables.roles))
-                      if tables.levels[role] > 1}  # fmt: skip
-        self.sort = {key: self._sort(key) for key in self.costs.energy}
-        self.chains = self._chains()
         self.places: list[Place] = []
         self.unwatched: list[Place] = []
         self.busy: list[dict[Key, FloatArray]] = []
@@ -97,6 +92,37 @@ class CutSearch:
         self.best = float("inf")
         self.eager, self.pushed = EAGER, 0
         self.open, self.nodes, self.leaves = float("inf"), 0, 0
+
+    @cached_property
+    def counter(self) -> Counter:
+        """Value of the counter of complete plans; like what follows, not needed for the first bound."""
+        return Counter(self.tables)
+
+    @cached_property
+    def orders(self) -> Orders:
+        """Value of what completes placed cuts."""
+        return Orders(self.counter)
+
+    @cached_property
+    def ends(self) -> dict[Key, FloatArray]:
+        """Value of the least cycles of first and last tiles by cut."""
+        return self.costs.ends()
+
+    @cached_property
+    def outer(self) -> dict[Key, tuple[FloatArray, FloatArray]]:
+        """Value of cycles and share of the outer port by outermost cut."""
+        found = (self.costs.outer(role) for role, levels in enumerate(self.tables.levels) if levels > 1)
+        return {key: (cycles, share) for key, cycles, share in found}
+
+    @cached_property
+    def sort(self) -> dict[Key, int]:
+        """Value of where the end cycles of each cut count."""
+        return {key: self._sort(key) for key in self.costs.energy}
+
+    @cached_property
+    def chains(self) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+        """Value of groups of operands whose end cycles add up on one outer port, with all operands on that port."""
+        return self._chains()
 
     def _sort(self, key: Key) -> int:
         """Return where the end cycles of a cut count.
@@ -167,7 +193,7 @@ class CutSearch:
         always = [self.costs.always(place) for place in self.places]
         return Node(
             self.costs.start, self.tables.lattice.top, self.costs.always_pj, tuple(busy for busy, _ in always),
-            tuple(late for _, late in always), (0.0,) * (1 + 2 * len(self.counter.inputs)),
+            tuple(late for _, late in always), (0.0,) * (2 * len(self.tables.roles) - 1),
             ((0.0, 0.0),) * len(self.tables.roles), (), ("", 0), (),
         )  # fmt: skip
 
