@@ -314,37 +314,14 @@ class CutSearch:
 
     def _child(self, block: _Block) -> Node:
         """Return the next child of a block."""
-        node, key = block.parent, block.key
-        role, k = key
         where = np.unravel_index(int(block.chosen[block.at]), block.shape)
         point = tuple(int(i) + part.start for i, part in zip(where, block.region, strict=True))
-        used, wider = dict(node.used), node.wider
-        if wider[1] and self.costs.unfinished[point]:
-            used[wider[0]] += wider[1]
-            wider = ("", 0)
-        if k:
-            name = self.costs.chains[role][k - 1]
-            used[name] = used.get(name, 0) + int(self.costs.bits[key][point])
-            if role == self.tables.output:
-                wider = (name, int(self.costs.wider[k][point]))
-        ends = self._ended(node.ends, key, float(self.ends[key][point]))
-        return Node(
-            self.costs.after(node.state, key), point, node.energy + float(self.costs.energy[key][point]),
-            tuple(have + float(table[key][point]) for have, table in zip(node.busy, self.busy, strict=True)),
-            tuple(have + float(table[key][point]) for have, table in zip(node.late, self.late, strict=True)),
-            ends, self._outer(node.outer, key, point),
-            tuple(sorted(used.items())), wider, (*node.path, (key, point)),
-        )  # fmt: skip
+        return self.placed(block.parent, block.key, point)
 
     def _leaf(self, node: Node) -> None:
         """Complete a node and keep it if it is better."""
         self.leaves += 1
-        stall = max(
-            (max(busy - self.tables.total, late) for busy, late in zip(node.busy, node.late, strict=True)), default=0.0
-        )
-        ends = float(self._ending(node.ends))
-        latency = max(self.tables.total + max(0.0, stall) + ends, float(self._through(node.outer)))
-        bound = float(self.value(node.energy, latency))
+        bound = self.bound_of(node)
         if bound * ROUNDING >= self.best:
             return
         found = self.orders.complete(node.path, self.worth, bound)
@@ -357,6 +334,33 @@ class CutSearch:
         if found is not None and self.worth(found[1]) < self.best:
             self.plan, self.figures = found
             self.best = self.worth(found[1])
+
+    def bound_of(self, node: Node) -> float:
+        """Return a lower bound of every mapping with all cuts of `node` at their points, whatever its loops' order."""
+        pairs = zip(node.busy, node.late, strict=True)
+        stall = max((max(busy - self.tables.total, late) for busy, late in pairs), default=0.0)
+        latency = self.tables.total + max(0.0, stall) + float(self._ending(node.ends))
+        return float(self.value(node.energy, max(latency, float(self._through(node.outer)))))
+
+    def placed(self, node: Node, key: Key, point: Point) -> Node:
+        """Return `node` with cut `key` at `point`; whether it may stand there is not asked."""
+        used, wider = dict(node.used), node.wider
+        role, k = key
+        if wider[1] and self.costs.unfinished[point]:
+            used[wider[0]] += wider[1]
+            wider = ("", 0)
+        if k:
+            name = self.costs.chains[role][k - 1]
+            used[name] = used.get(name, 0) + int(self.costs.bits[key][point])
+            if role == self.tables.output:
+                wider = (name, int(self.costs.wider[k][point]))
+        return Node(
+            self.costs.after(node.state, key), point, node.energy + float(self.costs.energy[key][point]),
+            tuple(have + float(table[key][point]) for have, table in zip(node.busy, self.busy, strict=True)),
+            tuple(have + float(table[key][point]) for have, table in zip(node.late, self.late, strict=True)),
+            self._ended(node.ends, key, float(self.ends[key][point])), self._outer(node.outer, key, point),
+            tuple(sorted(used.items())), wider, (*node.path, (key, point)),
+        )  # fmt: skip
 
     def worth(self, figures: Figures) -> float:
         """Return the value of counted figures."""
