@@ -39,20 +39,21 @@ def map_in_passes(
             f"map on '{arch}': objective is '{objective}', the search of passes has one order ({ORDER}); leave it out"
         )
     result = simulate(workload, arch, fidelity="analytic", dims=dims, overrides=overrides).to_json()
-    data = {
+    rows = [_row(layer) for layer in result["layers"] if layer["mapping"] is not None]
+    data: dict[str, Any] = {
         "schema": SCHEMA,
         "workload": workload,
         "arch": arch,
         "overrides": list(overrides),
         "dims": dict(dims),
         "order": ORDER,
-        "layers": [_row(layer) for layer in result["layers"] if layer["mapping"] is not None],
+        "layers": rows,
     }
     save_json(output, "plan.json", data)
     if as_json:
         emit_json(data)
         return 0
-    for row in data["layers"]:
+    for row in rows:
         m = row["mapping"]
         say(
             f"{row['layer']}: {m['dataflow']}, {row['dram_bytes']:,} DRAM bytes, at least {row['cycles']:,} cycles, "
