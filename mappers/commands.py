@@ -116,12 +116,16 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class LoadCommand(Command):
-    """Move a tile of `tensor` from DRAM into the one written slot; `part` says what of the weights it is, if packed."""
+    """Move a tile of `tensor` from DRAM into the one written slot; `part` says what of the weights it is, if packed.
+
+    `dma` is the number of the load engine that runs it, where there are several.
+    """
 
     tensor: str
     transfers: tuple[Transfer, ...]
     engine: Engine = "load"
     part: WeightPart | None = None
+    dma: int = 0
 
     @property
     def bytes(self) -> int:

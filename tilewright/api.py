@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from tilewright import __version__
 from tilewright.redo import redo_command
+from tilewright.result_plots import Plots
 from tilewright.sources import Workload, load_workload
 from workloads.errors import InputError
 from workloads.nearest import nearest
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import pandas as pd
-    from matplotlib.figure import Figure
 
     from hw_models.accelerator import Accelerator
     from mappers.given import GivenPlan
@@ -119,42 +119,6 @@ class Simulation:
     def __repr__(self) -> str:
         manifest, totals = self.result.manifest, self.totals
         return f"<Simulation {manifest['workload']} on {manifest['arch']}: {totals.cycles:,} cycles>"
-
-
-class Plots:
-    """Plots of one result, each a matplotlib figure."""
-
-    def __init__(self, data: dict[str, Any]) -> None:
-        self._data = data
-
-    def _draw(self, name: str) -> Figure:
-        from tilewright.plots import RESULT_PLOTS
-
-        return RESULT_PLOTS[name](self._data)
-
-    def cycles(self) -> Figure:
-        """Return stacked bars of cycles by cause."""
-        return self._draw("cycles")
-
-    def energy(self) -> Figure:
-        """Return stacked bars of energy by component."""
-        return self._draw("energy")
-
-    def roofline(self) -> Figure:
-        """Return the roofline."""
-        return self._draw("roofline")
-
-    def timeline(self) -> Figure:
-        """Return the layers over time."""
-        return self._draw("timeline")
-
-    def dram(self) -> Figure:
-        """Return DRAM traffic per layer."""
-        return self._draw("dram")
-
-    def pe_regions(self) -> Figure:
-        """Return the use of the regions of the PE array."""
-        return self._draw("pe_regions")
 
 
 def check_choice(value: str, allowed: Sequence[str], what: str) -> None:

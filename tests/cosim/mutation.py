@@ -35,7 +35,7 @@ from rtl.run import JobData, Scenario, run_scenarios
 from rtl.stimulus import CORNERS, draw, exhaustive
 from rtl.stream_core import StreamWork, stream_work
 from rtl.stream_run import StreamScenario, run_streams
-from sim.machine import simulate_jobs
+from sim.array_queue import simulate_jobs
 from tests.cosim import (
     bins_cases,
     dequant_cases,
@@ -199,12 +199,16 @@ def _sources(row: CoreRow) -> dict[str, str]:
     return engine_bench(row.params) if isinstance(row.params, EngineParams) else emit(row.params)
 
 
+def tried(rows: tuple[CoreRow, ...]) -> tuple[CoreRow, ...]:
+    """Return `TRIES` of `rows`: engines in their order, each with runs of its own; other cores far apart."""
+    step = 1 if isinstance(rows[0].params, EngineParams) else max(1, len(rows) // TRIES)
+    return rows[::step][:TRIES]
+
+
 def judge(mutant: Mutant, rows: tuple[CoreRow, ...]) -> tuple[str, str]:
     """Return (how it was noticed, by which core): ``value``, ``cycle``, ``interface``, ``invalid`` or ``survived``."""
     valid = False
-    # Cores that differ most stand far apart in the list.
-    step = max(1, len(rows) // TRIES)
-    for row in rows[::step][:TRIES]:
+    for row in tried(rows):
         sources = _sources(row)
         sources[mutant.module] = mutant.apply(sources[mutant.module])
         try:

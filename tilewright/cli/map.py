@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     help="Also write the lowered command list to this .json file; `tilewright verify FILE` runs it on the RTL.",
 )
 @click.option("--counting", default=None, help="Rules of a hierarchy: timeloop or zigzag. [default: timeloop]")
-@click.option("--tiles", default="divisor", show_default=True, help="Tiles on a hierarchy: divisor.")
+@click.option("--tiles", default="divisor", show_default=True, help="Tiles on a hierarchy: divisor, ceil.")
 @click.option("--limit", "limits", multiple=True, metavar="METRIC=VALUE", help="Upper limit, on a hierarchy.")
 @click.option("--time-limit", "time_limit_s", type=float, default=None, help="CPU seconds, on a hierarchy.")
 @click.option("--plan", type=click.Path(path_type=Path), default=None, help="With --recheck: a plan of a hierarchy.")
