@@ -200,9 +200,10 @@ def _sources(row: CoreRow) -> dict[str, str]:
 
 
 def tried(rows: tuple[CoreRow, ...]) -> tuple[CoreRow, ...]:
-    """Return the cores of `rows` that are tried: every engine, those of several dataflows early; `TRIES` of the others."""
-    if isinstance(rows[0].params, EngineParams):
-        return (rows[0], *sorted(rows[1:], key=lambda row: -len(row.params.dataflows)))
+    """Return the cores of `rows` that are tried: every engine, those of several dataflows early; of others `TRIES`."""
+    flows = {row: len(row.params.dataflows) for row in rows if isinstance(row.params, EngineParams)}
+    if flows:
+        return (rows[0], *sorted(rows[1:], key=lambda row: -flows[row]))
     return rows[:: max(1, len(rows) // TRIES)][:TRIES]  # those that differ most stand far apart in the list
 
 
