@@ -18,10 +18,8 @@ import random
 import resource
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from itertools import pairwise, product
-from math import ceil, prod
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +27,15 @@ from hw_models.importers.accelforge_arch import read_accelforge
 from hw_models.importers.accelforge_expressions import EinsumView
 from hw_models.importers.source import open_cursor
 from hw_models.importers.zigzag_hardware import ZigZagHardware, read_hardware
-from hw_models.importers.zigzag_tree import zigzag_tree
 from mappers.exchange.problems import nest_problem, zigzag_layer
-from mappers.exchange.zigzag_count import ZigZagCount, ZigZagModel
-from mappers.exchange.zigzag_loops import Temporal
-from mappers.exchange.zigzag_mapping import entry_for, loops_of_nest, read_mapping
-from mappers.exchange.zigzag_polish import Levels, can_start, polish
+from mappers.exchange.zigzag_count import ZigZagModel
+from mappers.exchange.zigzag_mapping import entry_for, read_mapping
 from mappers.nests.counts import flows
 from mappers.nests.objective import Objective
 from mappers.nests.search import FoundNest, search_nest
 from mappers.nests.views import Nest
+from mappers.zigzag_search.search import Effort, Levels, ZigZagPlan, search_plan
+from mappers.zigzag_search.unrollings import unrollings
 from tilewright.sources import load_workload
 from workloads.importers.accelforge_einsums import read_einsums
 from workloads.importers.records import ForeignProblem
@@ -52,6 +49,10 @@ MACHINES = {
 """Machine to mapping file, as the package pairs them; its Eyeriss-like machine has none of its own."""
 STATED = {"nvdla": 56, "simba": 348, "eyeriss": 852}
 """CPU seconds of AccelForge for the same layer as measured on a quieter machine."""
+EFFORT, EFFORT_FREE = Effort(nodes=200, evaluations=150), Effort(nodes=100, evaluations=150)
+"""With the peer's spatial mapping alone, and where others are looked at too."""
+FREE = 12
+"""Unrollings of our own that are looked at beside the peer's."""
 CLOCK_HZ = {"nvdla": 10**9, "simba_accelforge": 10**9, "eyeriss_accelforge": 2 * 10**8}
 
 
@@ -62,68 +63,15 @@ def cpu_seconds() -> float:
     )
 
 
-@dataclass(frozen=True)
-class Solved:
-    """Our plan of one layer under ZigZag's counting."""
-
-    count: ZigZagCount
-    unrolling: Mapping[str, tuple[tuple[str, int], ...]]
-    temporal: Temporal
-
-
-def solve(hardware: ZigZagHardware, layer: ForeignProblem, links: dict[str, str], fixed: dict[str, Any]) -> Solved:
-    """Return our plan under an unrolling: the mapper's optimum for its model, then a descent under ZigZag's counting.
-
-    The mapper solves the layer with sizes rounded up to the unrolling, whose steps are those that ZigZag counts.
-    """
-    model = ZigZagModel(hardware, layer, fixed, links)
-    space = {dim: prod(f for pairs in fixed.values() for d, f in pairs if d == dim) for dim, _ in layer.dims}
-    problem = nest_problem(layer.padded({dim: steps * space[dim] for dim, steps in model.steps.items()}))
-    found = search_nest(problem, zigzag_tree(hardware, links, fixed), Objective(("edp",)), "zigzag", 0.3)
-    temporal = None
-    if isinstance(found, FoundNest):
-        loops = loops_of_nest(problem, zigzag_tree(hardware, links), found.mapping)
-        if _same(dict(loops.unrolling), fixed) and model.fits(dict(loops.temporal)):
-            temporal = dict(loops.temporal)
-    best = polish(model, temporal, "edp", 240)
-    return Solved(best.count, fixed, best.temporal)
-
-
-def solve_free(hardware: ZigZagHardware, layer: ForeignProblem, links: dict[str, str], fixed: dict[str, Any]) -> Solved:
-    """Return the better of the plan under `fixed` and the plan under the best of our own unrollings.
-
-    Own unrollings: one dimension on each axis, those with the fewest steps, judged by plain nests before one is solved.
-    """
-    best = solve(hardware, layer, links, fixed)
-    tried: list[tuple[float, int, dict[str, Any]]] = []
-    for unrolling in unrollings(hardware, layer)[:80]:
-        model = ZigZagModel(hardware, layer, unrolling, links)
-        if can_start(model):
-            tried.append((polish(model, None, "edp", 7).count.edp, len(tried), unrolling))
-        if len(tried) == 8:
-            break
-    if tried and min(tried)[0] < 2 * best.count.edp:
-        other = solve(hardware, layer, links, min(tried)[2])
-        best = min(best, other, key=lambda plan: plan.count.edp)
-    return best
-
-
-def unrollings(hardware: ZigZagHardware, layer: ForeignProblem) -> list[dict[str, tuple[tuple[str, int], ...]]]:
-    """Return unrollings of one dimension per axis, fewest steps first."""
-    found = []
-    for dims in product([dim for dim, size in layer.dims if size > 1] or ["K"], repeat=len(hardware.axes)):
-        left, made = dict(layer.dims), {}
-        for (axis, positions), dim in zip(hardware.axes, dims, strict=True):
-            factor = min(positions, left.get(dim, 1))
-            made[axis] = ((dim, factor),)
-            left[dim] = ceil(left.get(dim, 1) / factor)
-        found.append((prod(left.values()), len(found), made))
-    return [made for _, _, made in sorted(found)]
-
-
-def _same(ours: dict[str, Any], theirs: dict[str, Any]) -> bool:
-    plain = {axis: sorted(pair for pair in pairs if pair[1] > 1) for axis, pairs in theirs.items()}
-    return {axis: sorted(pairs) for axis, pairs in ours.items() if pairs} == {a: p for a, p in plain.items() if p}
+def solve(
+    hardware: ZigZagHardware, layer: ForeignProblem, links: dict[str, str], fixed: dict[str, Any], free: int = 0
+) -> ZigZagPlan:
+    """Return our plan with the unrolling `fixed`, or the best over it and `free` unrollings of our own."""
+    own = unrollings(hardware, layer, links, free) if free else []
+    plan = search_plan(hardware, layer, links, [fixed, *own], "edp", EFFORT_FREE if free else EFFORT)
+    if not isinstance(plan, ZigZagPlan):
+        raise SystemExit(str(plan))
+    return plan
 
 
 def record(given: argparse.Namespace, name: str, command: list[str]) -> dict[str, Any]:
@@ -165,14 +113,15 @@ def compare(given: argparse.Namespace, machine: str, network: str, theirs: dict[
             for layer in load_workload(inputs / "workload" / f"{network}.onnx").network.layers
             if isinstance(layer, MacLayer)
         ]
-        known: dict[Any, Solved] = {}
+        known: dict[Any, ZigZagPlan] = {}
         plans = []
         for layer in layers:
             entry = entry_for(entries, layer.name, layer.kind)
             fixed = entry.unrolled(dict(layer.dims), dict(hardware.axes))
             key = (layer.dims, layer.tensors, repr(fixed))
             if key not in known:
-                known[key] = (solve_free if mode == "ours free" else solve)(hardware, layer, dict(entry.links), fixed)
+                free = FREE if mode == "ours free" else 0
+                known[key] = solve(hardware, layer, dict(entry.links), fixed, free)
             plans.append(known[key])
         cpu = cpu_seconds() - begin
         peers = {peer["name"]: peer for peer in theirs["layers"]}
@@ -186,7 +135,11 @@ def compare(given: argparse.Namespace, machine: str, network: str, theirs: dict[
         total = sum(p.count.edp for p in plans)
         tail = f"energy {energy / theirs['energy_pj']:.3f}, cycles {cycles / theirs['latency_cycles']:.3f}, "
         tail += f"EDP {total / edp:.3f}, CPU 1/{theirs['cpu_seconds'] / cpu:.0f}, "
-        tail += f"layers worse: {len(worse)} of {len(layers)} ({', '.join(worse) or 'none'})"
+        proven = sum(plan.proven_optimal for plan in known.values())
+        widest = max(plan.gap for plan in known.values())
+        near = sum(plan.gap <= 0.01 for plan in known.values())
+        tail += f"layers worse: {len(worse)} of {len(layers)} ({', '.join(worse) or 'none'}), "
+        tail += f"of {len(known)} different {proven} proven, {near} within 1 %, largest gap {widest:.1%}"
         row(machine, network, f"tilewright, {mode}", energy, cycles, total, cpu, tail)
         if given.plans:
             dump(Path(given.plans) / f"{machine}.{network}.{mode.replace(' ', '_')}.json", layers, plans)
@@ -227,7 +180,7 @@ def row(
     )
 
 
-def dump(path: Path, layers: list[ForeignProblem], plans: list[Solved]) -> None:
+def dump(path: Path, layers: list[ForeignProblem], plans: list[ZigZagPlan]) -> None:
     """Write our plans in the form that `benchmarks/peers/zigzag_check.py` gives to ZigZag."""
     data = [
         {"name": layer.name, "spatial": dict(plan.unrolling), "temporal": dict(plan.temporal),

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from hw_models.hierarchy.tree import MemoryTree
 from hw_models.importers.source import open_document
+from hw_models.importers.zigzag_hardware import ZigZagHardware
 from mappers.nests.mapping import NestMapping
 from mappers.nests.problem import NestProblem
 from tilewright.sources import existing_file, load_workload
@@ -37,6 +38,8 @@ class ForeignJob:
         Rules of the tool whose machine it is; AccelForge's are close to Timeloop's.
     given : NestMapping or None
         A mapping that came with the files, to be costed instead of searched.
+    reported : ReportedJob or None
+        What to search by the figures that ZigZag itself reports.
     """
 
     name: str
@@ -44,6 +47,17 @@ class ForeignJob:
     tree: MemoryTree
     counting: Literal["timeloop", "zigzag"]
     given: NestMapping | None = None
+    reported: ReportedJob | None = None
+
+
+@dataclass(frozen=True)
+class ReportedJob:
+    """A layer on a ZigZag machine as `mappers.zigzag_search` takes it; without an unrolling, several are looked at."""
+
+    hardware: ZigZagHardware
+    layer: ForeignProblem
+    links: tuple[tuple[str, str], ...]
+    unrolling: tuple[tuple[str, tuple[tuple[str, int], ...]], ...]
 
 
 @dataclass(frozen=True)
@@ -140,21 +154,25 @@ def _layers(workload: str, form: ArchFormat, dims: Mapping[str, int]) -> list[An
 
 def _zigzag(top: Cursor, layers: list[Any], mapping: str | None, energies: str | None) -> tuple[list[ForeignJob], bool]:
     from hw_models.importers.zigzag_hardware import read_hardware
-    from hw_models.importers.zigzag_tree import zigzag_tree
+    from hw_models.importers.zigzag_tree import DEFAULT_LINKS, zigzag_tree
     from mappers.exchange.problems import nest_problem
     from mappers.exchange.zigzag_mapping import entry_for, read_mapping
 
     hardware = read_hardware(top)
     if mapping is None:
-        tree = zigzag_tree(hardware)
-        return [ForeignJob(layer.name, nest_problem(layer), tree, "zigzag") for layer in layers], True
+        tree, links = zigzag_tree(hardware), tuple(DEFAULT_LINKS.items())
+        return [
+            ForeignJob(layer.name, nest_problem(layer), tree, "zigzag", None, ReportedJob(hardware, layer, links, ()))
+            for layer in layers
+        ], True
     entries = read_mapping(Cursor.of(open_document(existing_file(mapping, "mapping"))))
     jobs = []
     for layer in layers:
         entry = entry_for(entries, layer.name, layer.kind)
         unrolling = entry.unrolled(dict(layer.dims), dict(hardware.axes)) if entry.unrolling else None
         tree = zigzag_tree(hardware, dict(entry.links), unrolling)
-        jobs.append(ForeignJob(layer.name, nest_problem(layer), tree, "zigzag"))
+        reported = ReportedJob(hardware, layer, entry.links, tuple((unrolling or {}).items()))
+        jobs.append(ForeignJob(layer.name, nest_problem(layer), tree, "zigzag", None, reported))
     return jobs, True
 
 

@@ -160,17 +160,28 @@ class ZigZagModel:
                     f"{self.layer.size(dim)} over what is unrolled); correct the loops"
                 )
 
+    def whole(self, name: str, at: int) -> int:
+        """Return the elements in one instance of memory `at` of a role if all loops in time are inside.
+
+        A memory that is buffered twice holds one copy of what it is never to replace.
+        """
+        space = self.fine[name]
+        return round(space.reach([*self.steps.items(), *(loop for part in space.spatial[: at + 1] for loop in part)]))
+
     def fits(self, temporal: Temporal) -> bool:
         """Tell whether every memory holds its tiles, partial sums at their width, as ZigZag's allocation asks."""
         taken: dict[str, int] = {}
         for name, levels in temporal.items():
             space = self.fine[name]
             tiles = self._role(name, levels).tiles
-            left = any(dim in space.irrelevant for part in space.spatial[1:] for dim, size in part if size > 1)
+            left = False
             for at in reversed(range(len(levels))):
                 left = left or any(dim in space.irrelevant for dim, _ in levels[at])
-                width = _bits_of(space.tensor, left and space.tensor.output)
-                twice = 2 if space.memories[at].double_buffered and at < len(levels) - 1 else 1
+                apart = any(
+                    dim in space.irrelevant for part in space.spatial[at + 1 :] for dim, size in part if size > 1
+                )
+                width = _bits_of(space.tensor, (left or apart) and space.tensor.output)
+                twice = 2 if space.memories[at].double_buffered and tiles[at + 1] < self.whole(name, at) else 1
                 memory = space.memories[at].name
                 taken[memory] = taken.get(memory, 0) + tiles[at + 1] * width * twice
         return all(taken.get(memory.name, 0) <= memory.size_bits for memory in self.hardware.memories)

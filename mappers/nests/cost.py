@@ -171,14 +171,14 @@ def _buffered(tree: MemoryTree, traffic: list[Link], steps: int) -> tuple[int, s
 def _stalled(nest: Nest, moved: tuple[Flow, ...], traffic: list[Link], steps: int) -> tuple[int, str]:
     tree, twice = nest.tree, buffered_twice(nest, moved)
     flow_of = {(flow.role, flow.parent): flow for flow in moved} | {(flow.role, flow.child, 0): flow for flow in moved}
-    ports: dict[tuple[str, str], list[tuple[int, int, int]]] = {}
+    ports: dict[tuple[str, str], list[tuple[int, Fraction, int]]] = {}
     ends = 0
     loads: dict[tuple[str, str], int] = {}
     for link in traffic:
         inward = link.direction in ("tl", "fl")
         flow = flow_of[(link.role, link.level)] if inward else flow_of[(link.role, link.level, 0)]
-        period = -(-steps // max(flow.fetches, 1))
-        window = period if (flow.child, flow.role) in twice else -(-period // flow.idle_steps)
+        period = Fraction(steps, max(flow.fetches, 1))  # broken where zeros are skipped or tiles are ragged
+        window = period if (flow.child, flow.role) in twice else period / flow.idle_steps
         cycles = 0
         for place, share in shares(tree, link):
             width = next(p.max_bits for p in tree.level(place[0]).ports if p.name == place[1])
@@ -190,21 +190,22 @@ def _stalled(nest: Nest, moved: tuple[Flow, ...], traffic: list[Link], steps: in
     ends = sum(loads.values())
     worst, bound_by = 0, "steps"
     for (name, port), jobs in ports.items():
-        stall = _stall(jobs, steps)
+        stall = ceil(_stall(jobs, steps))
         if stall > worst:
             worst, bound_by = stall, f"{name}.{port}"
     return steps + worst + ends, bound_by
 
 
-def _stall(jobs: list[tuple[int, int, int]], steps: int) -> int:
+def _stall(jobs: list[tuple[int, Fraction, int]], steps: int) -> Fraction:
     """Return the stall of one port from (cycles, window, fetches) of each transfer on it."""
     slack = [(cycles - window) * (fetches - 1) for cycles, window, fetches in jobs]
     if len(jobs) == 1:
-        return max(0, slack[0])
-    late = sum(value for value in slack if value > 0)
+        return max(Fraction(0), slack[0])
+    late = sum((value for value in slack if value > 0), start=Fraction(0))
     windows = [window * (fetches - 1) for _, window, fetches in jobs]
-    covered = min(steps, max(window * fetches for _, window, fetches in jobs))
-    return late + max(0, sum(value for value in slack if value < 0) + sum(windows) - covered)
+    covered = min(Fraction(steps), max(window * fetches for _, window, fetches in jobs))
+    waiting = sum((value for value in slack if value < 0), start=Fraction(0)) + sum(windows) - covered
+    return late + max(Fraction(0), waiting)
 
 
 def hold_bits(nest: Nest, moved: tuple[Flow, ...]) -> dict[tuple[str, str], Fraction]:

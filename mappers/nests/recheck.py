@@ -13,7 +13,7 @@ from itertools import pairwise, product
 from math import ceil, prod
 
 from hw_models.hierarchy.tree import MemoryTree
-from mappers.nests.interpreter import Interpreter, Walked, walked_energy_pj
+from mappers.nests.interpreter import Interpreter, Walked
 from mappers.nests.mapping import NestMapping
 from mappers.nests.problem import NestProblem, ProblemTensor
 
@@ -32,7 +32,7 @@ class Rechecked:
     steps : int
         Loop steps in time.
     latency_cycles : int
-        By the rule ``timeloop``; under ``zigzag`` the loop steps and fills that no transfer can shorten.
+        By the rule of the counting, stalls and fills included.
     overfull : tuple of str
         Levels and axes that the mapping overfills.
     walked : bool
@@ -204,8 +204,10 @@ class AxisWalk(Interpreter):
 
 def recheck(problem: NestProblem, tree: MemoryTree, mapping: NestMapping, counting: str) -> Rechecked:
     """Return what a naive count of `mapping` finds."""
+    from mappers.nests.recheck_ports import PortWalk, ported_energy_pj, stalled_cycles  # it builds on the walk above
+
     mapping.check(problem, tree)
-    wide = AxisWalk(problem, tree, mapping, counting)
+    wide = PortWalk(problem, tree, mapping, counting)
     walked = wide.run()
     small = problem.macs <= WALK_MACS
     if small:
@@ -220,12 +222,12 @@ def recheck(problem: NestProblem, tree: MemoryTree, mapping: NestMapping, counti
     extra += sum(used[axis.name] - 1 for axis in tree.axes if axis.systolic)
     skipped = prod((t.density for t in problem.tensors if t.role in tree.multiplier.skips), start=Fraction(1))
     steps = ceil(walked.steps * skipped)
-    latency = steps
     if counting == "timeloop":
-        latency = max(latency, _slowest_port(problem, tree, walked, used))
-    return Rechecked(
-        walked_energy_pj(problem, tree, walked), steps, latency + extra, _overfull(problem, tree, walked, used), small
-    )
+        latency = max(steps, _slowest_port(problem, tree, walked, used))
+    else:
+        latency = stalled_cycles(problem, tree, wide.moved, walked)
+    energy = ported_energy_pj(problem, tree, wide.moved, walked)
+    return Rechecked(energy, steps, latency + extra, _overfull(problem, tree, walked, used), small)
 
 
 def _slowest_port(problem: NestProblem, tree: MemoryTree, walked: Walked, used: dict[str, int]) -> int:

@@ -7,12 +7,15 @@ index its operand: others cost no more below it, and leave every bound as it is.
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 
 from mappers.nests.lattice import FloatArray
-from mappers.zigzag_search.tables import BoolArray, CutTables, IntArray, Place
+from mappers.zigzag_search.tables import BoolArray, CutTables, IntArray, Place, final_bits, partial_bits
 
+SHORT = 4
+"""Axes of up to so many entries are run through one by one, which is faster."""
 State = tuple[int, ...]
 """For each operand the number of the cut placed last; its memories at the start."""
 Key = tuple[int, int]
@@ -44,7 +47,7 @@ class CutCosts:
         self.end: State = tuple(1 if role == tables.output else 0 for role in range(len(tables.roles)))
         self.room = {name: memory.size_bits for name, memory in self.memories.items()}
         for role, chain in enumerate(self.chains):
-            self.room[chain[-1]] -= tables.whole[role] * (model.tensors[role].bits or 0)
+            self.room[chain[-1]] -= tables.whole[role] * final_bits(model.tensors[role])
         self.energy: dict[Key, FloatArray] = {}
         self.bits: dict[Key, IntArray] = {}
         self.fits: dict[Key, BoolArray] = {}
@@ -56,19 +59,20 @@ class CutCosts:
             if k == 0:
                 continue
             memory = self.memories[self.chains[role][k - 1]]
-            twice = 2 if memory.double_buffered else 1
-            self.bits[role, k] = cut.tile * self._least_width(role, k) * twice
+            full = model.whole(tables.roles[role], k - 1)
+            twice = np.where(cut.tile < full, 2, 1) if memory.double_buffered else np.int64(1)
+            self.bits[role, k] = self._full(cut.tile * self._least_width(role, k) * twice)
             if role == tables.output:
-                tensor = model.tensors[role]
-                part = (tensor.partial_bits or tensor.bits or 0) * twice
-                self.wider[k] = np.maximum(0, cut.tile * part - self.bits[role, k])
+                part = partial_bits(model.tensors[role]) * twice
+                self.wider[k] = self._full(np.maximum(0, cut.tile * part - self.bits[role, k]))
             self.fits[role, k] = self._full(self.bits[role, k] <= self.room[memory.name])
         self.unfinished = self._full(self._unfinished())
         first = tables.cuts[tables.output, 0]
         self.always_pj = float(self._full(first.energy_pj).ravel()[0])
         self._rooms: dict[tuple[Key, ...], BoolArray] = {}
 
-    def _full(self, table):  # type: ignore[no-untyped-def]
+    def _full(self, table: Any) -> Any:
+        """Return a view of `table` over the whole lattice."""
         return np.broadcast_to(table, self.tables.shape)
 
     def _unfinished(self) -> BoolArray:
@@ -87,12 +91,12 @@ class CutCosts:
         """
         tensor = self.tables.model.tensors[role]
         space = self.tables.model.fine[tensor.name]
-        part = tensor.partial_bits or tensor.bits or 0
+        part, last = partial_bits(tensor), final_bits(tensor)
         if not tensor.output:
             return np.full([1] * len(self.tables.shape), part, dtype=np.int64)
-        apart = any(dim in space.irrelevant for joined in space.spatial[1:] for dim, size in joined if size > 1)
+        apart = any(dim in space.irrelevant for joined in space.spatial[k:] for dim, size in joined if size > 1)
         adds = any(count > 1 and dim in space.irrelevant for dim, count in self.tables.model.steps.items())
-        return np.where(self._unfinished() | apart | (adds and k == 1), part, tensor.bits or 0)
+        return np.where(self._unfinished() | apart | (adds and k == 1), part, last)
 
     def held(self, state: State, name: str) -> tuple[Key, ...]:
         """Return the cuts inside which `name` holds a tile in `state`."""
@@ -133,12 +137,23 @@ class CutCosts:
                 if key[1]:
                     name = self.chains[key[0]][key[1] - 1]
                     value = np.where(self.together(self.held(after, name), name), value, np.inf)
-                for axis in self.tables.relevant[key[0]]:
-                    value = np.minimum.accumulate(value, axis=axis)
-                best = value if best is None else np.minimum(best, value)
+                self._inside(value, key[0])
+                best = value if best is None else np.minimum(best, value, out=best)
             assert best is not None  # every state but the last has a step
             found[state] = best
         return found
+
+    def _inside(self, value: FloatArray, role: int) -> None:
+        """Replace every entry by the least of it and of all points inside it along the dimensions of `role`."""
+        for axis in self.tables.relevant[role]:
+            length = value.shape[axis]
+            if length > SHORT:
+                np.minimum.accumulate(value, axis=axis, out=value)
+                continue
+            head: Any = (slice(None),) * axis
+            for at in range(1, length):
+                here = value[(*head, slice(at, at + 1))]
+                np.minimum(here, value[(*head, slice(at - 1, at))], out=here)
 
     def busy(self, place: Place) -> dict[Key, FloatArray]:
         """Return the cycles that each cut keeps a port busy, all periods but one; infinite where it may not stand."""
@@ -175,8 +190,7 @@ class CutCosts:
     def ends(self) -> dict[Key, FloatArray]:
         """Return the least cycles of loading the first or storing the last tile through each cut.
 
-        What passes once may use idle cycles of its port, down to the cycles of the operand's innermost tile (which
-        cut 1 brings, so that nothing is saved there).
+        What passes once may use idle cycles of its port, down to the cycles of one of the operand's innermost tiles.
         """
         found = {}
         for key in self.energy:
@@ -187,9 +201,9 @@ class CutCosts:
             for job in (*cut.up, *cut.down):
                 if k and job.way in ways:
                     inner = self.tables.cuts[role, 1].whole_bits
-                    least = -(-int(inner.min()) // job.port.max_bits_per_cycle)
-                    once = np.minimum(job.real, least)
-                    total = np.maximum(total, np.where((cut.count == 1) & (k > 1), once, job.real))
+                    bits = inner if k == 1 else inner.min()
+                    once = np.minimum(job.real, -(-bits // job.port.max_bits_per_cycle))
+                    total = np.maximum(total, np.where(cut.count == 1, once, job.real))
             found[key] = self._full(total)
         return found
 

@@ -93,8 +93,8 @@ def _filled(counter: Counter, order: tuple[Loop, ...]) -> Plan | None:
 def neighbours(plan: Plan) -> Iterator[Plan]:
     """Yield plans one move away.
 
-    A cut moved by one or two loops or to where another cut stands, cuts that stand together moved by one, two neighbouring loops exchanged, a loop or
-    all loops of a dimension moved elsewhere.
+    A cut moved by one or two loops or to where another cut stands, cuts that stand together moved by one, two
+    neighbouring loops exchanged, a loop or all loops of a dimension moved elsewhere.
     """
     order, cuts = plan.order, plan.cuts
     size = len(order)

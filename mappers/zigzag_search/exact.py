@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from heapq import heappop, heappush
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +18,7 @@ from mappers.nests.lattice import FloatArray
 from mappers.zigzag_search.bounds import CutCosts, Key, State
 from mappers.zigzag_search.figures import Counter, Figures, Plan, Point
 from mappers.zigzag_search.orders import Orders
-from mappers.zigzag_search.tables import CutTables, IntArray, Place
+from mappers.zigzag_search.tables import BoolArray, CutTables, IntArray, Place
 
 ROUNDING = 1 - 1e-12
 """Bounds are lowered by this factor, so that rounding prunes no optimum."""
@@ -78,14 +80,8 @@ class CutSearch:
 
     def __init__(self, tables: CutTables, value: Callable[..., FloatArray]) -> None:
         self.tables, self.value = tables, value
-        self.costs, self.counter = CutCosts(tables), Counter(tables)
-        self.orders = Orders(self.counter)
+        self.costs = CutCosts(tables)
         self.least_energy = self.costs.least(self.costs.energy)
-        self.ends = self.costs.ends()
-        self.outer = {self.costs.outer(role)[0]: self.costs.outer(role)[1:] for role in range(len(tables.roles))
-                      if tables.levels[role] > 1}  # fmt: skip
-        self.sort = {key: self._sort(key) for key in self.costs.energy}
-        self.chains = self._chains()
         self.places: list[Place] = []
         self.unwatched: list[Place] = []
         self.busy: list[dict[Key, FloatArray]] = []
@@ -97,8 +93,43 @@ class CutSearch:
         self.eager, self.pushed = EAGER, 0
         self.open, self.nodes, self.leaves = float("inf"), 0, 0
 
+    @cached_property
+    def counter(self) -> Counter:
+        """Value of the counter of complete plans; like what follows, not needed for the first bound."""
+        return Counter(self.tables)
+
+    @cached_property
+    def orders(self) -> Orders:
+        """Value of what completes placed cuts."""
+        return Orders(self.counter)
+
+    @cached_property
+    def ends(self) -> dict[Key, FloatArray]:
+        """Value of the least cycles of first and last tiles by cut."""
+        return self.costs.ends()
+
+    @cached_property
+    def outer(self) -> dict[Key, tuple[FloatArray, FloatArray]]:
+        """Value of cycles and share of the outer port by outermost cut."""
+        found = (self.costs.outer(role) for role, levels in enumerate(self.tables.levels) if levels > 1)
+        return {key: (cycles, share) for key, cycles, share in found}
+
+    @cached_property
+    def sort(self) -> dict[Key, int]:
+        """Value of where the end cycles of each cut count."""
+        return {key: self._sort(key) for key in self.costs.energy}
+
+    @cached_property
+    def chains(self) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+        """Value of groups of operands whose end cycles add up on one outer port, with all operands on that port."""
+        return self._chains()
+
     def _sort(self, key: Key) -> int:
-        """Return where the end cycles of a cut count: 0 added up, 1 + input alone, -1 not at all."""
+        """Return where the end cycles of a cut count.
+
+        0: off-loading; 1 + 2 n and 2 + 2 n: on-loading of input n through ports that both inputs share, and through
+        others; -1: nowhere.
+        """
         role, k = key
         if k == 0:
             return -1
@@ -107,13 +138,13 @@ class CutSearch:
         places = self.counter.place_of
         shared = [self.counter.both[places[role, k, upper]] for upper in (True, False)]
         if all(shared):
-            return 0 if len(self.counter.inputs) > 1 else -1
+            return 1 + 2 * self.counter.inputs.index(role) if len(self.counter.inputs) > 1 else -1
         if any(shared):
             later = range(k + 1, self.tables.levels[role])
             halves = [sum(self.counter.both[places[role, n, upper]] for upper in (True, False)) == 1 for n in later]
             if any(halves) or len(self.counter.inputs) == 1:
                 return -1
-        return 1 + self.counter.inputs.index(role)
+        return 2 + 2 * self.counter.inputs.index(role)
 
     def _chains(self) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
         """Return groups of operands whose end cycles add up on one outer port, with all operands on that port."""
@@ -123,27 +154,25 @@ class CutSearch:
             users = tuple(role for role in place if place[role] == own)
             inputs = [role for role in users if role != out]
             last = (out,) if out in users else ()
-            joint = [role for role in inputs if self.sort[role, self.tables.levels[role] - 1] == 0]
-            alone = [role for role in inputs if self.sort[role, self.tables.levels[role] - 1] > 0]
-            if joint or not alone:
-                found.append(((*joint, *last), users))
-            found += [((*joint, role, *last), users) for role in alone]
+            joint = [role for role in inputs if self.sort[role, self.tables.levels[role] - 1] % 2]
+            found.append(((*joint, *last), users))
+            found += [((role, *last), users) for role in inputs if role not in joint]
         return found
 
-    def _through(self, outer):  # type: ignore[no-untyped-def]
+    def _through(self, outer: Any) -> Any:
         """Return the least latency by the outer ports.
 
         What happens once may use the cycles that other transfers leave of a port, which is less than the whole run: the
         first tiles in, the last ones out, and the rest take the port for their sum at least.
         """
-        worst = 0.0
+        worst: Any = 0.0
         for members, users in self.chains:
             share = sum(outer[role][1] for role in users)
             own = sum(outer[role][0] for role in members) + np.minimum(share, 1.0) * self.tables.total
             worst = np.maximum(worst, own)
         return worst
 
-    def _outer(self, outer, key: Key, where):  # type: ignore[no-untyped-def]
+    def _outer(self, outer: Any, key: Key, where: Any) -> Any:
         tables = self.outer.get(key)
         if tables is None:
             return outer
@@ -164,7 +193,7 @@ class CutSearch:
         always = [self.costs.always(place) for place in self.places]
         return Node(
             self.costs.start, self.tables.lattice.top, self.costs.always_pj, tuple(busy for busy, _ in always),
-            tuple(late for _, late in always), (0.0,) * (1 + len(self.counter.inputs)),
+            tuple(late for _, late in always), (0.0,) * (2 * len(self.tables.roles) - 1),
             ((0.0, 0.0),) * len(self.tables.roles), (), ("", 0), (),
         )  # fmt: skip
 
@@ -179,12 +208,15 @@ class CutSearch:
         )  # fmt: skip
         return float(self.value(energy, self.tables.total + max(0.0, stall)))
 
-    def run(self, nodes: int, below: float = float("inf")) -> Outcome:
-        """Search until nothing open is below the best value (or `below`), or `nodes` nodes were looked into."""
+    def run(self, nodes: int, below: float = float("inf"), stop: Callable[[], bool] = lambda: False) -> Outcome:
+        """Search until nothing open is below the best value (or `below`), or `nodes` nodes were looked into.
+
+        `stop` is asked once there is a plan.
+        """
         self.best = min(self.best, below)
         heap: list[tuple[float, int, _Block]] = []
         self._follow(self.root(), heap)
-        while heap and self.nodes < nodes:
+        while heap and self.nodes < nodes and not (self.plan is not None and stop()):
             if self.unwatched and len(self.places) < MOST_WATCHED:  # with its stalls bounded the search starts again
                 self.watch(self.unwatched[0])
                 self.open, heap = float("inf"), []
@@ -242,19 +274,20 @@ class CutSearch:
             own = node.busy[at] + place_busy[key][region] + self.least_busy[at][after][region] - self.tables.total
             stall = np.maximum(stall, np.maximum(own, node.late[at] + self.late[at][key][region]))
         ends = self._ended(node.ends, key, self.ends[key][region])
-        latency = self.tables.total + stall + ends[0] + self._worst(ends[1:])
+        latency = self.tables.total + stall + self._ending(ends)
         latency = np.maximum(latency, self._through(self._outer(node.outer, key, region)))
         bounds = self.value(energy + self.least_energy[after][region], latency)
-        alive = bounds * ROUNDING < self.best
-        used = dict(node.used)
+        alive: BoolArray = np.asarray(bounds * ROUNDING < self.best)
+        used: dict[str, int] = dict(node.used)
+        bits: Any = 0
         name = self.costs.chains[role][k - 1] if k else ""
         if k:
-            bits = np.broadcast_to(self.costs.bits[key], self.tables.shape)[region]
+            bits = self.costs.bits[key][region]
             alive = alive & (bits <= self.costs.room[name] - used.get(name, 0))
         late, more = node.wider
         if more:  # the output's last tile is of partial sums wherever a cut stands between loops that add to it
-            own = bits if name == late else 0
-            alive = alive & ((own + more <= self.costs.room[late] - used[late]) | ~self.costs.unfinished[region])
+            here: Any = 0 if name != late else bits
+            alive = alive & ((here + more <= self.costs.room[late] - used[late]) | ~self.costs.unfinished[region])
         if node.path and node.path[-1][0][0] > role:
             alive = alive.copy()
             alive[tuple(-1 for _ in region)] = False  # two cuts at one point: one order is enough
@@ -266,49 +299,29 @@ class CutSearch:
         return _Block(node, key, region, alive.shape, chosen[order], flat[order])
 
     @staticmethod
-    def _worst(alone):  # type: ignore[no-untyped-def]
-        worst = alone[0]
-        for other in alone[1:]:
-            worst = np.maximum(worst, other)
-        return worst
+    def _ending(ends: Any) -> Any:
+        """Return the cycles of on-loading and off-loading (`mappers.exchange.zigzag_latency.onloading`)."""
+        off, *inputs = ends
+        if len(inputs) < 4:
+            return off + sum(inputs[1:])
+        joint_a, alone_a, joint_b, alone_b = inputs
+        first = joint_a + np.maximum(joint_b + alone_b, alone_a)
+        return off + np.minimum(first, joint_b + np.maximum(joint_a + alone_a, alone_b))
 
-    def _ended(self, ends, key: Key, cycles):  # type: ignore[no-untyped-def]
+    def _ended(self, ends: Any, key: Key, cycles: Any) -> Any:
         at = self.sort[key]
         return tuple(value + cycles if number == at else value for number, value in enumerate(ends))
 
     def _child(self, block: _Block) -> Node:
         """Return the next child of a block."""
-        node, key = block.parent, block.key
-        role, k = key
         where = np.unravel_index(int(block.chosen[block.at]), block.shape)
         point = tuple(int(i) + part.start for i, part in zip(where, block.region, strict=True))
-        used, wider = dict(node.used), node.wider
-        if wider[1] and self.costs.unfinished[point]:
-            used[wider[0]] += wider[1]
-            wider = ("", 0)
-        if k:
-            name = self.costs.chains[role][k - 1]
-            used[name] = used.get(name, 0) + int(np.broadcast_to(self.costs.bits[key], self.tables.shape)[point])
-            if role == self.tables.output:
-                wider = (name, int(np.broadcast_to(self.costs.wider[k], self.tables.shape)[point]))
-        ends = self._ended(node.ends, key, float(self.ends[key][point]))
-        return Node(
-            self.costs.after(node.state, key), point, node.energy + float(self.costs.energy[key][point]),
-            tuple(have + float(table[key][point]) for have, table in zip(node.busy, self.busy, strict=True)),
-            tuple(have + float(table[key][point]) for have, table in zip(node.late, self.late, strict=True)),
-            ends, self._outer(node.outer, key, point),
-            tuple(sorted(used.items())), wider, (*node.path, (key, point)),
-        )  # fmt: skip
+        return self.placed(block.parent, block.key, point)
 
     def _leaf(self, node: Node) -> None:
         """Complete a node and keep it if it is better."""
         self.leaves += 1
-        stall = max(
-            (max(busy - self.tables.total, late) for busy, late in zip(node.busy, node.late, strict=True)), default=0.0
-        )
-        ends = node.ends[0] + max(node.ends[1:], default=0.0)
-        latency = max(self.tables.total + max(0.0, stall) + ends, float(self._through(node.outer)))
-        bound = float(self.value(node.energy, latency))
+        bound = self.bound_of(node)
         if bound * ROUNDING >= self.best:
             return
         found = self.orders.complete(node.path, self.worth, bound)
@@ -321,6 +334,33 @@ class CutSearch:
         if found is not None and self.worth(found[1]) < self.best:
             self.plan, self.figures = found
             self.best = self.worth(found[1])
+
+    def bound_of(self, node: Node) -> float:
+        """Return a lower bound of every mapping with all cuts of `node` at their points, whatever its loops' order."""
+        pairs = zip(node.busy, node.late, strict=True)
+        stall = max((max(busy - self.tables.total, late) for busy, late in pairs), default=0.0)
+        latency = self.tables.total + max(0.0, stall) + float(self._ending(node.ends))
+        return float(self.value(node.energy, max(latency, float(self._through(node.outer)))))
+
+    def placed(self, node: Node, key: Key, point: Point) -> Node:
+        """Return `node` with cut `key` at `point`; whether it may stand there is not asked."""
+        used, wider = dict(node.used), node.wider
+        role, k = key
+        if wider[1] and self.costs.unfinished[point]:
+            used[wider[0]] += wider[1]
+            wider = ("", 0)
+        if k:
+            name = self.costs.chains[role][k - 1]
+            used[name] = used.get(name, 0) + int(self.costs.bits[key][point])
+            if role == self.tables.output:
+                wider = (name, int(self.costs.wider[k][point]))
+        return Node(
+            self.costs.after(node.state, key), point, node.energy + float(self.costs.energy[key][point]),
+            tuple(have + float(table[key][point]) for have, table in zip(node.busy, self.busy, strict=True)),
+            tuple(have + float(table[key][point]) for have, table in zip(node.late, self.late, strict=True)),
+            self._ended(node.ends, key, float(self.ends[key][point])), self._outer(node.outer, key, point),
+            tuple(sorted(used.items())), wider, (*node.path, (key, point)),
+        )  # fmt: skip
 
     def worth(self, figures: Figures) -> float:
         """Return the value of counted figures."""

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from hw_models.importers.zigzag_hardware import Direction
 from mappers.exchange.zigzag_latency import onloading, stall_of
-from mappers.zigzag_search.tables import CutTables, Place
+from mappers.zigzag_search.tables import CutTables, Place, final_bits, partial_bits
 
 Loop = tuple[str, int]
 Point = tuple[int, ...]
@@ -53,7 +56,6 @@ class _Row:
     tile_bits: int
     whole_bits: int
     tile: int
-    partial: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +75,23 @@ class Counter:
     def __init__(self, tables: CutTables) -> None:
         self.tables, model = tables, tables.model
         self.rows: dict[tuple[int, int, Point], _Row] = {}
+        self.flat: dict[tuple[int, int], Any] = {}
         self.blind = [frozenset(model.fine[role].irrelevant) for role in tables.roles]
         self.plain = [frozenset(model.fine[role].plain) for role in tables.roles]
         self.axis = {(dim, prime): at for at, (dim, prime, _) in enumerate(tables.lattice.axes)}
         self.memories = {memory.name: memory for memory in model.hardware.memories}
         self.chains = [[memory.name for memory in model.fine[role].memories] for role in tables.roles]
         self.inputs = [at for at in range(len(tables.roles)) if at != tables.output]
-        self.space_left = [
-            any(dim in model.fine[role].irrelevant for part in model.fine[role].spatial[1:] for dim, n in part if n > 1)
-            for role in tables.roles
+        self.apart = [
+            [any(dim in space.irrelevant for part in space.spatial[at + 1 :] for dim, n in part if n > 1)
+             for at in range(len(space.memories))]
+            for space in (model.fine[role] for role in tables.roles)
+        ]  # fmt: skip
+        self.full = [
+            [model.whole(role, at) for at in range(levels)]
+            for role, levels in zip(tables.roles, tables.levels, strict=True)
         ]
-        self.widths = [(t.partial_bits or t.bits or 0, (t.bits if t.output else t.partial_bits or t.bits) or 0)
-                       for t in model.tensors]  # fmt: skip
+        self.widths = [(partial_bits(tensor), final_bits(tensor)) for tensor in model.tensors]
         self._alone = {  # tiles of operands with a single memory
             at: round(model.coarse[role].reach([*steps, *model.coarse[role].spatial[0]])) * self.widths[at][1]
             for steps in [list(model.steps.items())]
@@ -127,19 +134,28 @@ class Counter:
         key = (role, k, point)
         found = self.rows.get(key)
         if found is None:
-            cut = self.tables.cuts[role, k]
-
-            def at(table):  # type: ignore[no-untyped-def]
-                return table[tuple(p if n > 1 else 0 for p, n in zip(point, table.shape, strict=True))].item()
-
-            jobs = (*cut.up, *cut.down)
+            numbers, real, active = self._flat(role, k)
+            energy, period, count, up, down, bits, whole, tile = (table.item(point) for table in numbers)
             found = _Row(
-                at(cut.energy_pj), at(cut.period), at(cut.count),
-                tuple(at(job.real) if at(job.active) else 0 for job in jobs), tuple(at(job.active) for job in jobs),
-                (at(cut.rate_up), at(cut.rate_down)), at(cut.tile_bits), at(cut.whole_bits), at(cut.tile), at(cut.partial),
+                energy, period, count,
+                tuple(r.item(point) if a.item(point) else 0 for r, a in zip(real, active, strict=True)),
+                tuple(a.item(point) for a in active), (up, down), bits, whole, tile,
             )  # fmt: skip
             self.rows[key] = found
         return found
+
+    def _flat(self, role: int, k: int) -> Any:
+        """Return the tables of a cut over the whole lattice: numbers, cycles of its jobs, whether those happen."""
+        if (role, k) not in self.flat:
+            cut, shape = self.tables.cuts[role, k], self.tables.shape
+            jobs = (*cut.up, *cut.down)
+            tables = (cut.energy_pj, cut.period, cut.count, cut.rate_up, cut.rate_down, cut.tile_bits, cut.whole_bits)
+            self.flat[role, k] = (
+                [np.broadcast_to(table, shape) for table in (*tables, cut.tile)],
+                [np.broadcast_to(job.real, shape) for job in jobs],
+                [np.broadcast_to(job.active, shape) for job in jobs],
+            )
+        return self.flat[role, k]
 
     def points(self, order: Sequence[Loop]) -> list[Point]:
         """Return the lattice point inside every place between two loops."""
@@ -200,10 +216,10 @@ class Counter:
                 width = last
                 if role == output:
                     inside = plan.cuts[role][level - 1] if level else 0
-                    left = self.space_left[role] or any(dim in self.blind[role] for dim, _ in plan.order[inside:])
+                    left = self.apart[role][level] or any(dim in self.blind[role] for dim, _ in plan.order[inside:])
                     width = part if left else last
                 tile = self.tables.whole[role] if top else rows[role, level + 1].tile
-                twice = 2 if self.memories[name].double_buffered and not top else 1
+                twice = 2 if self.memories[name].double_buffered and tile < self.full[role][level] else 1
                 taken[name] = taken.get(name, 0) + tile * width * twice
         return all(bits <= self.memories[name].size_bits for name, bits in taken.items())
 

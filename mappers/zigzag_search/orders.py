@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import permutations
+from itertools import pairwise, permutations
 
 from mappers.zigzag_search.bounds import Key
 from mappers.zigzag_search.figures import Counter, Figures, Loop, Plan, Point
@@ -35,7 +35,7 @@ class Orders:
             Value at which to stop: no order is better.
         """
         points = [self.tables.lattice.top, *(point for _, point in path)]
-        segments = [self._options(outer, inner) for outer, inner in zip(points, points[1:], strict=False)]
+        segments = [self._options(outer, inner) for outer, inner in pairwise(points)]
         segments.append(self._options(points[-1], (0,) * len(points[-1])))
         chosen = [options[0] for options in segments]
         best = self._counted(path, chosen)

@@ -6,7 +6,7 @@ its memories, as ZigZag's own mappings have them. The bound holds for all of the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -34,7 +34,7 @@ class Effort:
     Parameters
     ----------
     nodes : int
-        Partial mappings of one unrolling.
+        Partial mappings of the unrolling that is given first and of that of the least bound; of others, a third.
     evaluations : int
         Complete mappings of the descent that follows.
     """
@@ -59,6 +59,8 @@ class ZigZagPlan:
         ZigZag's figures by the reference counting.
     value, bound : float
         Of the objective: of this mapping, and a lower bound of every mapping looked for.
+    bound_by : str
+        ``steps``, or the memory and port whose transfers set the stall.
     unrollings : int
         Unrollings that the bound covers.
     """
@@ -69,6 +71,7 @@ class ZigZagPlan:
     value: float
     bound: float
     nodes: int
+    bound_by: str
     unrollings: int = 1
 
     @property
@@ -93,7 +96,7 @@ class Task:
 
         def value(energy: FloatArray | float, latency: FloatArray | float) -> FloatArray:
             if objective == "energy":
-                found = np.asarray(energy) + mac_pj + 0 * np.asarray(latency)
+                found: FloatArray = np.asarray(energy) + mac_pj + np.where(np.isfinite(latency), 0.0, np.inf)
             elif objective == "latency":
                 found = np.asarray(latency) + drain + np.where(np.isfinite(energy), 0.0, np.inf)
             else:
@@ -103,31 +106,31 @@ class Task:
         self.search = CutSearch(CutTables(model), value)
         self.bound = self.search.bound()
 
-    def solve(self, effort: Effort, below: float = float("inf")) -> tuple[Plan | None, float, int]:
-        """Return the best plan below a value, if any, a lower bound of all mappings, and the nodes looked into."""
+    def worth(self, plan: Plan) -> float:
+        """Return the value of a plan that fits."""
+        figures = self.search.counter.count(plan)
+        if figures is None:
+            raise InternalError("zigzag search: a plan that does not fit was accepted; report this")
+        return self.search.worth(figures)
+
+    def solve(self, nodes: int, below: float, stop: Callable[[], bool]) -> tuple[Plan | None, float]:
+        """Return the best plan below a value that the search meets, if any, and a lower bound of all mappings."""
+        outcome = self.search.run(nodes, below, stop)
+        return outcome.plan, outcome.bound
+
+    def improve(self, plan: Plan | None, evaluations: int) -> Plan | None:
+        """Return the best end of descents from `plan` and from the best plain nest; None if neither fits."""
         search = self.search
-        outcome = search.run(effort.nodes, below)
-        starts = [] if outcome.plan is None else [outcome.plan]
-        closed = outcome.bound * ROUNDING >= min(outcome.value, below)
-        if not closed:
-            counted = [(search.counter.count(plan), plan) for plan in plain(search.counter)]
-            ranked = [(search.worth(f), at, p) for at, (f, p) in enumerate(counted) if f is not None]
-            starts += [plan for _, _, plan in sorted(ranked, key=lambda item: item[:2])[:1]]
-        best: tuple[float, Plan | None] = (below, None)
+        counted = [(search.counter.count(other), other) for other in plain(search.counter)]
+        ranked = sorted((search.worth(figures), at) for at, (figures, _) in enumerate(counted) if figures is not None)
+        starts = [] if plan is None else [plan]
+        starts += [counted[at][1] for _, at in ranked[:1]]
+        best: tuple[float, Plan | None] = (float("inf"), None)
         for start in starts:
-            if not closed:
-                found = descend(search.counter, start, search.worth, effort.evaluations)
-            else:
-                found = (search.counter.settled(start), _sure(outcome.figures))
+            found = descend(search.counter, start, search.worth, evaluations)
             if found is not None and search.worth(found[1]) < best[0]:
                 best = (search.worth(found[1]), found[0])
-        return best[1], min(outcome.bound, best[0]), outcome.nodes
-
-
-def _sure(figures: Figures | None) -> Figures:
-    if figures is None:
-        raise InternalError("a plan without figures; report this")
-    return figures
+        return best[1]
 
 
 def search_plan(
@@ -137,6 +140,7 @@ def search_plan(
     unrollings: Iterable[Unrolling],
     objective: str = "edp",
     effort: Effort | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> ZigZagPlan | Infeasible:
     """Return the best plan over `unrollings` that the effort finds.
 
@@ -146,6 +150,8 @@ def search_plan(
         As in a mapping file, ``{"I": "I1", "W": "I2", "O": "O"}``.
     unrollings : iterable of mapping of axis to (dimension, factor) pairs
         Candidates; one for a fixed spatial mapping.
+    stop : function
+        Asked between nodes; once it says so, the best plan so far is returned with its gap.
 
     Raises
     ------
@@ -154,23 +160,41 @@ def search_plan(
     """
     given = effort or Effort()
     tasks = [Task(ZigZagModel(hardware, layer, space, links), objective) for space in unrollings]
-    order = sorted(range(len(tasks)), key=lambda at: (tasks[at].bound, at))
-    best: tuple[Task, Plan] | None = None
-    value, bound, nodes = float("inf"), float("inf"), 0
-    for at in order:
-        task = tasks[at]
+    ranked = sorted(tasks, key=lambda task: task.bound)
+    best: tuple[float, Task, Plan] | None = None
+    bound, tried = float("inf"), 0
+    for task in ranked:
+        value = float("inf") if best is None else best[0]
         if task.bound * ROUNDING >= value:
             break
-        plan, own, spent = task.solve(given, value)
-        bound, nodes = min(bound, own), nodes + spent
+        if best is not None and stop():
+            bound = min(bound, task.bound)
+            break
+        tried += 1
+        whole = tried == 1 or task is tasks[0]
+        plan, own = task.solve(given.nodes if whole else max(1, given.nodes // 3), value, stop)
+        bound = min(bound, own)
         if plan is not None:
-            figures = task.search.counter.count(plan)
-            value = task.search.worth(_sure(figures))
-            best = (task, plan)
+            best = (task.worth(plan), task, plan)
+    if best is None or (bound < best[0] * ROUNDING and not stop()):
+        best = _improved(best, ranked[:tried], given.evaluations)
     if best is None:
         levers = ("give a mapping whose innermost tiles are smaller", "raise the capacity of the inner memories")
         return Infeasible(f"layer '{layer.name}' on '{hardware.name}'", "mappings that fit", 1, 0, "mappings", levers)
-    return _told(best[0], best[1], value, min(bound, value), nodes, len(tasks))
+    value, task, plan = best
+    nodes = sum(task.search.nodes for task in tasks)
+    return _told(task, task.search.counter.settled(plan), value, min(bound, value), nodes, len(tasks))
+
+
+def _improved(
+    best: tuple[float, Task, Plan] | None, tasks: Sequence[Task], evaluations: int
+) -> tuple[float, Task, Plan] | None:
+    """Return `best` after a descent; where the search met nothing that fits, the first task in which a descent does."""
+    for task in [best[1]] if best is not None else tasks:
+        plan = task.improve(None if best is None else best[2], evaluations)
+        if plan is not None:
+            return task.worth(plan), task, plan
+    return best
 
 
 def _told(task: Task, plan: Plan, value: float, bound: float, nodes: int, unrollings: int) -> ZigZagPlan:
@@ -184,4 +208,7 @@ def _told(task: Task, plan: Plan, value: float, bound: float, nodes: int, unroll
     if not model.fits(temporal) or abs(told - value) > 1e-9 * value:
         raise InternalError(f"layer '{model.layer.name}': searched {value}, the reference counts {told}; report this")
     space = {axis: tuple(pairs) for axis, pairs in model.unrolling.items()}
-    return ZigZagPlan(space, temporal, count, value, bound, nodes, unrollings)
+    figures = task.search.counter.count(plan)
+    place = None if figures is None else figures.stalled_by
+    bound_by = "steps" if place is None else ".".join(place)
+    return ZigZagPlan(space, temporal, count, value, bound, nodes, bound_by, unrollings)

@@ -8,15 +8,16 @@ innermost memory and the multipliers, which keep a word while only loops run tha
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from math import prod
+from math import gcd, prod
 
 import numpy as np
 import numpy.typing as npt
 
-from hw_models.importers.zigzag_hardware import Direction, ZigZagPort
+from hw_models.importers.zigzag_hardware import Direction, ZigZagMemory, ZigZagPort
 from mappers.exchange.zigzag_count import ZigZagModel
 from mappers.exchange.zigzag_loops import OperandSpace
 from mappers.nests.lattice import FloatArray, Lattice
@@ -146,13 +147,15 @@ class CutTables:
             number = number * np.minimum(real, _distinct(a, n, b, m))
         quotient, rest = number // plain.denominator, number % plain.denominator
         twice = 2 * rest
-        up = (twice > plain.denominator) | ((twice == plain.denominator) & (quotient % 2 == 1))
-        return quotient + up
+        up: BoolArray = (twice > plain.denominator) | ((twice == plain.denominator) & (quotient % 2 == 1))
+        rounded: IntArray = quotient + up
+        return rounded
 
     def _whole(self, dim: str, shares: dict[str, Fraction]) -> IntArray:
         one: IntArray = np.ones([1] * len(self.shape), dtype=np.int64)
         share = shares.get(dim, Fraction(1))
-        return self.trips.get(dim, one) * share.numerator // share.denominator
+        found: IntArray = self.trips.get(dim, one) * share.numerator // share.denominator
+        return found
 
     def _partial(self, space: OperandSpace, k: int) -> BoolArray:
         """Return where sums are not finished inside cut `k`."""
@@ -206,10 +209,12 @@ class CutTables:
             tile * held, own * width, tile, partial, allowed,
         )  # fmt: skip
 
-    def _ways(self, space: OperandSpace, k: int, tile: IntArray, partial: BoolArray):  # type: ignore[no-untyped-def]
+    def _ways(
+        self, space: OperandSpace, k: int, tile: IntArray, partial: BoolArray
+    ) -> Iterator[tuple[Direction, IntArray, IntArray, int, ZigZagMemory]]:
         """Yield (direction, elements, bits, instances, memory) of what passes cut `k`; 0 bits where nothing does."""
         held = _widths(space.tensor, partial)
-        back = np.where(partial, held, 0)
+        back: IntArray = np.where(partial, held, 0)
         outer = space.memories[k]
         down, n = tile * space.boosts[k], space.instances
         if space.tensor.output:
@@ -228,12 +233,24 @@ class CutTables:
 
 def _widths(tensor: ForeignTensor, partial: BoolArray) -> IntArray:
     """Return the bits of an element inside a cut."""
-    part = tensor.partial_bits if tensor.partial_bits is not None else tensor.bits
-    last = tensor.bits if tensor.output else part
-    return np.where(partial, part, last).astype(np.int64)
+    part, last = partial_bits(tensor), final_bits(tensor)
+    found: IntArray = np.where(partial, part, last).astype(np.int64)
+    return found
+
+
+def partial_bits(tensor: ForeignTensor) -> int:
+    """Return the width of a partial sum, of an input that of an element."""
+    return tensor.partial_bits or tensor.bits or 0
+
+
+def final_bits(tensor: ForeignTensor) -> int:
+    """Return the width of a finished element, of an input that which the counting takes for it."""
+    return (tensor.bits if tensor.output else partial_bits(tensor)) or 0
 
 
 def _distinct(a: int, n: IntArray, b: int, m: IntArray) -> IntArray:
     """Return `mappers.exchange.zigzag_loops.distinct` elementwise."""
-    common = int(np.gcd(a, b))
-    return n * m - np.maximum(0, m - a // common) * (n - b // common)
+    common = gcd(a, b)
+    rows: IntArray = np.maximum(0, m - a // common)
+    found: IntArray = n * m - rows * (n - b // common)
+    return found

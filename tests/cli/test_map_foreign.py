@@ -47,6 +47,16 @@ def test_a_zigzag_workload_is_mapped(capsys: pytest.CaptureFixture[str]) -> None
     solved = [layer for layer in data["layers"] if "nest" in layer]
     assert len(solved) >= 6
     assert all(layer["energy_pj"] > 0 and layer["latency_cycles"] > 0 for layer in solved)
+    assert {layer["counting"] for layer in solved} == {"zigzag reported"}
+    assert all(layer["gap"] <= 0.05 for layer in solved)
+
+
+def test_two_objectives_on_a_zigzag_machine_are_searched_by_the_model(capsys: pytest.CaptureFixture[str]) -> None:
+    mapping = str(FILES / "zigzag_systolic_mapping.yaml")
+    arguments = ["map", LAYERS, "--arch", SYSTOLIC, "--mapping", mapping, "--objective", "latency,energy"]
+    assert run([*arguments, "--time-limit", "0", "--json"]) == 0
+    solved = [layer for layer in json.loads(capsys.readouterr().out)["layers"] if "nest" in layer]
+    assert {layer["counting"] for layer in solved} == {"zigzag"}
 
 
 def test_a_timeloop_mapping_is_costed_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from hw_models.hierarchy.tree import MemoryTree
 from mappers.nests.cost import violation
 from mappers.nests.counts import Counting
 from mappers.nests.deadline import Deadline
@@ -17,6 +16,7 @@ from mappers.nests.problem import problem_of_einsum
 from mappers.nests.search import FoundNest, search_nest
 from mappers.nests.views import Nest
 from tests.reference.exhaustive_nests import exhaustive, nests
+from tests.reference.nest_campaign import CHANGES, monotone
 from tests.reference.nest_cases import random_problem, random_tree
 from tests.reference.profile import examples
 from workloads.errors import Infeasible, InputError
@@ -53,43 +53,12 @@ def test_the_search_equals_every_nest() -> None:
     assert len(shapes) >= 8
 
 
-def _better(draw: random.Random, tree: MemoryTree) -> MemoryTree:
-    """Return `tree` with more room or wider ports somewhere."""
-    levels = list(tree.levels)
-    at = draw.randrange(len(levels))
-    level = levels[at]
-    capacity = None if level.capacity_bits is None else 2 * level.capacity_bits
-    levels[at] = replace(
-        level,
-        capacity_bits=capacity,
-        parts_bits=tuple((role, 2 * bits) for role, bits in level.parts_bits),
-        ports=tuple(replace(port, max_bits=2 * port.max_bits) for port in level.ports),
-    )
-    return replace(tree, levels=tuple(levels))
-
-
-@pytest.mark.parametrize(("counting", "quick"), [("timeloop", 10), ("zigzag", 6)])
-def test_a_better_machine_is_never_worse(counting: Counting, quick: int) -> None:
-    """The same nest fits and no transfer takes longer; a stall falls with the cycles of each transfer."""
-    compared = 0
-    for seed in range(examples(quick)):
-        draw = random.Random(1000 + seed)
-        problem = random_problem(draw, (1, 2, 3, 4))
-        tree = random_tree(draw)
-        tree = replace(tree, levels=tuple(replace(level, rounded_access=False) for level in tree.levels))
-        objective = Objective((draw.choice(("energy", "latency", "edp")),))
-        limit = 2.0 if counting == "zigzag" else None  # proofs of latency take longer there
-        before = search_nest(problem, tree, objective, counting, time_limit_s=limit)
-        if isinstance(before, Infeasible) or not before.certificate.proven_optimal:
-            continue
-        after = search_nest(problem, _better(draw, tree), objective, counting, time_limit_s=limit)
-        assert isinstance(after, FoundNest)
-        assert after.certificate.bound <= before.certificate.value * (1 + 1e-9), seed
-        if not after.certificate.proven_optimal:
-            continue
-        assert after.certificate.value <= before.certificate.value * (1 + 1e-9), seed
-        compared += 1
-    assert compared > 2
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_better_machine_is_never_worse(change: str) -> None:
+    """Wider ports (that which sets the latency first), more room, more positions; some machines do get better."""
+    total = monotone(examples(8), change)
+    assert total.wrong == []
+    assert total.better > 0
 
 
 def test_no_time_still_gives_a_nest_with_its_gap() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from fractions import Fraction
 
 from hw_models.hierarchy.tree import ArrayAxis, Level, MemoryTree, Multiplier, Port
@@ -177,3 +178,25 @@ def _alike(a: MemoryTree, b: MemoryTree) -> bool:
         return [(level.keep, level.may_keep, level.serves) for level in tree.levels]
 
     return shape(a) == shape(b)
+
+
+FORMS = (
+    (Fraction(1), Fraction(0)),
+    (Fraction(1, 2), Fraction(2)),
+    (Fraction(1, 4), Fraction(2)),
+    (Fraction(3, 7), Fraction(1)),
+)
+"""Density and index bits: dense, 2:4, 1:4, a bitmap."""
+
+
+def sparse(draw: random.Random, problem: NestProblem, tree: MemoryTree) -> tuple[NestProblem, MemoryTree]:
+    """Return the same with sparse inputs, whose zeros are skipped, gated or multiplied."""
+    tensors = []
+    for tensor in problem.tensors:
+        density, index = draw.choice(FORMS)
+        tensors.append(tensor if tensor.output else replace(tensor, density=density, index_bits=index))
+    skips = draw.choice(((), ("W",), ("I",), ("I", "W")))
+    gates = tuple(role for role in ("I", "W") if role not in skips and draw.random() < 0.5)
+    return replace(problem, tensors=tuple(tensors)), replace(
+        tree, multiplier=replace(tree.multiplier, skips=skips, gates=gates)
+    )

@@ -17,10 +17,8 @@ from hw_models.importers.zigzag_tree import zigzag_tree
 from hw_models.yaml_edge import parse_yaml
 from mappers.exchange.problems import nest_problem, zigzag_layer
 from mappers.exchange.timeloop_write import timeloop_mapping
-from mappers.exchange.zigzag_count import ZigZagModel
 from mappers.exchange.zigzag_loops import distinct
 from mappers.exchange.zigzag_mapping import dump_mapping, loops_of_nest, read_mapping
-from mappers.exchange.zigzag_polish import polish
 from mappers.nests.mapping import Hold, Loop, NestMapping
 from mappers.nests.problem import problem_of_einsum
 from workloads.errors import InputError
@@ -85,19 +83,6 @@ def test_distinct_is_the_number_of_values_where_the_formula_holds(a: int, n: int
 
     if n >= b // gcd(a, b):
         assert distinct(a, n, b, m) == len({a * i + b * j for i, j in product(range(n), range(m))})
-
-
-def test_the_descent_never_ends_worse_and_always_fits() -> None:
-    hardware = read_hardware(open_cursor(FILES / "zigzag_three_axes.yaml"))
-    layer = read_layers(open_cursor(FILES / "zigzag_layers.yaml"))[2]
-    model = ZigZagModel(
-        hardware, layer, {"D1": (("K", 4),), "D2": (("OX", 3),), "D3": (("OY", 2),)}, {"I": "I1", "W": "I2", "O": "O"}
-    )
-    plain = polish(model, None, "edp", 7)
-    longer = polish(model, plain.temporal, "edp", 120)
-    assert longer.count.edp <= plain.count.edp
-    assert model.fits(longer.temporal)
-    assert polish(model, plain.temporal, "edp", 120) == longer
 
 
 def test_a_layer_of_a_network_gets_zigzags_names_and_widths() -> None:

@@ -16,10 +16,20 @@ import pytest
 from hw_models.importers.source import open_cursor
 from hw_models.importers.zigzag_hardware import ZigZagHardware, read_hardware
 from hw_models.importers.zigzag_tree import zigzag_tree
+from hw_models.yaml_edge import parse_yaml
 from mappers.exchange.problems import nest_problem
 from mappers.exchange.zigzag_count import count
-from mappers.exchange.zigzag_mapping import ZigZagEntry, entry_for, loops_of_nest, nest_of_loops, read_mapping
+from mappers.exchange.zigzag_mapping import (
+    ZigZagEntry,
+    dump_mapping,
+    entry_for,
+    loops_of_nest,
+    nest_of_loops,
+    read_mapping,
+)
+from mappers.zigzag_search.search import Effort, ZigZagPlan, search_plan
 from workloads.errors import InputError
+from workloads.importers.cursor import Cursor
 from workloads.importers.records import ForeignProblem
 from workloads.importers.zigzag_layers import read_layers
 
@@ -67,7 +77,7 @@ def test_every_access_and_cycle_is_equal(case: dict[str, Any]) -> None:
     assert found.latency_cycles == pytest.approx(told["total"], rel=1e-12)
 
 
-@pytest.mark.parametrize("case", DATA["cases"][::4], ids=lambda case: f"{case['machine']}-{case['name']}")
+@pytest.mark.parametrize("case", DATA["cases"], ids=lambda case: f"{case['machine']}-{case['name']}")
 def test_a_mapping_makes_a_nest_and_comes_back(case: dict[str, Any]) -> None:
     hardware, _ = machine(case["machine"])
     layer = layers()[case["name"]]
@@ -85,6 +95,27 @@ def test_a_mapping_makes_a_nest_and_comes_back(case: dict[str, Any]) -> None:
     assert dict(back.unrolling) == {
         axis: tuple(pair for pair in pairs if pair[1] > 1) for axis, pairs in spatial(case).items()
     }
+    entry = read_mapping(Cursor.of(parse_yaml(dump_mapping(back), "text")))[0]
+    assert entry.order == back.order
+    unrolled = entry.unrolled(dict(layer.dims), dict(hardware.axes))
+    links = dict(entry.links)
+    again = count(hardware, layer, unrolled, dict(back.temporal), links)
+    assert again == count(hardware, layer, spatial(case), case["temporal"], links)
+
+
+@pytest.mark.parametrize("case", DATA["cases"][::3], ids=lambda case: f"{case['machine']}-{case['name']}")
+def test_the_search_is_never_worse_than_what_zigzag_found(case: dict[str, Any]) -> None:
+    hardware, entries = machine(case["machine"])
+    layer = layers()[case["name"]]
+    links = dict(entry_for(entries, layer.name, layer.kind).links)
+    found = search_plan(hardware, layer, links, [spatial(case)], "edp", Effort(300, 300))
+    assert isinstance(found, ZigZagPlan)
+    theirs = case["energy_pj"] * case["latency"]["total"]
+    assert found.bound <= theirs * (1 + 1e-12)
+    assert found.value <= theirs * (1 + 1e-12)
+    problem, tree = nest_problem(layer), zigzag_tree(hardware, links)
+    back = loops_of_nest(problem, tree, nest_of_loops(problem, tree, found.temporal, found.unrolling))
+    assert count(hardware, layer, found.unrolling, dict(back.temporal), links) == found.count
 
 
 def test_the_reference_covers_what_is_delicate() -> None:

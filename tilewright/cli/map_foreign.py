@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+if TYPE_CHECKING:
+    from tilewright.foreign import ForeignJob
 from tilewright.cli.options import emit_json, note, save_json, say
 from workloads.errors import Infeasible, InputError
 
 F = TypeVar("F", bound=Callable[..., Any])
 DEFAULT_TIME_LIMIT_S = 10.0
 """CPU seconds a layer where --time-limit is left out; what is then unproven is printed with its gap."""
+UNROLLINGS, NODES, EVALUATIONS = 16, 3000, 600
+"""Effort for a layer that is searched by ZigZag's own figures (`mappers.zigzag_search.search.Effort`)."""
 
 
 def foreign_options(function: F) -> F:
@@ -41,11 +45,12 @@ def map_foreign(
     dims: dict[str, int], time_limit_s: float | None, as_json: bool, output: Path | None,
 ) -> int:  # fmt: skip
     """Map every layer of `workload` on the machine of the file `arch` and print the nests."""
-    from mappers.nests.cost import NestCost, evaluate, violation
+    from mappers.nests.cost import evaluate, violation
     from mappers.nests.mapping_yaml import nest_lines
     from mappers.nests.objective import parse_objective
     from mappers.nests.search import search_nest
     from mappers.nests.views import Nest
+    from mappers.zigzag_search.search import OBJECTIVES
     from tilewright.foreign import foreign_jobs
 
     limit = DEFAULT_TIME_LIMIT_S if time_limit_s is None else time_limit_s
@@ -60,29 +65,27 @@ def map_foreign(
         )
     for line in loaded.notes:
         note(f"note: {line}")
-    known: dict[Any, tuple[NestCost, list[str], float | None] | Infeasible] = {}
+    known: dict[Any, dict[str, Any]] = {}
     rows: list[dict[str, Any]] = []
     for job in loaded.jobs:
-        key = (job.problem, job.tree, job.given)
+        by_report = job.reported is not None and objective in OBJECTIVES
+        key = (job.problem, job.tree, job.given, job.reported and job.reported.unrolling)
         if key not in known:
-            if job.given is not None:
+            if by_report:
+                known[key] = _reported(job, objective, limit)
+            elif job.given is not None:
                 nest = Nest(job.problem, job.tree, job.given)
                 broken = violation(nest)
-                known[key] = broken or (evaluate(nest, job.counting), nest_lines(job.given), None)
+                known[key] = _row(broken or evaluate(nest, job.counting), nest_lines(job.given), None, loaded.priced)
             else:
                 found = search_nest(job.problem, job.tree, goal, job.counting, limit)
-                if isinstance(found, Infeasible):
-                    known[key] = found
-                else:
-                    known[key] = (found.cost, nest_lines(found.mapping), found.certificate.gap)
-        answer = known[key]
-        row: dict[str, Any] = {"name": job.name, "macs": job.problem.macs, "counting": job.counting}
-        if isinstance(answer, Infeasible):
-            rows.append(row | {"infeasible": str(answer)})
-            continue
-        cost, lines, gap = answer
-        row |= {"latency_cycles": cost.latency_cycles, "bound_by": cost.bound_by, "nest": lines, "gap": gap}
-        rows.append(row | ({"energy_pj": float(cost.energy_pj)} if loaded.priced else {}))
+                known[key] = (
+                    _row(found, [], None, False)
+                    if isinstance(found, Infeasible)
+                    else _row(found.cost, nest_lines(found.mapping), found.certificate.gap, loaded.priced)
+                )
+        rules = f"{job.counting} reported" if by_report else job.counting
+        rows.append({"name": job.name, "macs": job.problem.macs, "counting": rules} | known[key])
     data = {"schema": "tilewright.foreign/1", "arch": arch, "arch_format": form, "objective": objective, "layers": rows}
     save_json(output, "foreign.json", data)
     if as_json:
@@ -92,6 +95,42 @@ def map_foreign(
     return 3 if all("infeasible" in row for row in rows) else 0
 
 
+def _row(answer: Any, lines: list[str], gap: float | None, priced: bool) -> dict[str, Any]:
+    """Return what is told of a layer: an infeasible answer, or cost, nest and gap."""
+    if isinstance(answer, Infeasible):
+        return {"infeasible": str(answer)}
+    row = {"latency_cycles": answer.latency_cycles, "bound_by": answer.bound_by, "nest": lines, "gap": gap}
+    return row | ({"energy_pj": float(answer.energy_pj)} if priced else {})
+
+
+def _reported(job: ForeignJob, objective: str, limit: float) -> dict[str, Any]:
+    """Return what is told of a layer that is searched by ZigZag's own figures."""
+    from mappers.exchange.zigzag_mapping import nest_of_loops
+    from mappers.nests.deadline import Deadline
+    from mappers.nests.mapping_yaml import nest_lines
+    from mappers.zigzag_search.search import Effort, search_plan
+    from mappers.zigzag_search.unrollings import unrollings
+
+    case = job.reported
+    assert case is not None  # asked by the caller
+    links = dict(case.links)
+    spaces = [dict(case.unrolling)] if case.unrolling else unrollings(case.hardware, case.layer, links, UNROLLINGS)
+    effort = Effort(NODES, EVALUATIONS)
+    plan = search_plan(case.hardware, case.layer, links, spaces, objective, effort, Deadline(limit).late)
+    if isinstance(plan, Infeasible):
+        return {"infeasible": str(plan)}
+    nest = nest_of_loops(job.problem, job.tree, plan.temporal, plan.unrolling)
+    return {
+        "latency_cycles": _whole(plan.count.latency_cycles), "bound_by": plan.bound_by, "nest": nest_lines(nest),
+        "gap": plan.gap, "energy_pj": plan.count.energy_pj, "unrollings": plan.unrollings,
+    }  # fmt: skip
+
+
+def _whole(cycles: float) -> float:
+    """Return `cycles`, an integer where it is one: ZigZag spreads the end of a layer over idle parts of cycles."""
+    return int(cycles) if float(cycles).is_integer() else round(cycles, 6)
+
+
 def _print(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         if "infeasible" in row:
@@ -99,6 +138,7 @@ def _print(rows: list[dict[str, Any]]) -> None:
             continue
         energy = f", {row['energy_pj']:,.0f} pJ" if "energy_pj" in row else ""
         state = "as given" if row["gap"] is None else ("optimal" if row["gap"] == 0 else f"gap {row['gap']:.2%}")
+        state += f" over {row['unrollings']} unrollings" if row.get("unrollings", 1) > 1 else ""
         head = f"{row['name']}: {row['latency_cycles']:,} cycles ({row['bound_by']})"
         say(f"{head}{energy}, {state}, {row['counting']} rules")
         depth = 1
