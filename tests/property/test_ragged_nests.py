@@ -185,6 +185,26 @@ def test_a_better_machine_is_never_worse_over_ceil_tiles() -> None:
     assert compared > 0
 
 
+def test_a_better_machine_is_never_worse_where_stalls_count() -> None:
+    """Divisor tiles under ``zigzag``: the same nest fits, and a stall falls with the cycles of each transfer."""
+    compared = 0
+    for seed in range(examples(6)):
+        draw = random.Random(1000 + seed)
+        problem, tree = random_problem(draw, (1, 2, 3, 4)), random_tree(draw)
+        tree = replace(tree, levels=tuple(replace(level, rounded_access=False) for level in tree.levels))
+        objective = Objective((draw.choice(("energy", "latency", "edp")),))
+        before = search_nest(problem, tree, objective, "zigzag", time_limit_s=2.0)
+        if isinstance(before, Infeasible) or not before.certificate.proven_optimal:
+            continue
+        after = search_nest(problem, _better(draw, tree), objective, "zigzag", time_limit_s=2.0)
+        assert isinstance(after, FoundNest)
+        assert after.certificate.bound <= before.certificate.value * (1 + 1e-9), seed
+        if after.certificate.proven_optimal:
+            assert after.certificate.value <= before.certificate.value * (1 + 1e-9), seed
+            compared += 1
+    assert compared > 2
+
+
 @pytest.mark.parametrize("sizes", [{"m": 1, "n": 1, "k": 1}, {"m": 13, "n": 7, "k": 1}, {"m": 10**6, "n": 3, "k": 7}])
 @pytest.mark.parametrize("counting", COUNTINGS)
 @pytest.mark.parametrize("positions", [1, 4])
