@@ -11,7 +11,6 @@ from tilewright.engine_case import EngineCase
 from tilewright.verification import VerifyReport, VerifyRow
 from workloads.errors import MismatchError
 
-
 FEW_NETWORKS = 12
 SHORT_CYCLES = 1000
 """Longest network among so few that the time of a quick verification counts."""
@@ -22,7 +21,8 @@ def verify_engine(
 ) -> VerifyReport:
     """Verify the layer engine of `params` on drawn networks, run one after another without a reset.
 
-    Up to `FEW_NETWORKS` networks are short ones. Every network runs on the memory as it is (values and cycles) and on one that holds back at random (values).
+    Up to `FEW_NETWORKS` networks are short ones. Every network runs on the memory as it is (values and cycles) and on
+    one that holds back at random (values).
 
     Parameters
     ----------
