@@ -91,5 +91,7 @@ def test_every_invariant_holds_on_random_machines_networks_and_mappings() -> Non
         hold(*drawn)
         held += 1
         timed += drawn[1].dram.device is not None
-    sys.stdout.write(f"{held} cases hold, {timed} of them on a DRAM with timing; {without} draws had no legal mapping\n")
+    sys.stdout.write(
+        f"{held} cases hold, {timed} of them on a DRAM with timing; {without} draws had no legal mapping\n"
+    )
     assert without < held

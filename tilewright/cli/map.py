@@ -103,6 +103,12 @@ def command(
         )
     if counting is not None or tiles != "divisor" or limits or time_limit_s is not None:
         raise InputError(f"map on '{arch}': --counting, --tiles, --limit and --time-limit are for a memory hierarchy")
+    from hw_models.description import load_accelerator
+
+    if load_accelerator(arch, overrides).core.array.kind == "row_stationary":
+        from tilewright.cli.map_passes import map_in_passes
+
+        return map_in_passes(workload, arch, objective, overrides, parse_dims(dims), commands, output, as_json)
     from tilewright.api import map_network
     from tilewright.plan_file import plan_data
     from tilewright.sources import load_workload
