@@ -349,5 +349,5 @@ NOT_YET = {
     "memories": "shared memories",
     "links": "links between cores",
     "noc": "a network on chip",
-    "host": "a host processor",
+    "host": "a host processor of its own (dma.host of a core hands out commands)",
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from heapq import heappop, heappush
 from typing import Any
 
@@ -79,14 +80,8 @@ class CutSearch:
 
     def __init__(self, tables: CutTables, value: Callable[..., FloatArray]) -> None:
         self.tables, self.value = tables, value
-        self.costs, self.counter = CutCosts(tables), Counter(tables)
-        self.orders = Orders(self.counter)
+        self.costs = CutCosts(tables)
         self.least_energy = self.costs.least(self.costs.energy)
-        self.ends = self.costs.ends()
-        self.outer = {self.costs.outer(role)[0]: self.costs.outer(role)[1:] for role in range(len(tables.roles))
-                      if tables.levels[role] > 1}  # fmt: skip
-        self.sort = {key: self._sort(key) for key in self.costs.energy}
-        self.chains = self._chains()
         self.places: list[Place] = []
         self.unwatched: list[Place] = []
         self.busy: list[dict[Key, FloatArray]] = []
@@ -97,6 +92,37 @@ class CutSearch:
         self.best = float("inf")
         self.eager, self.pushed = EAGER, 0
         self.open, self.nodes, self.leaves = float("inf"), 0, 0
+
+    @cached_property
+    def counter(self) -> Counter:
+        """Value of the counter of complete plans; like what follows, not needed for the first bound."""
+        return Counter(self.tables)
+
+    @cached_property
+    def orders(self) -> Orders:
+        """Value of what completes placed cuts."""
+        return Orders(self.counter)
+
+    @cached_property
+    def ends(self) -> dict[Key, FloatArray]:
+        """Value of the least cycles of first and last tiles by cut."""
+        return self.costs.ends()
+
+    @cached_property
+    def outer(self) -> dict[Key, tuple[FloatArray, FloatArray]]:
+        """Value of cycles and share of the outer port by outermost cut."""
+        found = (self.costs.outer(role) for role, levels in enumerate(self.tables.levels) if levels > 1)
+        return {key: (cycles, share) for key, cycles, share in found}
+
+    @cached_property
+    def sort(self) -> dict[Key, int]:
+        """Value of where the end cycles of each cut count."""
+        return {key: self._sort(key) for key in self.costs.energy}
+
+    @cached_property
+    def chains(self) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+        """Value of groups of operands whose end cycles add up on one outer port, with all operands on that port."""
+        return self._chains()
 
     def _sort(self, key: Key) -> int:
         """Return where the end cycles of a cut count.
@@ -167,7 +193,7 @@ class CutSearch:
         always = [self.costs.always(place) for place in self.places]
         return Node(
             self.costs.start, self.tables.lattice.top, self.costs.always_pj, tuple(busy for busy, _ in always),
-            tuple(late for _, late in always), (0.0,) * (1 + 2 * len(self.counter.inputs)),
+            tuple(late for _, late in always), (0.0,) * (2 * len(self.tables.roles) - 1),
             ((0.0, 0.0),) * len(self.tables.roles), (), ("", 0), (),
         )  # fmt: skip
 
@@ -288,37 +314,14 @@ class CutSearch:
 
     def _child(self, block: _Block) -> Node:
         """Return the next child of a block."""
-        node, key = block.parent, block.key
-        role, k = key
         where = np.unravel_index(int(block.chosen[block.at]), block.shape)
         point = tuple(int(i) + part.start for i, part in zip(where, block.region, strict=True))
-        used, wider = dict(node.used), node.wider
-        if wider[1] and self.costs.unfinished[point]:
-            used[wider[0]] += wider[1]
-            wider = ("", 0)
-        if k:
-            name = self.costs.chains[role][k - 1]
-            used[name] = used.get(name, 0) + int(self.costs.bits[key][point])
-            if role == self.tables.output:
-                wider = (name, int(self.costs.wider[k][point]))
-        ends = self._ended(node.ends, key, float(self.ends[key][point]))
-        return Node(
-            self.costs.after(node.state, key), point, node.energy + float(self.costs.energy[key][point]),
-            tuple(have + float(table[key][point]) for have, table in zip(node.busy, self.busy, strict=True)),
-            tuple(have + float(table[key][point]) for have, table in zip(node.late, self.late, strict=True)),
-            ends, self._outer(node.outer, key, point),
-            tuple(sorted(used.items())), wider, (*node.path, (key, point)),
-        )  # fmt: skip
+        return self.placed(block.parent, block.key, point)
 
     def _leaf(self, node: Node) -> None:
         """Complete a node and keep it if it is better."""
         self.leaves += 1
-        stall = max(
-            (max(busy - self.tables.total, late) for busy, late in zip(node.busy, node.late, strict=True)), default=0.0
-        )
-        ends = float(self._ending(node.ends))
-        latency = max(self.tables.total + max(0.0, stall) + ends, float(self._through(node.outer)))
-        bound = float(self.value(node.energy, latency))
+        bound = self.bound_of(node)
         if bound * ROUNDING >= self.best:
             return
         found = self.orders.complete(node.path, self.worth, bound)
@@ -331,6 +334,33 @@ class CutSearch:
         if found is not None and self.worth(found[1]) < self.best:
             self.plan, self.figures = found
             self.best = self.worth(found[1])
+
+    def bound_of(self, node: Node) -> float:
+        """Return a lower bound of every mapping with all cuts of `node` at their points, whatever its loops' order."""
+        pairs = zip(node.busy, node.late, strict=True)
+        stall = max((max(busy - self.tables.total, late) for busy, late in pairs), default=0.0)
+        latency = self.tables.total + max(0.0, stall) + float(self._ending(node.ends))
+        return float(self.value(node.energy, max(latency, float(self._through(node.outer)))))
+
+    def placed(self, node: Node, key: Key, point: Point) -> Node:
+        """Return `node` with cut `key` at `point`; whether it may stand there is not asked."""
+        used, wider = dict(node.used), node.wider
+        role, k = key
+        if wider[1] and self.costs.unfinished[point]:
+            used[wider[0]] += wider[1]
+            wider = ("", 0)
+        if k:
+            name = self.costs.chains[role][k - 1]
+            used[name] = used.get(name, 0) + int(self.costs.bits[key][point])
+            if role == self.tables.output:
+                wider = (name, int(self.costs.wider[k][point]))
+        return Node(
+            self.costs.after(node.state, key), point, node.energy + float(self.costs.energy[key][point]),
+            tuple(have + float(table[key][point]) for have, table in zip(node.busy, self.busy, strict=True)),
+            tuple(have + float(table[key][point]) for have, table in zip(node.late, self.late, strict=True)),
+            self._ended(node.ends, key, float(self.ends[key][point])), self._outer(node.outer, key, point),
+            tuple(sorted(used.items())), wider, (*node.path, (key, point)),
+        )  # fmt: skip
 
     def worth(self, figures: Figures) -> float:
         """Return the value of counted figures."""

@@ -34,7 +34,7 @@ class Effort:
     Parameters
     ----------
     nodes : int
-        Partial mappings of the first unrolling; of every other one, a third as many.
+        Partial mappings of the unrolling that is given first and of that of the least bound; of others, a third.
     evaluations : int
         Complete mappings of the descent that follows.
     """
@@ -171,7 +171,8 @@ def search_plan(
             bound = min(bound, task.bound)
             break
         tried += 1
-        plan, own = task.solve(given.nodes if tried == 1 else max(1, given.nodes // 3), value, stop)
+        whole = tried == 1 or task is tasks[0]
+        plan, own = task.solve(given.nodes if whole else max(1, given.nodes // 3), value, stop)
         bound = min(bound, own)
         if plan is not None:
             best = (task.worth(plan), task, plan)

@@ -38,6 +38,7 @@ from tests.cosim.engine_networks import (
     pooled_residual,
     products,
     rows,
+    short_images,
     single_channel,
     strided_mean,
     tall,
@@ -352,15 +353,17 @@ def engines() -> dict[EngineParams, tuple[Played, ...]]:
 
 
 def more_runs() -> dict[EngineParams, tuple[Played, ...]]:
-    """Return runs of given mappings: single channels, jobs that wait for one another, changes of the dataflow."""
+    """Return runs of given mappings: what drawn ones never met with nothing else between."""
     jobs = nest("fc", "os", [TileLoop("K", 8, 2)])  # all operands there: only the array says when the next may issue
     orders: tuple[tuple[Dataflow, Dataflow], ...] = (("ws", "os"), ("os", "ws"))
+    turns = nest("conv", "is")  # two pixels an image, three banks: the third image is turned past the last bank
     changes = [(nest("first", one), nest("second", other)) for one, other in orders]
     return {
         OUTPUTS_STAY: (
             Played(make_case(OUTPUTS_STAY, single_channel, 3, PAGE - 65, edges=False, drawn=False)),
             Played(make_case(OUTPUTS_STAY, tall, 3, PAGE - 65, edges=False, nests=[jobs])),
         ),
+        INPUTS_STAY: (Played(make_case(INPUTS_STAY, short_images, 3, PAGE - 65, edges=False, nests=[turns])),),
         BOTH: tuple(Played(make_case(BOTH, branches, 3, PAGE - 65, edges=False, nests=pair)) for pair in changes),
     }
 

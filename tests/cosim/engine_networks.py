@@ -81,6 +81,11 @@ def rows(b: NetworkBuilder) -> str:
     return b.linear(b.relu(b.linear(b.input("rows", (24, 8)), 8, name="fc0")), 4, name="fc1")
 
 
+def short_images(b: NetworkBuilder) -> str:
+    """Build a point-wise convolution of three images of two pixels."""
+    return b.conv(b.input("image", (3, 2, 1, 2)), 4, 1, name="conv")
+
+
 def single_channel(b: NetworkBuilder) -> str:
     """Build two convolutions of one channel, along x and along y: a tap is one step of an output-stationary job."""
     return b.conv(b.conv(b.input("image", (1, 1, 4, 4)), 1, (1, 2), name="across"), 2, (2, 1), name="down")

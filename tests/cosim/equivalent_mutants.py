@@ -154,6 +154,12 @@ EQUIVALENT: dict[str, str] = {
     "engine_store.sv: responses <= responses + ($clog2(RESPONSES + 1))'(aw_step) - (add becomes subtract, place 2)": (
         "the cast widens a single bit, which the sum does as well: its width changes nothing"
     ),
+    "engine_hop.sv: wire signed [16:0] x_to = x_over ? x_on - $signed({1'b0, x_span}) : x_on; (stuck at one)": (
+        "2**16 are added, of which the sixteen bits that are taken have nothing"
+    ),
+    "engine_hop.sv: wire signed [16:0] y_to = y_over ? y_on - $signed({1'b0, y_span}) : y_on; (stuck at one)": (
+        "2**16 are added, of which the sixteen bits that are taken have nothing"
+    ),
     "tw_fifo.sv: full <= 1'b0; (reset to one)": (
         "ready comes one cycle after a reset instead of with its end, and nothing is offered in that "
         "cycle; tests/formal/test_formal.py proves fifo_is_ready_unless_full, which this mutant breaks"

@@ -59,7 +59,7 @@ from workloads.errors import InternalError, MismatchError
 from workloads.formats import Float16
 
 TRIES = 6
-"""Cores on which a mutant is tried before it counts as survived."""
+"""Cores other than engines on which a mutant is tried before it counts as survived."""
 EXHAUSTIVE_BEATS = 1500
 PIECE = 20
 """Mutants judged between two notes."""
@@ -200,9 +200,11 @@ def _sources(row: CoreRow) -> dict[str, str]:
 
 
 def tried(rows: tuple[CoreRow, ...]) -> tuple[CoreRow, ...]:
-    """Return `TRIES` of `rows`: engines in their order, each with runs of its own; other cores far apart."""
-    step = 1 if isinstance(rows[0].params, EngineParams) else max(1, len(rows) // TRIES)
-    return rows[::step][:TRIES]
+    """Return the cores of `rows` that are tried: every engine, those of several dataflows early; of others `TRIES`."""
+    flows = {row: len(row.params.dataflows) for row in rows if isinstance(row.params, EngineParams)}
+    if flows:
+        return (rows[0], *sorted(rows[1:], key=lambda row: -flows[row]))
+    return rows[:: max(1, len(rows) // TRIES)][:TRIES]  # those that differ most stand far apart in the list
 
 
 def judge(mutant: Mutant, rows: tuple[CoreRow, ...]) -> tuple[str, str]:

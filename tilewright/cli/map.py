@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tilewright.cli.map_foreign import foreign_options, map_foreign
-from tilewright.cli.options import arch_options, common, dim_options, emit_json, parse_dims, save_json, say
+from tilewright.cli.options import arch_options, common, dim_options, emit_json, note, parse_dims, save_json, say
 from workloads.errors import InputError
 
 if TYPE_CHECKING:
@@ -116,6 +116,12 @@ def command(
     sizes = parse_dims(dims)
     loaded = load_workload(workload, sizes)
     planned = map_network(loaded, arch, objective, overrides=overrides)
+    if commands is not None:
+        from tilewright.engine_groups import group_by_group
+
+        planned, changed = group_by_group(planned)
+        if changed:
+            note(f"mapped one channel group at a time, as the layer engine runs them: {', '.join(changed)}")
     data = plan_data(planned, workload, loaded.sha256, arch, sizes, overrides)
     save_json(output, "plan.json", data)
     if commands is not None:

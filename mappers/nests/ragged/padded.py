@@ -73,7 +73,9 @@ def in_order(mapping: NestMapping, dims: set[str], problem: NestProblem, tree: M
             if dim in tensor.dims
             for axis in axes
         ]
-        late = [at for at in own if first < at < max(parted) and isinstance(node := nodes[at], Loop) and node.axis is None]
+        late = [
+            at for at in own if first < at < max(parted) and isinstance(node := nodes[at], Loop) and node.axis is None
+        ]
         order = [*range(first), *late, *(at for at in range(first, len(nodes)) if at not in late)]
         nodes, trips = [nodes[at] for at in order], [trips[at] for at in order]
     left = dict(problem.dims)

@@ -151,7 +151,7 @@ class RaggedSearch:
         if self._open * ROUNDING < self.best.value:
             self._scout(rows, latency)
         number, floor = 0, np.inf
-        heap = [(self._bound(rows, everything, latency) if self.places else self._open, number, everything)]
+        heap = [(self._open, number, everything)]
         while heap:
             bound, _, members = heapq.heappop(heap)
             self._open = min(bound, floor)
