@@ -141,12 +141,15 @@ def main() -> None:
     unknown = set(arguments.core or ()) - {row.name for row in rows}
     if unknown:
         parser.error(f"--core {', '.join(sorted(unknown))}: not among {', '.join(row.name for row in measured_rows())}")
+    measured = []
     with ThreadPoolExecutor(arguments.jobs) as pool:
-        measured = list(pool.map(measure, rows))
+        for one in pool.map(measure, rows):
+            measured.append(one)
+            if arguments.update:
+                page = updated(arguments.out.read_text(encoding="utf-8"), measured)
+                arguments.out.write_text(page, encoding="utf-8")
     page = text(measured)
-    if arguments.update:
-        arguments.out.write_text(updated(arguments.out.read_text(encoding="utf-8"), measured), encoding="utf-8")
-    elif arguments.core:
+    if arguments.core:
         print(page)
     else:
         arguments.out.write_text(page, encoding="utf-8")

@@ -181,6 +181,50 @@ def queue_limit() -> Case:
     )  # fmt: skip
 
 
+def bursts_in_flight() -> Case:
+    """Tiles of many rows, whose bursts are asked for one by one or eight at a time."""
+    machines = [load_accelerator("edge_int8", ["dma.max_burst=64B", f"dma.requests={n}"]) for n in (1, 8)]
+    steps = [(Transfer(1024 * index, 32, (16,), (64,)), 16) for index in range(32)]
+    runs = [run_program(program_of(steps, m), m) for m in machines]
+    flying = [sum(s.last - s.begin for s in run.spans[::3]) for run in runs]
+    return Case(
+        "bursts in flight", (bound(steps, machines[0]), bound(steps, machines[1])),
+        ("one", runs[0].cycles), ("eight", runs[1].cycles),
+        f"from first to last beat the loads take {flying[0]} and {flying[1]} cycles together: a latency per burst, or "
+        f"one for eight",
+    )  # fmt: skip
+
+
+def slow_host() -> Case:
+    """Many small commands from a host that needs time for each, with room for two or for sixteen per engine."""
+    machines = [load_accelerator("edge_int8", ["dma.host.interval=24cycles", f"dma.host.depth={n}"]) for n in (1, 16)]
+    # long commands first: a deep queue takes in the short ones meanwhile
+    steps = contiguous(4, 4 * KIB, 1200) + contiguous(32, 64, 16, 1 << 20)
+    runs = [run_program(program_of(steps, m), m) for m in machines]
+    late = [sum(s.given - e.end for e, s in zip(run.spans[1::3], run.spans[4::3], strict=False) if s.given > e.end)
+            for run in runs]  # fmt: skip
+    return Case(
+        "queue of a host", (bound(steps, machines[0]), bound(steps, machines[1])),
+        ("one command deep", runs[0].cycles), ("sixteen", runs[1].cycles),
+        f"the vector unit is without a command for {late[0]} and {late[1]} cycles",
+    )  # fmt: skip
+
+
+def multicast() -> Case:
+    """Two cores that read the same weights from one multicasting channel, in step or one behind other work."""
+    machine = load_accelerator("edge_int8", ["dram.bandwidth=8B/cycle"])
+    shared, own = contiguous(16, 4 * KIB, 64), contiguous(16, 256, 100, 1 << 20)
+    steps = shared + own
+    late = own + shared
+    pairs = ([steps, steps], [steps, late])
+    runs = [run_shared([program_of(s, machine) for s in pair], [machine] * 2, [0, 0], multicast=True) for pair in pairs]
+    limits = [max(bound(s, machine) for s in pair) for pair in pairs]
+    return Case(
+        "multicast", (limits[0], limits[1]), ("in step", runs[0].cycles), ("one later", runs[1].cycles),
+        f"beats brought to both cores at once: {runs[0].joined_beats} and {runs[1].joined_beats}",
+    )  # fmt: skip
+
+
 def fifo() -> Case:
     """A pipeline of three stages with shallow or deep FIFOs."""
 
@@ -245,7 +289,8 @@ def _array_idle(program: Program, run: Run) -> int:
 
 
 CASES = (
-    two_cores, bank_layout, row_misses, refresh, turnaround, queue_limit, fifo, scratchpad_layout, single_buffer,
+    two_cores, bank_layout, row_misses, refresh, turnaround, queue_limit, bursts_in_flight, slow_host, multicast, fifo,
+    scratchpad_layout, single_buffer,
 )  # fmt: skip
 
 

@@ -11,8 +11,10 @@ from fractions import Fraction
 from typing import Literal
 
 from hw_models.banking.memory import Scratchpad, check_buffers
+from hw_models.dma import Dma
 from hw_models.dram.channel import TimedDram
 from hw_models.dram.energy import CommandEnergy
+from hw_models.link import Link
 from hw_models.pe_memories import PEMemories
 from hw_models.sparsity import Sparsity
 from workloads.errors import InputError
@@ -20,6 +22,7 @@ from workloads.formats import Int
 
 Dataflow = Literal["ws", "os", "is", "rs"]
 ArrayKind = Literal["systolic", "adder_tree", "row_stationary"]
+Arbitration = Literal["round_robin", "priority"]
 ReductionUnroll = Literal["window", "channel"]
 AccumulatorLayout = Literal["vectors"]
 
@@ -55,6 +58,8 @@ class DramChannel:
     device : TimedDram, optional
         The DRAM behind the channel. `bytes_per_cycle` is then the peak of its data buses, a beat and a burst are one
         burst of it, and `latency_cycles` is the way between DMA and controller, so that closed forms stay bounds.
+    arbitration : {"round_robin", "priority"}
+        Who of several streams has the bus next: in turn, or the first of them, core 0 before core 1, reads first.
     command_energy : CommandEnergy, optional
         What the event model counts instead of `energy_pj_per_byte`, which is then a sequential stream's.
     """
@@ -68,6 +73,7 @@ class DramChannel:
     energy_source: str
     device: TimedDram | None = None
     command_energy: CommandEnergy | None = None
+    arbitration: Arbitration = "round_robin"
 
     def __post_init__(self) -> None:
         _positive(f"dram '{self.name}'", beat_bytes=self.beat_bytes, burst_bytes=self.burst_bytes)
@@ -87,6 +93,11 @@ class DramChannel:
             raise InputError(
                 f"dram '{self.name}': burst_bytes is {self.burst_bytes}, not a multiple of beat_bytes "
                 f"({self.beat_bytes}); round it up"
+            )
+        if self.device is not None and self.arbitration != "round_robin":
+            raise InputError(
+                f"dram '{self.name}': arbitration is {self.arbitration} with a standard, whose controller goes round "
+                f"its ports; remove one of the two"
             )
         if self.energy_pj_per_byte < 0:
             raise InputError(f"dram '{self.name}': energy_pj_per_byte is negative; correct it")
@@ -270,23 +281,6 @@ class VectorUnit:
 
 
 @dataclass(frozen=True, slots=True)
-class Dma:
-    """Load and store engines, in order.
-
-    `outstanding` load commands may have requests in flight; `issue_cycles` is the sequencer's time to issue one command
-    on any engine.
-    """
-
-    outstanding: int
-    issue_cycles: int
-
-    def __post_init__(self) -> None:
-        _positive("dma", outstanding=self.outstanding)
-        if self.issue_cycles < 0:
-            raise InputError(f"dma: issue_cycles is {self.issue_cycles}, bound is >= 0; correct it")
-
-
-@dataclass(frozen=True, slots=True)
 class Core:
     """One array with its scratchpads, vector unit and DMA engines."""
 
@@ -297,6 +291,7 @@ class Core:
     accumulator: Scratchpad
     vector: VectorUnit
     dma: Dma
+    link: Link | None = None
 
     def __post_init__(self) -> None:
         a = self.array
@@ -378,3 +373,18 @@ class Accelerator:
             raise InputError(f"accelerator '{self.name}': clock_mhz is {self.clock_mhz}, bound is > 0; correct it")
         for pad in (self.core.input, self.core.weight):
             pad.check_refill(self.dram.bytes_per_cycle, self.dram.name)
+        self._check_dma()
+
+    def _check_dma(self) -> None:
+        """Refuse DMA engines that do not go with the memory."""
+        dma, dram = self.core.dma, self.dram
+        if dram.device is not None and (dma.engines or dma.sends_requests):
+            raise InputError(
+                f"accelerator '{self.name}': dma engines, max_burst, requests and descriptors go with a channel of "
+                f"fixed latency, '{dram.name}' is a DRAM with timing, whose controller queues bursts; remove one"
+            )
+        if dma.max_burst_bytes is not None and dma.max_burst_bytes % dram.beat_bytes:
+            raise InputError(
+                f"dma: max_burst is {dma.max_burst_bytes} bytes, not a multiple of dram.beat ({dram.beat_bytes}); "
+                f"round it"
+            )

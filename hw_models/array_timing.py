@@ -114,6 +114,11 @@ def timing_of(array: PEArray, dataflow: Dataflow, accumulator_depth: int) -> Arr
     return SystolicNMParams(*sizes, accumulator_depth, array.sparsity.kept, array.sparsity.group)
 
 
+def timings_of(array: PEArray, accumulator_depth: int = 1) -> dict[Dataflow, ArrayTiming]:
+    """Return the timing object of `array` under each of its dataflows that has folds."""
+    return {flow: timing_of(array, flow, accumulator_depth) for flow in array.dataflows if flow != "rs"}
+
+
 def accesses_of(array: PEArray, dataflow: Dataflow, job: FoldJob, accumulate: bool) -> ArrayAccesses:
     """Return the elements a job moves between the array and its scratchpads.
 

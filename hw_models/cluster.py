@@ -99,11 +99,6 @@ class Cluster:
                     f"cluster '{self.name}': core '{core.core.name}' has a sparse array, which is not simulated in a "
                     "cluster yet; use a dense one"
                 )
-        if self.dram.device is not None:
-            raise InputError(
-                f"cluster '{self.name}': its DRAM has a standard with timing, a cluster has a channel of fixed latency "
-                "and bandwidth; give dram.latency and dram.bandwidth"
-            )
         if self.outstanding < 1:
             raise InputError(f"cluster '{self.name}': outstanding is {self.outstanding}, bound is >= 1; correct it")
 

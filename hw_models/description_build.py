@@ -9,7 +9,7 @@ from dataclasses import fields, is_dataclass
 from fractions import Fraction
 from typing import Any, TypeVar
 
-from hw_models.accelerator import Accelerator, Core, Dma, DramChannel, PEArray, VectorUnit
+from hw_models.accelerator import Accelerator, Core, DramChannel, PEArray, VectorUnit
 from hw_models.banking.banks import banks_of
 from hw_models.banking.memory import Scratchpad
 from hw_models.description_dram import FIXED_KEYS, TIMED_KEYS, timed_channel
@@ -17,18 +17,21 @@ from hw_models.description_schema import (
     AcceleratorNode,
     ArrayNode,
     CoreNode,
+    DmaNode,
     DramEnergyNode,
     DramNode,
     ScratchpadNode,
     VectorNode,
 )
+from hw_models.dma import Dma, Host, LoadEngine
 from hw_models.energy import EnergyTable, Figure, load_energy_table
+from hw_models.link import Link
 from hw_models.pe_memories import PEMemories
 from hw_models.sparsity import Sparsity
 from hw_models.yaml_edge import YamlPath
 from workloads.errors import InputError
 
-_LATER = ("operand_buffers", "output_buffers")
+_LATER = ("operand_buffers", "output_buffers", "engines", "descriptor_cycles", "arbitration")
 """Keys that came after the first hashes; at their default they are left out, so that old machines keep theirs."""
 T = TypeVar("T")
 Mistake = tuple[YamlPath, str]
@@ -110,7 +113,10 @@ class _Builder:
             return None
         rate = node.bandwidth.bytes_per_cycle(self.clock_mhz)
         source = self.sources_at((*path, "energy"))
-        return self.part(path, lambda: DramChannel(node.name, rate, latency, beat, burst, pj, source))
+        turns = node.arbitration or "round_robin"
+        return self.part(
+            path, lambda: DramChannel(node.name, rate, latency, beat, burst, pj, source, arbitration=turns)
+        )
 
     def dram_energy(self, node: DramNode, path: YamlPath) -> Fraction:
         """Return the energy of a byte that the description states or names."""
@@ -242,11 +248,25 @@ class _Builder:
         issue = self.part((*path, "dma", "issue"), lambda: node.dma.issue.cycles(self.clock_mhz))
         if issue is None or array is None or vector is None or None in built:
             return None
-        dma = self.part((*path, "dma"), lambda: Dma(node.dma.outstanding, issue))
+        dma = self.dma(node.dma, (*path, "dma"), issue)
         if dma is None:
             return None
         first, second, third = (pad for pad in built if pad is not None)
-        return self.part(path, lambda: Core(node.name, array, first, second, third, vector, dma))
+        way, link = node.link, None
+        if way is not None:
+            link = self.part((*path, "link"), lambda: Link(way.width, way.delay.cycles(self.clock_mhz)))
+        return self.part(path, lambda: Core(node.name, array, first, second, third, vector, dma, link))
+
+    def dma(self, node: DmaNode, path: YamlPath, issue: int) -> Dma | None:
+        """Build the DMA engines."""
+        delay = node.descriptor
+        setup = 0 if delay is None else self.part((*path, "descriptor"), lambda: delay.cycles(self.clock_mhz))
+        engines = tuple(LoadEngine(e.engine, tuple(e.serves), e.in_flight) for e in node.engines)
+        limits = (node.max_burst, node.requests, node.descriptor_dimensions)
+        told, host = node.host, None
+        if told is not None:
+            host = self.part((*path, "host"), lambda: Host(told.interval.cycles(self.clock_mhz), told.depth))
+        return self.part(path, lambda: Dma(node.outstanding, issue, engines, *limits, setup or 0, host))
 
     def refuse_plurals(self) -> None:
         """Note parts that the description may list but that are not simulated yet."""

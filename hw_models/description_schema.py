@@ -13,8 +13,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from hw_models.accelerator import AccumulatorLayout, ArrayKind, Dataflow, ReductionUnroll
+from hw_models.accelerator import AccumulatorLayout, Arbitration, ArrayKind, Dataflow, ReductionUnroll
 from hw_models.banking.banks import Layout, Spread
+from hw_models.dma import LoadedMemory
 from hw_models.dram.channel import Page
 from hw_models.units import (
     BANDWIDTH,
@@ -133,6 +134,9 @@ class DramNode(_Node):
     )
     burst: Bytes | None = _key(
         "fixed channel: bytes that one stream moves before the other gets the bus; a multiple of `beat`", default=None
+    )
+    arbitration: Arbitration | None = _key(
+        "fixed channel: who has the bus next, of several streams; left out: round_robin", default=None
     )
     standard: Text | None = _key(
         "speed bin of docs/dram.md, such as DDR4-2400, in place of the fixed keys", default=None
@@ -271,11 +275,41 @@ class VectorNode(_Node):
     energy: VectorEnergyNode | None = None
 
 
-class DmaNode(_Node):
-    """The load and the store engine."""
+class LoadEngineNode(_Node):
+    """One of several load engines."""
 
-    outstanding: Count = _key("load commands with requests in flight")
+    engine: Name = _key("name of the engine")
+    serves: Annotated[list[LoadedMemory], Field(min_length=1)] = _key("memories that it fills; each has one engine")
+    in_flight: Count = _key("its load commands with requests in flight")
+
+
+class HostNode(_Node):
+    """A host that hands the commands to the engines in program order; left out: they have them from the start."""
+
+    interval: Delay = _key("from one command to the next")
+    depth: Count = _key("commands that an engine takes in before it has issued them")
+
+
+class DmaNode(_Node):
+    """The load and the store engines (docs/scratchpads.md)."""
+
+    outstanding: Count = _key("load commands with requests in flight, and store commands")
     issue: Delay = _key("time to issue one command on any engine")
+    engines: list[LoadEngineNode] = _key("load engines side by side; left out: one", default_factory=list)
+    max_burst: Bytes | None = _key("greatest request; left out: a contiguous run is one", default=None)
+    requests: Count | None = _key("requests of an engine in flight; left out: no limit", default=None)
+    descriptor_dimensions: Count | None = _key(
+        "nested counts of one descriptor, the run included; left out: any transfer is one", default=None
+    )
+    descriptor: Delay | None = _key("time to set up a descriptor; left out: none", default=None)
+    host: HostNode | None = None
+
+
+class LinkNode(_Node):
+    """What all data between core and memory passes, one way apart from the other; left out: nothing in between."""
+
+    width: PortWidth = _key("bytes per cycle of each direction")
+    delay: Delay = _key("from the last byte in to the last byte out")
 
 
 class CoreNode(_Node):
@@ -286,6 +320,7 @@ class CoreNode(_Node):
     scratchpads: ScratchpadsNode
     vector: VectorNode
     dma: DmaNode
+    link: LinkNode | None = None
 
 
 class EnergyNode(_Node):
@@ -314,5 +349,5 @@ NOT_YET = {
     "memories": "shared memories",
     "links": "links between cores",
     "noc": "a network on chip",
-    "host": "a host processor",
+    "host": "a host processor of its own (dma.host of a core hands out commands)",
 }

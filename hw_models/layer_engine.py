@@ -185,6 +185,15 @@ def engine_params(accelerator: Accelerator, coefficient_channels: int = 1024, co
         ),
         (dram.device is not None, "dram.standard", "set", "a channel of fixed latency"),
         (set(core.buffers.values()) != {2}, "buffers", list(core.buffers.values()), "2 in every memory"),
+        (
+            bool(core.dma.engines) or core.dma.sends_requests,
+            "dma",
+            "cut up",
+            "one load and one store engine, no limits",
+        ),
+        (core.dma.host is not None, "dma.host", "set", "a list of commands that the engine fetches itself"),
+        (core.link is not None, "link", "set", "an AXI port without a link before it"),
+        (dram.arbitration != "round_robin", "dram.arbitration", dram.arbitration, "round_robin"),
         (core.has_banks, "scratchpads.banks", "set", "memories without bank conflicts"),
         (array.accumulator_layout != "vectors", "array.accumulator_layout", "left out", "vectors"),
         (not array.accumulator_format.signed, "array.accumulator_format", array.accumulator_format, "a signed format"),
@@ -226,7 +235,8 @@ class LayerConstants:
     Parameters
     ----------
     weights : ndarray of int64, shape (K, C, FY, FX)
-        Codes; (K, C, 1, 1) of a matrix.
+        Codes; (K, C, 1, 1) of a matrix. Here and below K counts the output channels of all groups, one group after the
+        other, and C the input channels of one.
     bias : ndarray of int64, shape (K,)
         int32.
     multiplier, shift : ndarray of int64, shape (K,)

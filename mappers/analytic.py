@@ -98,6 +98,7 @@ def _busy(program: Program, accelerator: Accelerator) -> list[_Work]:
     counts: dict[Engine, int] = {"load": 0, "array": 0, "vector": 0, "store": 0}
     stores_before: dict[int, int] = {}
     previous: tuple[int, int] | None = None  # group and stream length of the last compute command
+    in_order = core.dma.load_engines == 1  # else tiles of a group may overtake the input that it waits for
     for command in program.commands:
         item = work[command.layer]
         stores_before.setdefault(command.layer, counts["store"])
@@ -110,7 +111,7 @@ def _busy(program: Program, accelerator: Accelerator) -> list[_Work]:
             if memory != "weight" and not item.head_cycles:
                 item.head_cycles = dram.latency_cycles + dram.beats_cycles(beats)
                 needed = stores_before[command.layer]
-                item.tight = bool(needed) and dict(command.waits).get("store", 0) >= needed
+                item.tight = in_order and bool(needed) and dict(command.waits).get("store", 0) >= needed
             item.beats += beats
         elif isinstance(command, StoreCommand):
             beats = sum(t.beats(dram.beat_bytes) for t in command.transfers)

@@ -58,6 +58,8 @@ def _command_data(command: AnyCommand) -> dict[str, Any]:
     data: dict[str, Any] = _adapter(type(command)).dump_python(command, mode="json")
     if data.get("bank_reads", 0) is None:
         del data["bank_reads"]
+    if data.get("dma") == 0:
+        del data["dma"]
     return data
 
 

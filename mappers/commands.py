@@ -12,6 +12,7 @@ at run time that nothing is read before it is complete or overwritten while it i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import gcd
 from typing import Literal
 
@@ -83,17 +84,23 @@ class Transfer:
         The offset of a run within a beat is periodic in every count, so the sum over a count needs only the
         `B / gcd(B, pitch)` distinct offsets of that axis: residues are counted, not enumerated run by run.
         """
-        residues = {self.address % beat_bytes: 1}
-        for count, pitch in zip(self.counts, self.pitches_bytes, strict=True):
-            period = beat_bytes // gcd(beat_bytes, pitch)
-            merged: dict[int, int] = {}
-            for step in range(min(count, period)):
-                times = (count - step + period - 1) // period
-                for residue, number in residues.items():
-                    key = (residue + step * pitch) % beat_bytes
-                    merged[key] = merged.get(key, 0) + number * times
-            residues = merged
-        return sum(n * -(-(r + self.run_bytes) // beat_bytes) for r, n in residues.items())
+        return _beats(self.address % beat_bytes, self.run_bytes, self.counts, self.pitches_bytes, beat_bytes)
+
+
+@lru_cache(maxsize=1 << 16)
+def _beats(offset: int, run_bytes: int, counts: tuple[int, ...], pitches: tuple[int, ...], beat_bytes: int) -> int:
+    """Return the beats of a transfer that starts `offset` bytes into a beat; the tiles of a layer ask for few."""
+    residues = {offset: 1}
+    for count, pitch in zip(counts, pitches, strict=True):
+        period = beat_bytes // gcd(beat_bytes, pitch)
+        merged: dict[int, int] = {}
+        for step in range(min(count, period)):
+            times = (count - step + period - 1) // period
+            for residue, number in residues.items():
+                key = (residue + step * pitch) % beat_bytes
+                merged[key] = merged.get(key, 0) + number * times
+        residues = merged
+    return sum(n * -(-(r + run_bytes) // beat_bytes) for r, n in residues.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +116,16 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class LoadCommand(Command):
-    """Move a tile of `tensor` from DRAM into the one written slot; `part` says what of the weights it is, if packed."""
+    """Move a tile of `tensor` from DRAM into the one written slot; `part` says what of the weights it is, if packed.
+
+    `dma` is the number of the load engine that runs it, where there are several.
+    """
 
     tensor: str
     transfers: tuple[Transfer, ...]
     engine: Engine = "load"
     part: WeightPart | None = None
+    dma: int = 0
 
     @property
     def bytes(self) -> int:

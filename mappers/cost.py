@@ -167,6 +167,7 @@ class LayerCost(LayerTraffic):
         loads = beat * load_beats + u * first * (real_loads + w.loads + o.loads)
         stores = beat * o.store_beats + u * (issue + 1 + dram.latency_cycles) * o.stores
         slots = core.dma.outstanding
+        load_slots = core.dma.load_slots
         result = np.maximum(begin + u * array + finish, begin + head + u * o.vector_cycles + tail)
         operands = beat * (i.load_beats + w.load_beats)
         result = np.maximum(result, np.maximum(bus, u * first + operands + u * last_job + finish))
@@ -179,7 +180,7 @@ class LayerCost(LayerTraffic):
         if core.accumulator.halves == 1:
             turns = array + self.timing.drain_latency_cycles + o.vector_cycles
             result = np.maximum(result, begin + u * turns + tail)
-        latency: IntArray = np.maximum(result, np.maximum(loads, stores) // slots)
+        latency: IntArray = np.maximum(result, np.maximum(loads // load_slots, stores // slots))
         return latency
 
     def fixed_energy_pj(self, ix: Index) -> FloatArray:

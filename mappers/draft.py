@@ -7,10 +7,11 @@ load waits for the last store that wrote one of its bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from hw_models.accelerator import Core
 from mappers.commands import ENGINES, AnyCommand, Engine, Memory, Slot, Transfer
 from workloads.errors import InternalError
 
@@ -66,8 +67,8 @@ class _Region:
 class ProgramDraft:
     """Commands in order, per-engine counts, the state of every memory half and of DRAM."""
 
-    def __init__(self, buffers: Mapping[str, int]) -> None:
-        self._buffers = buffers
+    def __init__(self, core: Core) -> None:
+        self._buffers, self._dma = core.buffers, core.dma
         self._drafts: list[Draft] = []
         self._counts: dict[Engine, int] = dict.fromkeys(ENGINES, 0)
         self._tags = 0
@@ -167,11 +168,16 @@ class ProgramDraft:
     # --- end --------------------------------------------------------------------------------------------------------
 
     def finish(self) -> tuple[AnyCommand, ...]:
-        """Return the commands; a wait that an earlier command of the same engine already made is left out."""
+        """Return the commands; a wait that an earlier command of the same engine already made is left out.
+
+        Each of several load engines is one by itself: it is in order, the engines among each other are not.
+        """
         made: list[AnyCommand] = []
-        known: dict[Engine, Waits] = {engine: {} for engine in ENGINES}
+        known: dict[tuple[Engine, int], Waits] = {}
         for draft in self._drafts:
-            passed = known[draft.engine]
+            if draft.engine == "load":
+                draft.fields["dma"] = self._dma.engine_of(draft.writes[0].memory)
+            passed = known.setdefault((draft.engine, draft.fields.get("dma", 0)), {})
             waits = tuple((e, draft.waits[e]) for e in ENGINES if draft.waits.get(e, 0) > passed.get(e, 0))
             merge(passed, dict(waits))
             made.append(

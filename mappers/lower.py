@@ -46,7 +46,7 @@ class _Lowering:
     ) -> None:
         self.network, self.accelerator, self.layout = network, accelerator, layout
         self.residency, self.image = residency, image
-        self.draft = ProgramDraft(accelerator.core.buffers)
+        self.draft = ProgramDraft(accelerator.core)
         self.residents: dict[str, Resident] = {}
 
     def group(self, index: int, entry: PlannedGroup) -> None:

@@ -162,9 +162,7 @@ def check_network(network: Network, accelerator: Accelerator) -> None:
         image.block(name, size)
     for index, group in enumerate(make_groups(network, layout, accelerator.core)):
         if not isinstance(group.lead, MacLayer):
-            VectorLowering(
-                ProgramDraft(accelerator.core.buffers), image, accelerator, network, layout, index, group
-            ).run()
+            VectorLowering(ProgramDraft(accelerator.core), image, accelerator, network, layout, index, group).run()
             continue
         for layer, _ in array_layers(group.lead):
             lacking = tile_violation(make_problem(layout, group, layer, accelerator), accelerator)

@@ -58,7 +58,12 @@ def golden_run(
         stride = (y.stride, x.stride) if y and x else (1, 1)
         dilation = (y.dilation, x.dilation) if y and x else (1, 1)
         pads = ((y.pad_before, y.pad_after), (x.pad_before, x.pad_after)) if y and x else ((0, 0), (0, 0))
-        sums = convolve(channels_last, layer.weights, stride, dilation, pads, params.accumulator_bits)
+        parts = np.split(channels_last, lead.dims.G, axis=-1), np.split(layer.weights, lead.dims.G)
+        groups_sums = [
+            convolve(inputs, weights, stride, dilation, pads, params.accumulator_bits)
+            for inputs, weights in zip(*parts, strict=True)
+        ]
+        sums = np.concatenate(groups_sums, axis=-1)
         functions = vector_functions([member.op for member in group.fused], f"layer '{lead.name}'")
         second = None
         if functions.second:

@@ -54,14 +54,20 @@ def make_image(
     for command in program.commands:
         if not isinstance(command, LoadCommand) or command.part is None:
             continue
-        layer = constants[program.layers[command.layer].name]
+        record = program.layers[command.layer]
+        layer, groups = constants[record.name], dict(record.dims).get("G", 1)
         part, (k, c) = command.part, layer.weights.shape[:2]
-        if not (0 <= part.outputs[0] < part.outputs[1] <= k and 0 <= part.channels[0] < part.channels[1] <= c):
+        k //= groups
+        if part.groups[1] > groups or not (
+            0 <= part.outputs[0] < part.outputs[1] <= k and 0 <= part.channels[0] < part.channels[1] <= c
+        ):
             raise InputError(
                 f"layer '{program.layers[command.layer].name}': a tile of outputs {part.outputs} and channels "
                 f"{part.channels}, the layer has {k} and {c}; lower it again"
             )
-        packed = pack_weights(layer, part.outputs, part.channels, params, command.writes[0].tag in streamed)
+        first = part.groups[0] * k
+        outputs = (first + part.outputs[0], first + part.outputs[1])
+        packed = pack_weights(layer, outputs, part.channels, params, command.writes[0].tag in streamed)
         (transfer,) = command.transfers
         if packed.size != transfer.bytes:
             raise InputError(
@@ -92,8 +98,8 @@ def pack_weights(
 ) -> Bytes:
     """Return the bytes of a weight tile: 8 per output channel (bias, multiplier, shift), then tap, channel, output.
 
-    Weights of an N:M engine come as tap, group of channels, output: a word each, rows of words in whole bytes. Those that
-    an input-stationary array has streamed come as tap, output, channel, in the order in which it takes them.
+    Weights of an N:M engine come as tap, group of channels, output: a word each, rows of words in whole bytes. Those
+    that stream past activations that stay come as tap, output, channel, in the order in which the array takes them.
 
     Raises
     ------

@@ -25,7 +25,7 @@ from mappers.commands import (
     VectorCommand,
 )
 from mappers.walk import ArrayWalk
-from rtl.engine_words_is import FLAG, input_path, over_pixels, sums_path, turn_of, turn_words
+from rtl.engine_words_is import StationaryPlaces, array_words, pair, turn_words, word
 from workloads.errors import InputError
 
 Words = dict[Engine, list[list[int]]]
@@ -113,7 +113,7 @@ class _Encoder:
     def _waits(self, command: AnyCommand) -> tuple[int, int]:
         counts = dict(command.waits)
         load, array, vector, store = (counts.get(engine, 0) for engine in _WAIT_ORDER)
-        return (_pair(array, load), _pair(store, vector))
+        return (pair(array, load), pair(store, vector))
 
     def _body(self, command: AnyCommand) -> list[int]:
         if isinstance(command, LoadCommand):
@@ -136,7 +136,7 @@ class _Encoder:
         (transfer,) = transfers
         loops = list(zip(reversed(transfer.counts), reversed(transfer.pitches_bytes), strict=True))
         loops += [(1, 0)] * (3 - len(loops))
-        return [transfer.address, transfer.run_bytes, *(_word(value) for loop in loops for value in loop)]
+        return [transfer.address, transfer.run_bytes, *(word(value) for loop in loops for value in loop)]
 
     def _one(self, slots: Sequence[Slot], memory: str) -> Slot:
         found = [slot for slot in slots if slot.memory == memory]
@@ -166,7 +166,8 @@ class _Encoder:
             if part is None:
                 raise self._refuse("the weight tile", "made at run time", "packed weights", "use constant weights")
             if part.groups[1] - part.groups[0] != 1:
-                raise self._refuse("channel groups of a tile", part.groups[1] - part.groups[0], 1)
+                raise self._refuse("channel groups of a tile", part.groups[1] - part.groups[0], 1,
+                                   "walk loop G by 1, outside of all tiles")  # fmt: skip
             outputs = part.outputs[1] - part.outputs[0]
             if part.coefficient + outputs > self.params.coefficient_channels:
                 raise self._refuse(
@@ -182,8 +183,8 @@ class _Encoder:
 
     def _array(self, command: ComputeCommand) -> list[int]:
         walk, p = command.walk, self.params
-        if walk is None or walk.groups != 1 or walk.depth != 1:
-            raise self._refuse("the nest", "grouped or three-dimensional", "one group and one plane", "use the model")
+        if walk is None or walk.depth != 1:
+            raise self._refuse("the nest", "three-dimensional", "one plane", "use the model")
         self._check_walk(command, walk)
         inputs = [slot for slot in command.reads if slot.memory == "input"]
         if len(inputs) > 1:
@@ -204,9 +205,10 @@ class _Encoder:
         at = self._vectors(self._one(command.writes, "accumulator")) + walk.sums_first[3] // p.cols * pixels
         at += (walk.sums_first[0] * held[1] + walk.sums_first[1]) * held[2] + walk.sums_first[2]
         to_pixel, to_line, to_image = walk.stride[1] * channels, walk.stride[0] * x * channels, y * x * channels
-        line, plane, images = held[2], held[1] * held[2], _pair(0, walk.pixels[0])
+        line, plane, images = held[2], held[1] * held[2], pair(0, walk.pixels[0])
         if command.dataflow == "is":
-            return self._array_is(command, walk, base, (y, x), at)
+            tile_byte = self._byte(self._one(command.reads, "weight"))
+            return array_words(command, walk, (y, x), StationaryPlaces(base, at, tile_byte), p.cols)
         if command.dataflow == "os":  # from the last pixel of a line, and of an image, to the next
             last_x, last_y = walk.pixels[2] - 1, walk.pixels[1] - 1
             to_image -= last_y * to_line + last_x * to_pixel
@@ -219,72 +221,34 @@ class _Encoder:
             command.job.col_folds,
             at,
             pixels,
-            _word(line),
-            _word(plane),
+            word(line),
+            word(plane),
             weight,
             row_bits,
             -(-held_c // p.places) * row_bits,
             walk.outputs,
             walk.channels,
-            _word(base),
-            _pair(walk.pixels[1], walk.pixels[2]),
+            word(base),
+            pair(walk.pixels[1], walk.pixels[2]),
             images,
             to_pixel,
-            _word(to_line),
-            _word(to_image),
+            word(to_line),
+            word(to_image),
             command.accumulate | (command.dataflow == "os") << 1,
-            _pair(*walk.taps),
+            pair(*walk.taps),
             walk.dilation[1] * channels,
             walk.dilation[0] * x * channels,
-            _pair(y, x),
-            _pair(first_y, first_x),
-            _pair(*walk.stride),
-            _pair(*walk.dilation),
+            pair(y, x),
+            pair(first_y, first_x),
+            pair(*walk.stride),
+            pair(*walk.dilation),
             *[0] * (2 * ("is" in p.dataflows)),
-        ]
-
-    def _array_is(
-        self, command: ComputeCommand, walk: ArrayWalk, base: int, tile: tuple[int, int], at: int
-    ) -> list[int]:
-        """Return the words of an input-stationary command; `base` and `at` are addresses of its first pixel."""
-        cols = self.params.cols
-        (y, x), held = tile, walk.sums_tile
-        first_y, first_x = walk.first[1:3]
-        held_c, held_k = walk.weight_tile
-        weight = self._byte(self._one(command.reads, "weight")) + walk.weight_first[1] * held_c + walk.weight_first[0]
-        inputs, sums = input_path(walk, x, y), sums_path(walk)
-        return [
-            command.job.stream,
-            command.job.row_folds,
-            command.job.col_folds,
-            at,
-            prod(held[:3]),
-            *map(_word, sums.carries),
-            weight,
-            held_c,
-            held_k * held_c,
-            _word(sums.over(cols)),
-            walk.channels,
-            _word(base),
-            _pair(walk.pixels[1] * walk.stride[0], walk.pixels[2] * walk.stride[1]),
-            prod(walk.pixels),
-            inputs.distances[2],
-            *map(_word, inputs.carries),
-            turn_of(walk, cols) << 16 | FLAG | command.accumulate,
-            _pair(*walk.taps),
-            walk.dilation[1] * walk.tile[3],
-            walk.dilation[0] * x * walk.tile[3],
-            _pair(y, x),
-            _pair(first_y, first_x),
-            _pair(*walk.stride),
-            _pair(*walk.dilation),
-            _word(inputs.over(cols)),
-            _pair(*over_pixels(walk, cols)),
         ]
 
     def _check_walk(self, command: ComputeCommand, walk: ArrayWalk) -> None:
         """Refuse a walk that leaves its tiles, and a fold job that is not that of its walk."""
         p = self.params
+        self._check_groups(command, walk)
         if command.places != p.places or walk.weight_first[0] % p.places:
             raise self._refuse("a group of input channels", f"{command.places} from {walk.weight_first[0]}",
                                f"{p.places} from a multiple of it")  # fmt: skip
@@ -308,6 +272,17 @@ class _Encoder:
             expected = FoldJob(walk.outputs, expected.row_folds, -(-pixels // p.cols))
         if command.job != expected or command.dataflow not in p.dataflows:
             raise self._refuse("the fold job", f"{command.dataflow} {command.job}", f"{expected} of its walk")
+
+    def _check_groups(self, command: ComputeCommand, walk: ArrayWalk) -> None:
+        """Refuse a command of several channel groups, or tiles that hold several."""
+        sums = prod(walk.sums_tile) * -(-self.params.accumulator_bits // 8)
+        held = [slot.size_bytes // prod(walk.tile) for slot in command.reads if slot.memory == "input"]
+        held += [slot.size_bytes // sums for slot in command.writes if slot.memory == "accumulator"]
+        groups = max(walk.groups, *held)
+        if groups != 1:
+            raise self._refuse(
+                "channel groups of a command or a tile", groups, 1, "walk loop G by 1, outside of all tiles"
+            )
 
     def _vectors(self, slot: Slot) -> int:
         """Return the vector address of a slot of the accumulator, {half, vector}."""
@@ -357,7 +332,7 @@ class _Encoder:
         last_boxes, lines, images, turned = turn_words(self.program, sums.tag, p.cols, self.subject)
         flags = functions.relu | functions.mean << 1 | functions.second << 2 | turned
         return [
-            _pair(y, x),
+            pair(y, x),
             n,
             walk.outputs,
             self._vectors(sums),
@@ -368,7 +343,7 @@ class _Encoder:
             walk.coefficient * p.TERM_BYTES,
             self._byte(seconds[0]) if seconds else 0,
             self._byte(out),
-            _pair(pool_y, pool_x),
+            pair(pool_y, pool_x),
             constants.mean_multiplier,
             constants.mean_shift,
             flags,
@@ -376,21 +351,3 @@ class _Encoder:
             constants.second_multiplier if functions.second else 0,
             x // pool_x * walk.outputs,
         ]
-
-
-def _word(value: int) -> int:
-    return value & 0xFFFFFFFF
-
-
-def _pair(high: int, low: int) -> int:
-    """Return two 16-bit fields; negative ones in two's complement.
-
-    Sizes and places are compared as signed numbers (`engine_pixels`), so 32767 is the greatest.
-    """
-    for value in (high, low):
-        if not -(1 << 15) <= value < 1 << 15:
-            raise InputError(
-                f"layer engine: a field of a command is {value}, bound is -32768..32767 (16 bits, signed); use smaller "
-                f"tiles"
-            )
-    return (high & 0xFFFF) << 16 | (low & 0xFFFF)

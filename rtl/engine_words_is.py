@@ -1,14 +1,16 @@
-"""Words of input-stationary array commands, and of the vector commands that read their sums (rtl/engine/engine_array_is.sv).
+"""Words of input-stationary array commands (`engine_array_is.sv`), and of the vector commands that read their sums.
 
-Columns hold output pixels and channels stream past, so a cycle's sums are those of one channel: the accumulator keeps the
-sum of channel k of a pixel in bank ``(turn + k) mod cols``, where `turn` counts the pixels of a command in their order.
-Every command of one tile of sums works on a box of its pixels; from the boxes the vector unit knows each pixel's turn.
+Columns hold output pixels and channels stream past, so a cycle's sums are those of one channel. The accumulator keeps
+the sum of channel k of a pixel in bank ``(turn + k) mod cols``, where `turn` counts the pixels of a command in their
+order. Every command of one tile of sums works on a box of its pixels; from the boxes the vector unit knows each pixel's
+turn.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 from mappers.commands import ComputeCommand, Program
 from mappers.walk import ArrayWalk
@@ -18,6 +20,15 @@ FLAG = 4
 """Bit of word 20 of an array command that says input-stationary."""
 TURNED = 8
 """Bit of word 16 of a vector command: its sums were made by an input-stationary array."""
+
+
+@dataclass(frozen=True, slots=True)
+class StationaryPlaces:
+    """Addresses of one command: first tap of its first pixel, sum of its first pixel and channel, its weight tile."""
+
+    pixel_byte: int
+    sums_vector: int
+    weight_byte: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,3 +128,59 @@ def _boxes(spans: Sequence[tuple[int, int]], subject: str) -> tuple[int, int, in
 def _bytes(turns: Sequence[int], cols: int) -> int:
     """Return `turns` modulo `cols`, a byte each, the first lowest."""
     return sum(turn % cols << 8 * place for place, turn in enumerate(turns))
+
+
+def array_words(
+    command: ComputeCommand, walk: ArrayWalk, tile: tuple[int, int], places: StationaryPlaces, cols: int
+) -> list[int]:
+    """Return words 2 to 29 of an input-stationary command on an input tile of `tile` (y, x) elements."""
+    y, x = tile
+    channels, (held_c, held_k) = walk.tile[3], walk.weight_tile
+    inputs, sums = input_path(walk, x, y), sums_path(walk)
+    return [
+        command.job.stream,
+        command.job.row_folds,
+        command.job.col_folds,
+        places.sums_vector,
+        prod(walk.sums_tile[:3]),
+        *map(word, sums.carries),
+        places.weight_byte + walk.weight_first[1] * held_c + walk.weight_first[0],
+        held_c,
+        held_k * held_c,
+        word(sums.over(cols)),
+        walk.channels,
+        word(places.pixel_byte),
+        pair(walk.pixels[1] * walk.stride[0], walk.pixels[2] * walk.stride[1]),
+        prod(walk.pixels),
+        inputs.distances[2],
+        *map(word, inputs.carries),
+        turn_of(walk, cols) << 16 | FLAG | command.accumulate,
+        pair(*walk.taps),
+        walk.dilation[1] * channels,
+        walk.dilation[0] * x * channels,
+        pair(y, x),
+        pair(*walk.first[1:3]),
+        pair(*walk.stride),
+        pair(*walk.dilation),
+        word(inputs.over(cols)),
+        pair(*over_pixels(walk, cols)),
+    ]
+
+
+def word(value: int) -> int:
+    """Return `value` as 32 bits; negative ones in two's complement."""
+    return value & 0xFFFFFFFF
+
+
+def pair(high: int, low: int) -> int:
+    """Return two 16-bit fields; negative ones in two's complement.
+
+    Sizes and places are compared as signed numbers (`engine_pixels`), so 32767 is the greatest.
+    """
+    for value in (high, low):
+        if not -(1 << 15) <= value < 1 << 15:
+            raise InputError(
+                f"layer engine: a field of a command is {value}, bound is -32768..32767 (16 bits, signed); use smaller "
+                f"tiles"
+            )
+    return (high & 0xFFFF) << 16 | (low & 0xFFFF)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from hw_models.accelerator import Accelerator
-from hw_models.array_timing import timing_of
+from hw_models.array_timing import timings_of
 from mappers.commands import ENGINES, AnyCommand, ComputeCommand, Engine, Program
 from sim.channel import READ
 from sim.machine import Run
@@ -28,6 +28,8 @@ CAUSES = ("dram_read", "dram_write", "dram_latency", "fill_drain", "vector", "de
 COMPUTE = "compute"
 BANK_CONFLICT = "bank_conflict"
 """A cause of machines whose scratchpads have banks; others do not list it."""
+HOST = "host"
+"""A cause of machines whose commands come from a host."""
 Piece = tuple[int, int]
 
 
@@ -149,9 +151,10 @@ class _Attribution:
         if self.accelerator.core.has_banks:
             return self._banked_paint()
         jobs = []
+        timings = timings_of(array)
         for command, span in self.by_engine["array"]:
             assert isinstance(command, ComputeCommand)
-            interval = timing_of(array, command.dataflow, 1).interval_cycles(command.job)
+            interval = timings[command.dataflow].interval_cycles(command.job)
             jobs.append((span.begin, span.last, command.job.stream, interval))
 
         def add(split: dict[str, int], index: int, start: int, end: int) -> None:
@@ -183,7 +186,9 @@ class _Attribution:
             _union("vector", [(s.issue, s.end) for s in spans["vector"]]),
             _union("issue", [(s.ready, s.issue) for s in behind]),
             _union("dram_write", [(s.issue, s.end) for s in spans["store"]]),
-            _union("dram_read", [(start // q, -(-end // q)) for stream, start, end in self.run.bus if stream == READ]),
+            _union(
+                "dram_read", [(start // q, -(-end // q)) for stream, start, end in self.run.bus if stream % 2 == READ]
+            ),
             _union("dram_latency", [(s.issue, s.begin) for s in spans["load"]]),
             _union("dependency", [(0, self.run.cycles)]),
         )
@@ -200,7 +205,7 @@ class _Attribution:
     def _before(self, command: AnyCommand, span: Span, at: int) -> list[tuple[int, int, str]]:
         """Return disjoint (start, end, cause) from `at`, the end of the command before, to the first operand."""
         steps = [
-            (span.head, "fill_drain"),
+            (span.head, _until_head(span, "fill_drain")),
             *self._blame(command, span),
             (span.issue, "issue"),
             (span.begin, "fill_drain"),
@@ -222,16 +227,26 @@ class _Attribution:
         other = self.by_engine[engine][count - 1][1]
         if engine == "load":
             latency = min(other.begin, other.issue + self.accelerator.dram.latency_cycles)
-            steps = [(other.head, "dram_read"), (other.ready, "dependency"), (other.issue, "issue")]
+            steps = [(other.head, _until_head(other, "dram_read")), (other.ready, "dependency"), (other.issue, "issue")]
             steps += [(latency, "dram_latency"), (ready, "dram_read")]
         elif engine == "vector":
             held = {"store": "dram_write", "load": "dram_read", "array": "fill_drain"}.get(other.cause, "vector")
-            steps = [(other.head, "vector"), (other.ready, held), (other.issue, "issue"), (ready, "vector")]
+            steps = [
+                (other.head, _until_head(other, "vector")),
+                (other.ready, held),
+                (other.issue, "issue"),
+                (ready, "vector"),
+            ]
         elif engine == "store":
             steps = [(ready, "dram_write")]
         else:
             steps = [(ready, "fill_drain" if command.engine == "array" else "dependency")]
         return [(min(until, ready), cause) for until, cause in steps]
+
+
+def _until_head(span: Span, cause: str) -> str:
+    """Return why a command was not at the head of its engine before: the host, where that handed it out just then."""
+    return HOST if span.given >= 0 and span.given == span.head else cause
 
 
 def _streamed(ticks: int, stream: int, interval: int) -> int:
@@ -241,7 +256,9 @@ def _streamed(ticks: int, stream: int, interval: int) -> int:
 
 def causes_of(accelerator: Accelerator) -> tuple[str, ...]:
     """Return the stall causes that runs on `accelerator` tell apart."""
-    return (*CAUSES, BANK_CONFLICT) if accelerator.core.has_banks else CAUSES
+    core = accelerator.core
+    more = ((core.has_banks, BANK_CONFLICT), (core.dma.host is not None, HOST))
+    return (*CAUSES, *(cause for there, cause in more if there))
 
 
 def attribute(program: Program, run: Run, accelerator: Accelerator) -> list[LayerTime]:

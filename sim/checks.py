@@ -172,6 +172,23 @@ def _energy(result: Result, program: Program, run: Run, accelerator: Accelerator
     return ok, f"exact total {float(total):.6g} pJ, layers that differ: {wrong[:3] or 'none'}"
 
 
+def _pe_regions(result: Result, program: Program, run: Run, accelerator: Accelerator) -> tuple[bool, str]:
+    regions = result.pe_regions
+    if regions is None:
+        return True, "the commands do not say which PEs they use"
+    ok, most = True, 0.0
+    rows, cols = (list(pairwise(regions[key])) for key in ("row_edges", "col_edges"))
+    for layer, blocks in zip(result.layers, regions["layer_macs"], strict=True):
+        ok = ok and sum(map(sum, blocks)) == layer.macs
+    for i, (top, bottom) in enumerate(rows):
+        for j, (left, right) in enumerate(cols):
+            macs = sum(blocks[i][j] for blocks in regions["layer_macs"])
+            slots = (bottom - top) * (right - left) * accelerator.core.array.kept * result.totals.cycles
+            ok = ok and macs <= slots
+            most = max(most, macs / slots if slots else 0.0)
+    return ok, f"{len(rows) * len(cols)} regions, the busiest {most:.6f} of its slots"
+
+
 _LAWS: tuple[tuple[str, _Law], ...] = (
     ("MACs are conserved", _macs),
     ("no count is negative and every command's times are in order", _non_negative),
@@ -183,4 +200,5 @@ _LAWS: tuple[tuple[str, _Law], ...] = (
     ("the bus is never taken twice and moves every beat", _bus),
     ("utilisation is MACs over cycles and multipliers, at most 1", _utilisation),
     ("energies of components and layers sum to the total", _energy),
+    ("MACs of the PE regions sum to each layer's, none above its slots", _pe_regions),
 )

@@ -18,18 +18,17 @@ waits hold and the engine is ready:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import simpy
 
-from hw_models.accelerator import Accelerator, Dataflow
-from hw_models.array_timing import ArrayTiming, timing_of
-from hw_models.banking.passes import PassTimes
-from hw_models.systolic import FoldJob
+from hw_models.accelerator import Accelerator
+from hw_models.array_timing import timings_of
 from mappers.commands import (
     ENGINES,
+    AnyCommand,
     ComputeCommand,
     Engine,
     LoadCommand,
@@ -37,11 +36,16 @@ from mappers.commands import (
     StoreCommand,
     VectorCommand,
 )
+from sim.array_queue import ArrayQueue
 from sim.banked import BankTiming
 from sim.channel import READ, WRITE, Channel
+from sim.collector import paused
 from sim.dram.memory import TimedChannel
 from sim.dram.report import DramRun
+from sim.host import hand_out, issued
+from sim.links import LinkPort
 from sim.progress import drive
+from sim.requests import RequestSequencer
 from sim.slots import SlotMonitor
 from sim.spans import Span, Work
 from workloads.errors import Infeasible, InfeasibleError, InternalError
@@ -77,65 +81,6 @@ class Run:
     conflicts: dict[int, int] = field(default_factory=dict)
 
 
-class ArrayQueue:
-    """Timing of back-to-back jobs on the array: the one place where the fold rule meets the clock."""
-
-    def __init__(self) -> None:
-        self._timing: ArrayTiming | None = None
-        self._end: int | None = None
-        self._stream = 0
-        self._done = 0
-
-    def earliest_issue(self, timing: ArrayTiming) -> int:
-        """Return the first cycle at which the next job may be taken."""
-        if self._end is None:
-            return 0
-        return self._end - self._stream if timing == self._timing else self._done
-
-    def issue(
-        self, timing: ArrayTiming, job: FoldJob, cycle: int, banked: PassTimes | None = None
-    ) -> tuple[int, int, int]:
-        """Take `job` at `cycle`; return (first operand, last operand entered, complete).
-
-        `banked`: times of its folds where operands wait for banks.
-        """
-        previous = self._end if timing == self._timing else None
-        stream, extra = job.stream, 0
-        if banked is None:
-            end = timing.stream_end_cycle(job, cycle, previous)
-            begin = end - (job.folds - 1) * timing.interval_cycles(job) - job.stream
-        else:
-            begin, end = banked.begin_end(cycle, previous)
-            stream, extra = banked.last_stream_cycles, banked.drain_extra_cycles
-        self._timing, self._end, self._stream = timing, end, stream
-        self._done = end + timing.drain_latency_cycles + extra
-        return begin, end, self._done
-
-    def state(self, cycle: int, idle_cycles: int) -> tuple[object, ...] | None:
-        """Return what jobs from `cycle` on depend on, relative to it; None once all is over for `idle_cycles`."""
-        if self._end is None or max(self._done, self._end + idle_cycles) <= cycle:
-            return None
-        return self._timing, self._stream, self._end - cycle, self._done - cycle
-
-
-def simulate_jobs(
-    timing: ArrayTiming, jobs: Sequence[FoldJob], earliest_issue_cycles: Sequence[int] = ()
-) -> list[tuple[int, int]]:
-    """Return (issue, complete) of jobs offered back to back to one array, without sequencer or memories.
-
-    Parameters
-    ----------
-    earliest_issue_cycles : sequence of int, optional
-        Per job, the cycle before which it is not offered.
-    """
-    queue, spans = ArrayQueue(), []
-    for index, job in enumerate(jobs):
-        offered = earliest_issue_cycles[index] if earliest_issue_cycles else 0
-        issue = max(offered, queue.earliest_issue(timing))
-        spans.append((issue, queue.issue(timing, job, issue)[2]))
-    return spans
-
-
 class Machine:
     """One run of one program; see the module docstring for the rules."""
 
@@ -152,15 +97,26 @@ class Machine:
         self.program, self._accelerator = program, accelerator
         self._issue = accelerator.core.dma.issue_cycles
         self._channel = channel
+        link = accelerator.core.link
+        beat = accelerator.dram.beat_bytes
+        self._port = channel if link is None else LinkPort(env, channel, link, beat)
         self._fits(program)
         self.slots = SlotMonitor(accelerator)
         self.spans: list[Span | None] = [None] * len(program.commands)
-        self.own: dict[Engine, list[int]] = {engine: [] for engine in ENGINES}
+        self._dma = accelerator.core.dma
+        loads = [f"load {n + 1}" for n in range(self._dma.load_engines)] if self._dma.engines else ["load"]
+        self.lanes: tuple[str, ...] = (*loads, "array", "vector", "store")
+        """Engines that take commands in order; several load engines are a lane each."""
+        self.own: dict[str, list[int]] = {lane: [] for lane in self.lanes}
+        self._load_number: dict[int, int] = {}
         for index, command in enumerate(program.commands):
-            self.own[command.engine].append(index)
-        self.cursor: dict[Engine, int] = dict.fromkeys(ENGINES, 0)
-        """Per engine, commands taken or left out."""
-        self.flight: dict[Engine, deque[Work]] = {engine: deque() for engine in ENGINES}
+            self.own[self.lane(command)].append(index)
+            if command.engine == "load":
+                self._load_number[index] = len(self._load_number) + 1
+        self._arrived: set[int] = set()
+        self.cursor: dict[str, int] = dict.fromkeys(self.lanes, 0)
+        """Per lane, commands taken or left out."""
+        self.flight: dict[str, deque[Work]] = {lane: deque() for lane in self.lanes}
         self.passed: dict[Engine, int] = dict.fromkeys(ENGINES, 0)
         self.offset = 0
         """Cycles left out so far: what the machine's clock is behind."""
@@ -170,8 +126,11 @@ class Machine:
         self.watch: set[int] = set()
         """Commands whose completion `note` is told."""
         self.note: Callable[[int], None] = _ignore
-        self.done: dict[Engine, int] = dict.fromkeys(ENGINES, 0)
-        self.waiting: dict[Engine, dict[int, list[simpy.Event]]] = {engine: {} for engine in ENGINES}
+        counters = (*ENGINES, *self.lanes, "host", *(issued(lane) for lane in self.lanes))
+        self.done: dict[str, int] = dict.fromkeys(counters, 0)
+        self.waiting: dict[str, dict[int, list[simpy.Event]]] = {name: {} for name in counters}
+        self.given: dict[int, int] = {}
+        """Per command, the cycle at which a host handed it out."""
         self.queue = ArrayQueue()
         core = accelerator.core
         self._banks = BankTiming(core) if core.has_banks else None
@@ -179,20 +138,25 @@ class Machine:
         self.idle_cycles = 1 << 62 if core.has_banks else core.array.rows + core.array.cols
         """Cycles after its end in which a job still holds up the next: result rows of an OS fold leave one by one."""
         depth = max(1, core.accumulator.half_bytes // (core.array.cols * core.accumulator_bytes))
-        self._timings: dict[Dataflow, ArrayTiming] = {
-            flow: timing_of(core.array, flow, depth) for flow in core.array.dataflows if flow != "rs"
-        }
+        self._timings = timings_of(core.array, depth)
 
     def start(self) -> None:
         """Start the engines; they act when the environment runs."""
-        engines = {
-            "load": self._transfers("load", READ),
-            "array": self._array(),
-            "vector": self._vector(),
-            "store": self._transfers("store", WRITE),
-        }
-        for engine in ENGINES:
-            self._env.process(engines[engine])
+        for number, lane in enumerate(self.lanes[:-3]):
+            self._env.process(self._transfers(lane, READ, number))
+        self._env.process(self._array())
+        self._env.process(self._vector())
+        self._env.process(self._transfers("store", WRITE))
+        if self._dma.host is not None:
+            self._env.process(hand_out(self, self._dma.host, self._env))
+
+    @property
+    def repeats(self) -> bool:
+        """Value telling whether all that the future depends on is in the state that a fast-forward compares."""
+        dma = self._dma
+        return not (
+            dma.engines or dma.sends_requests or dma.host is not None or self._accelerator.core.link is not None
+        )
 
     def outcome(self) -> Run:
         """Return what happened, once the environment has nothing left to do."""
@@ -241,30 +205,50 @@ class Machine:
 
     # --- synchronisation ------------------------------------------------------------------------------------------
 
-    def _take(self, engine: Engine) -> Work | None:
-        """Return the next command of `engine`, taken, or None if there is none."""
-        at, own = self.cursor[engine], self.own[engine]
+    def lane(self, command: AnyCommand) -> str:
+        """Return the lane that takes `command`."""
+        if isinstance(command, LoadCommand) and self._dma.engines:
+            return self.lanes[command.dma]
+        return command.engine
+
+    def _take(self, lane: str) -> Work | None:
+        """Return the next command of `lane`, taken, or None if there is none."""
+        at, own = self.cursor[lane], self.own[lane]
         if at == len(own):
             return None
-        self.cursor[engine] = at + 1
+        self.cursor[lane] = at + 1
         work = Work(own[at], self.program.commands[own[at]], self.passed)
-        self.flight[engine].append(work)
+        self.flight[lane].append(work)
         return work
 
-    def _until(self, engine: Engine, count: int) -> simpy.Event | None:
-        """Return an event for the `count`-th completion of `engine`, or None if that is past."""
-        if self.done[engine] >= count:
+    def until(self, counter: str, count: int) -> simpy.Event | None:
+        """Return an event for `counter` reaching `count`, or None if that is past; engines count completions.
+
+        Loads of several engines count for the others in program order: n when the first n have arrived.
+        """
+        if self.done[counter] >= count:
             return None
         event = self._env.event()
-        self.waiting[engine].setdefault(count, []).append(event)
+        self.waiting[counter].setdefault(count, []).append(event)
         return event
 
+    def count(self, counter: str) -> None:
+        """Raise `counter` by one and wake who waited for that."""
+        self.done[counter] += 1
+        for event in self.waiting[counter].pop(self.done[counter], ()):
+            event.succeed()
+
     def _wait(self, work: Work) -> Generator[simpy.Event, None, None]:
-        """Wait for every (engine, count) of the command; note who was last."""
+        """Wait for the host and for every (engine, count) of the command; note who was last."""
+        if self._dma.host is not None:
+            given = self.until("host", work.index + 1)
+            if given is not None:
+                yield given
+            work.span.given = self.given[work.index]
         work.stage, work.span.head = 1, self._now
         for engine, count in work.command.waits:
             own_count = count - work.passed[engine]
-            event = self._until(engine, own_count)
+            event = self.until(engine, own_count)
             if event is not None:
                 work.wait = (engine, own_count, event)
                 yield event
@@ -281,18 +265,21 @@ class Machine:
         for slot in command.releases:
             self.slots.release(slot, now + self.offset)
             self.mentions.pop(slot.tag, None)
-        engine = command.engine
-        if self.flight[engine].popleft() is not work:
-            raise InternalError(f"program '{self.program.workload}': {engine} commands complete out of order")
+        lane = self.lane(command)
+        if self.flight[lane].popleft() is not work:
+            raise InternalError(f"program '{self.program.workload}': {lane} commands complete out of order")
         self.spans[work.index] = span.moved(self.offset) if self.offset else span
         if work.conflict_cycles:
             self.conflicts[work.index] = work.conflict_cycles
-        self.done[engine] += 1
         self.completed += 1
         if work.index in self.watch:
             self.note(work.index)
-        for event in self.waiting[engine].pop(self.done[engine], ()):
-            event.succeed()
+        self.count(lane)
+        if lane != command.engine:
+            self._arrived.add(self._load_number[work.index])
+            while self.done["load"] + 1 in self._arrived:
+                self._arrived.remove(self.done["load"] + 1)
+                self.count("load")
 
     def _complete_at(self, work: Work, cycle: int) -> None:
         timeout = self._timer(cycle - self._now, work)
@@ -312,18 +299,24 @@ class Machine:
             self.slots.begin_write(slot, now + self.offset)
         for place, slot in enumerate(command.reads + command.writes):
             self.mentions[slot.tag] = (work.index, place)
+        if self._dma.host is not None:
+            self.count(issued(self.lane(command)))
 
     # --- engines --------------------------------------------------------------------------------------------------
 
-    def _transfers(self, engine: Engine, stream: int) -> Generator[simpy.Event, None, None]:
-        dram = self._accelerator.dram
-        delay = max(1, dram.latency_cycles) if stream == READ else 1
-        response = 0 if stream == READ else dram.latency_cycles
-        outstanding = self._accelerator.core.dma.outstanding
+    def _transfers(self, lane: str, direction: int, engine: int = 0) -> Generator[simpy.Event, None, None]:
+        dram, dma = self._accelerator.dram, self._dma
+        stream = 2 * (self._number * dma.load_engines + engine) + direction
+        delay = max(1, dram.latency_cycles) if direction == READ else 1
+        response = 0 if direction == READ else dram.latency_cycles
+        outstanding = dma.engine_slots(engine) if direction == READ else dma.outstanding
+        sequencer = None
+        if dma.sends_requests:
+            sequencer = RequestSequencer(self._env, self._port, dma, stream, delay, response)
         number = 0
-        while (work := self._take(engine)) is not None:
+        while (work := self._take(lane)) is not None:
             number += 1
-            room = self._until(engine, number - outstanding)
+            room = self.until(lane, number - outstanding)
             if room is not None:
                 yield room
             yield from self._wait(work)
@@ -343,7 +336,10 @@ class Machine:
                 else:
                     self._complete(work)
 
-            self._channel.submit(2 * self._number + stream, self._now + delay, command.transfers, begun, done)
+            if sequencer is not None:
+                sequencer.submit(command.transfers, begun, done)
+            else:
+                self._port.submit(stream, self._now + delay, command.transfers, begun, done)
 
     def _array(self) -> Generator[simpy.Event, None, None]:
         while (work := self._take("array")) is not None:
@@ -392,7 +388,7 @@ def open_channel(
     """Return the memory of `accelerator`, for `cores` cores that share it; `fast_forward` as in `run_program`."""
     dram = accelerator.dram
     if dram.device is None:
-        return Channel(env, dram, cores)
+        return Channel(env, dram, cores * accelerator.core.dma.load_engines)
     return TimedChannel(env, dram.device, accelerator.clock_mhz, cores, fast=fast_forward)
 
 
@@ -409,5 +405,6 @@ def run_program(program: Program, accelerator: Accelerator, *, fast_forward: boo
     channel = open_channel(env, accelerator, fast_forward=fast_forward)
     machine = Machine(program, accelerator, env, channel)
     machine.start()
-    skipped = drive(env, channel, (machine,), fast_forward=fast_forward)
+    with paused():
+        skipped = drive(env, channel, (machine,), fast_forward=fast_forward)
     return replace(machine.outcome(), skipped=skipped[0])

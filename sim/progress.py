@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import simpy
 from simpy.core import EmptySchedule
 
-from mappers.commands import ENGINES
 from sim.channel import Channel
 from workloads.errors import InternalError
 
@@ -125,6 +124,8 @@ def _fast_forward(
     env: simpy.Environment, channel: Channel | TimedChannel, machines: Sequence[Machine]
 ) -> FastForward | None:
     """Return what skips for `machines`; None for a DRAM with timing, whose refresh does not keep step with tiles."""
+    if not all(machine.repeats for machine in machines):
+        return None
     if not isinstance(channel, Channel) or max(len(m.program.commands) for m in machines) < LEAST_COMMANDS:
         return None
     from sim.fast_forward.driver import FastForward
@@ -142,7 +143,7 @@ def waiters(machines: Sequence[Machine]) -> list[str]:
     rows = []
     for number, machine in enumerate(machines):
         where = f"core {number}: " if len(machines) > 1 else ""
-        for engine in ENGINES:
+        for engine in machine.lanes:
             left = len(machine.own[engine]) - machine.cursor[engine]
             rows += [
                 f"{where}{engine} stands at {_named(machine, work)}, {_reason(machine, work)}"

@@ -134,14 +134,17 @@ class Result:
     not_modelled: tuple[str, ...] = field(default=())
     dram: dict[str, Any] | None = None
     """What a DRAM with timing did; None, and absent from the file, for a channel of fixed latency."""
+    pe_regions: dict[str, Any] | None = None
+    """Useful MACs of blocks of PEs per layer (`sim.pe_map.PERegions`); None, and absent from the file, if not known."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as plain data of schema ``tilewright.result/1``."""
         data = asdict(self)
         for layer in data["layers"]:
             layer["fused"] = list(layer["fused"])
-        if data["dram"] is None:
-            del data["dram"]
+        for name in ("dram", "pe_regions"):
+            if data[name] is None:
+                del data[name]
         return {
             "schema": SCHEMA,
             **data,
@@ -175,6 +178,7 @@ class Result:
                 checks=tuple(Check(**_known(Check, check)) for check in data["checks"]),
                 not_modelled=tuple(data["not_modelled"]),
                 dram=data.get("dram"),
+                pe_regions=data.get("pe_regions"),
             )
         except (KeyError, TypeError) as error:
             raise InputError(f"result: incomplete ({error}); simulate again to write a whole one") from error

@@ -8,13 +8,15 @@ from fractions import Fraction
 from typing import Any, Literal, overload
 
 from hw_models.accelerator import Accelerator
-from hw_models.array_timing import timing_of
+from hw_models.array_timing import timings_of
 from mappers.commands import ComputeCommand, LayerRecord, LoadCommand, Program, StoreCommand, VectorCommand
 from sim.attribution import LayerTime, attribute
 from sim.checks import check_result, require
+from sim.collector import paused
 from sim.dram.energy import layer_energy_pj, summary
 from sim.energy import Ledger, byte_energy_pj, count, energy_pj
 from sim.machine import Run, run_program
+from sim.pe_map import pe_macs, regions_of
 from sim.result import Bounds, LayerAnnotation, LayerResult, Result, Totals
 from workloads.errors import InternalError
 
@@ -80,9 +82,10 @@ def simulate(
         raise InternalError(
             f"program '{program.workload}': {len(annotations)} annotations, {len(program.layers)} layers; give one each"
         )
-    run = run_program(program, accelerator, fast_forward=fast_forward)
-    result = build_result(program, run, accelerator, manifest, annotations, placement, not_modelled)
-    checks = check_result(result, program, run, accelerator)
+    with paused():
+        run = run_program(program, accelerator, fast_forward=fast_forward)
+        result = build_result(program, run, accelerator, manifest, annotations, placement, not_modelled)
+        checks = check_result(result, program, run, accelerator)
     require(program.workload, checks)
     result = replace(result, checks=checks)
     return (result, run) if keep_run else result
@@ -132,7 +135,21 @@ def build_result(
         placement=placement,
         not_modelled=tuple(not_modelled),
         dram=None if run.dram is None else summary(run.dram, accelerator),
+        pe_regions=_pe_regions(program, accelerator),
     )
+
+
+def _pe_regions(program: Program, accelerator: Accelerator) -> dict[str, Any] | None:
+    """Return the MACs of blocks of PEs as plain data, None if the commands do not say."""
+    macs = pe_macs(program, accelerator)
+    if macs is None:
+        return None
+    regions = regions_of(macs, accelerator)
+    return {
+        "row_edges": list(regions.row_edges),
+        "col_edges": list(regions.col_edges),
+        "layer_macs": [[list(row) for row in layer] for layer in regions.layer_macs],
+    }
 
 
 def _layer(
@@ -199,12 +216,13 @@ def bounds_of(program: Program, accelerator: Accelerator) -> Bounds:
     """Return lower bounds of the run of `program`, from the commands alone."""
     core, dram = accelerator.core, accelerator.dram
     macs = streaming = beats = vector = 0
+    timings = timings_of(core.array)
     for command in program.commands:
         if isinstance(command, LoadCommand | StoreCommand):
             beats += sum(transfer.beats(dram.beat_bytes) for transfer in command.transfers)
         elif isinstance(command, ComputeCommand):
             macs += command.macs
-            interval = timing_of(core.array, command.dataflow, 1).interval_cycles(command.job)
+            interval = timings[command.dataflow].interval_cycles(command.job)
             streaming += (command.job.folds - 1) * interval + command.job.stream
         elif isinstance(command, VectorCommand):
             vector += core.vector.cycles(

@@ -15,7 +15,7 @@ class Span:
 
     `head`: it was first in its engine's queue; `ready`: its waits held; `issue`: it was issued; `begin`: first beat,
     first operand or first step; `last`: last beat, last operand or last step; `end`: complete. `cause`: the engine
-    whose completion was the last it waited for, or "".
+    whose completion was the last it waited for, or "". `given`: a host handed it out, where there is one.
     """
 
     head: int = -1
@@ -25,6 +25,7 @@ class Span:
     last: int = -1
     end: int = -1
     cause: str = ""
+    given: int = -1
 
     def moved(self, cycles: int) -> Span:
         """Return the same, `cycles` later."""

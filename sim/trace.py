@@ -146,7 +146,7 @@ def _bus(run: Run) -> list[dict[str, Any]]:
             merged.append((stream, start, end))
     events = []
     for index, (stream, start, end) in enumerate(merged):
-        busy = {name: int(name == _STREAMS[stream]) for name in _STREAMS}
+        busy = {name: int(name == _STREAMS[stream % 2]) for name in _STREAMS}
         events.append(_counter("dram bus", _cycle(start, run.bus_units), busy))
         if index + 1 == len(merged) or merged[index + 1][1] > end:
             events.append(_counter("dram bus", _cycle(end, run.bus_units), dict.fromkeys(_STREAMS, 0)))

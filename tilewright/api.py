@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from tilewright import __version__
 from tilewright.redo import redo_command
+from tilewright.result_plots import Plots
 from tilewright.sources import Workload, load_workload
 from workloads.errors import InputError
 from workloads.nearest import nearest
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
-    from matplotlib.figure import Figure
 
     from hw_models.accelerator import Accelerator
     from mappers.given import GivenPlan
@@ -68,7 +70,7 @@ class Simulation:
 
     @property
     def plot(self) -> Plots:
-        """Value of the plots: ``.cycles() .energy() .roofline() .timeline() .dram()``."""
+        """Value of the plots: ``.cycles() .energy() .roofline() .timeline() .dram() .pe_regions()``."""
         return Plots(self.to_json())
 
     def to_json(self) -> dict[str, Any]:
@@ -97,6 +99,15 @@ class Simulation:
             raise InputError("over_time: this result has no event times; simulate with fidelity 'event'")
         return over_time(self.plan.program, self.run, self.plan.accelerator, bins)
 
+    def pe_macs(self) -> list[npt.NDArray[np.int64]]:
+        """Return, per layer, the useful MACs of every PE (rows x columns), exact; they sum to the layer's MACs."""
+        from sim.pe_map import pe_macs
+
+        macs = None if self.plan is None else pe_macs(self.plan.program, self.plan.accelerator)
+        if macs is None:
+            raise InputError("pe_macs: this result has no commands of an array with folds; simulate on one")
+        return macs
+
     def trace(self, path: str | Path) -> None:
         """Write a Chrome trace for Perfetto to `path` (.json or .json.gz)."""
         from sim.trace import write_trace
@@ -108,38 +119,6 @@ class Simulation:
     def __repr__(self) -> str:
         manifest, totals = self.result.manifest, self.totals
         return f"<Simulation {manifest['workload']} on {manifest['arch']}: {totals.cycles:,} cycles>"
-
-
-class Plots:
-    """Plots of one result, each a matplotlib figure."""
-
-    def __init__(self, data: dict[str, Any]) -> None:
-        self._data = data
-
-    def _draw(self, name: str) -> Figure:
-        from tilewright.plots import RESULT_PLOTS
-
-        return RESULT_PLOTS[name](self._data)
-
-    def cycles(self) -> Figure:
-        """Return stacked bars of cycles by cause."""
-        return self._draw("cycles")
-
-    def energy(self) -> Figure:
-        """Return stacked bars of energy by component."""
-        return self._draw("energy")
-
-    def roofline(self) -> Figure:
-        """Return the roofline."""
-        return self._draw("roofline")
-
-    def timeline(self) -> Figure:
-        """Return the layers over time."""
-        return self._draw("timeline")
-
-    def dram(self) -> Figure:
-        """Return DRAM traffic per layer."""
-        return self._draw("dram")
 
 
 def check_choice(value: str, allowed: Sequence[str], what: str) -> None:

@@ -45,7 +45,8 @@ def catalogue() -> Iterator[Entry]:
     parts, own = "DMA, scratchpads, array, vector unit, sequencer", "own design; docs/layer_engine.md"
     yield engine_params(load_accelerator("engine_8x8")), f"layer engine: {parts}", own
     yield engine_params(load_accelerator("engine_8x8_nm")), f"layer engine, 2 of 4 weights kept: {parts}", own
-    outputs, inputs = ["core.dataflows=[os]"], ["core.dataflows=[is]"]
+    small = ["core.rows=4", "core.cols=4", "core.vector.lanes=4"]
+    outputs, inputs = [*small, "core.dataflows=[os]"], [*small, "core.dataflows=[is]"]
     yield engine_params(load_accelerator("engine_8x8", outputs)), f"layer engine, output-stationary: {parts}", own
     sparse = engine_params(load_accelerator("engine_8x8_nm", outputs))
     yield sparse, f"layer engine, output-stationary, 2 of 4 weights kept: {parts}", own

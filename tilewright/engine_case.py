@@ -251,14 +251,15 @@ def draw_constants(
                 f"fused to them"
             )
         d, form = lead.dims, params.weight_format
-        weights = draw.integers(form.min, form.max, (d.K, d.C, d.FY, d.FX), endpoint=True)
-        shift = np.full(d.K, 20) if group.residual else draw.integers(12, 24, d.K)
+        k = d.G * d.K
+        weights = draw.integers(form.min, form.max, (k, d.C, d.FY, d.FX), endpoint=True)
+        shift = np.full(k, 20) if group.residual else draw.integers(12, 24, k)
         spread = 2.0 ** (params.input_format.bits + form.bits - 11) * np.sqrt(d.C * d.FY * d.FX)
-        multiplier = np.maximum(1, 2.0**shift / spread * draw.uniform(0.5, 1.5, d.K)).astype(np.int64)
+        multiplier = np.maximum(1, 2.0**shift / spread * draw.uniform(0.5, 1.5, k)).astype(np.int64)
         count = prod(w.taps for w in group.pool.windows) if group.pool is not None else 0
         made[lead.name] = LayerConstants(
             weights,
-            draw.integers(-1000, 1000, d.K),
+            draw.integers(-1000, 1000, k),
             np.minimum(multiplier, (1 << 24) - 1),
             shift.astype(np.int64),
             second_multiplier=int(draw.integers(1, 1 << 20)) if group.residual else 0,

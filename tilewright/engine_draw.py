@@ -101,8 +101,14 @@ def machine_of(params: EngineParams) -> Accelerator:
     )
 
 
-def draw_network(draw: np.random.Generator, weight: Int) -> Network:
-    """Return one to three layers that the engine runs: convolutions with all their parameters, or matrix products."""
+def draw_network(draw: np.random.Generator, weight: Int, grouped: bool = False) -> Network:
+    """Return one to three layers that the engine runs: convolutions with all their parameters, or matrix products.
+
+    Parameters
+    ----------
+    grouped : bool
+        Cut the channels of convolutions into groups, half of the time.
+    """
     b = NetworkBuilder("drawn", "drawn", weight=weight)
     layers = int(draw.integers(1, 4))
     if draw.random() < 0.25:
@@ -119,9 +125,13 @@ def draw_network(draw: np.random.Generator, weight: Int) -> Network:
         padding = int(draw.integers(0, reach)) if reach > min(b.shape(x)[2:]) or draw.random() < 0.6 else 0
         if reach > min(b.shape(x)[2:]) + 2 * padding:
             kernel = padding = 0
-        source = x
+        source, outputs, groups = x, int(draw.integers(1, 20)), 1
+        if grouped and draw.random() < 0.5:
+            channels = b.shape(x)[1]
+            groups = int(draw.choice([count for count in range(1, channels + 1) if channels % count == 0]))
+            outputs = groups * -(-outputs // groups)
         x = b.conv(
-            x, int(draw.integers(1, 20)), kernel or 1, stride=stride, padding=padding, dilation=dilation,
+            x, outputs, kernel or 1, stride=stride, padding=padding, dilation=dilation, groups=groups,
             name=f"conv{place}",
         )  # fmt: skip
         if draw.random() < 0.4:
@@ -142,7 +152,7 @@ def draw_network(draw: np.random.Generator, weight: Int) -> Network:
 def draw_mapping(
     draw: np.random.Generator, problem: TileProblem, layer: str, flows: Sequence[Dataflow] = ("ws",)
 ) -> Mapping:
-    """Return any mapping of `problem` under one of `flows`, legal or not."""
+    """Return any mapping of `problem` under one of `flows`, legal or not; channel groups one by one."""
     loops = []
     for place in draw.permutation(len(TILED_DIMS)):
         dim = TILED_DIMS[place]
@@ -150,7 +160,11 @@ def draw_mapping(
         tile = int(draw.integers(1, size + 1)) if draw.random() < 0.4 else size
         if tile < size:
             loops.append(TileLoop(dim, size, tile))
-    cuts = tuple((role, int(draw.integers(0, len(loops) + 1))) for role in "IWO")
+    outermost = 0
+    if problem.size["G"] > 1:
+        loops = [TileLoop("G", problem.size["G"], 1), *(loop for loop in loops if loop.dim != "G")]
+        outermost = 1
+    cuts = tuple((role, int(draw.integers(outermost, len(loops) + 1))) for role in "IWO")
     flow = flows[int(draw.integers(len(flows)))] if len(flows) > 1 else flows[0]
     return Mapping(layer, "core0", flow, tuple(loops), cuts)
 
@@ -173,7 +187,7 @@ def draw_plan(draw: np.random.Generator, plan: Plan, tries: int = 40) -> Plan:
     return make_plan(plan.network, plan.accelerator, given=GivenPlan(nests, {}))
 
 
-def draw_cases(seed: int, machine: Accelerator | None = None) -> Iterator[EngineCase]:
+def draw_cases(seed: int, machine: Accelerator | None = None, grouped: bool = False) -> Iterator[EngineCase]:
     """Yield cases without end: machines (one, if given), networks, mappings and integers drawn.
 
     What the engine refuses, because it has no room for it or sums would leave the chip, is drawn again.
@@ -181,7 +195,7 @@ def draw_cases(seed: int, machine: Accelerator | None = None) -> Iterator[Engine
     draw = np.random.default_rng(seed)
     while True:
         accelerator = draw_machine(draw) if machine is None else machine
-        network = draw_network(draw, accelerator.core.array.weight_format)
+        network = draw_network(draw, accelerator.core.array.weight_format, grouped)
         try:
             plan = make_plan(network, accelerator)
             if draw.random() < 0.75:

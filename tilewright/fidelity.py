@@ -24,7 +24,30 @@ TIMED_CHANNEL = (
 def not_modelled(accelerator: Accelerator, fidelity: str) -> tuple[str, ...]:
     """Return what a run of `fidelity` on `accelerator` leaves out."""
     timed = accelerator.dram.device is not None and fidelity == "event"
-    return (*_banks(accelerator, fidelity), TIMED_CHANNEL if timed else FIXED_CHANNEL, *ALWAYS[1:])
+    return (
+        *_banks(accelerator, fidelity),
+        *_transfers(accelerator, fidelity),
+        TIMED_CHANNEL if timed else FIXED_CHANNEL,
+        *ALWAYS[1:],
+    )
+
+
+def _transfers(accelerator: Accelerator, fidelity: str) -> tuple[str, ...]:
+    """Return what closed forms leave out of DMA engines, hosts and links that have limits."""
+    dma = accelerator.core.dma
+    parts = [
+        name
+        for name, stated in (
+            ("requests in flight, bursts and descriptors of the DMA", dma.sends_requests),
+            ("the time of the host between commands", dma.host is not None),
+            ("the link between core and memory", accelerator.core.link is not None),
+        )
+        if stated
+    ]
+    if not parts:
+        return ()
+    counted = "" if fidelity == "analytic" else ", the event model counts them"
+    return (f"{' and '.join(parts)}: closed forms and the mapper's bounds leave them out{counted}",)
 
 
 def _banks(accelerator: Accelerator, fidelity: str) -> tuple[str, ...]:

@@ -173,6 +173,13 @@ def waterfall(result: ResultDict) -> Figure:
     return draw(result)
 
 
+def pe_regions(result: ResultDict) -> Figure:
+    """Return the use of each region of PEs over the run, and of each layer's busiest and idlest region."""
+    from tilewright.pe_plot import draw
+
+    return draw(result)
+
+
 RESULT_PLOTS = {
     "cycles": cycles_by_cause,
     "energy": energy_by_component,
@@ -181,6 +188,7 @@ RESULT_PLOTS = {
     "dram": dram_traffic,
     "operands": energy_by_operand,
     "waterfall": waterfall,
+    "pe_regions": pe_regions,
 }
 
 

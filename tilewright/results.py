@@ -23,6 +23,7 @@ REMEDIES = {
     "vector": "add vector lanes",
     "dependency": "pipeline the layers: one waits for the other's output",
     "bank_conflict": "choose another layout (banks.layout: auto), more banks or ports (docs/scratchpads.md)",
+    "host": "lower dma.host.interval, raise its depth, or use larger tiles: fewer commands",
     "issue": "use larger tiles: commands are short against their issue time",
 }
 

@@ -8,14 +8,17 @@ Three kinds of run per core:
   command becomes a job, offered at the cycle at which the event model issued it, memory stalls included. The jobs'
   results add up to the layer's output.
 
-Predicted cycles are the event model's: `sim.machine.simulate_jobs` and the spans of a simulated program.
+Predicted cycles are the event model's: `sim.array_queue.simulate_jobs` and the spans of a simulated program.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import product
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
     from workloads.mac_layers import MacLayer
 
 MAX_SIDE = 32
+WORKERS = 2
+"""Cores that are verified side by side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +121,18 @@ def verify_core_of(
 
 
 def verify_all(
-    seed: int = 0, simulator: str = "icarus", jobs: int = 12, repro: Path | None = None
+    seed: int = 0,
+    simulator: str = "icarus",
+    jobs: int = 12,
+    repro: Path | None = None,
+    names: Sequence[str] = (),
+    workers: int = WORKERS,
 ) -> Iterator[VerifyReport]:
-    """Yield the report of every core of the list, in its order."""
-    for row in list_cores():
-        yield verify_core(row.name, seed=seed, simulator=simulator, jobs=jobs, repro=repro)
+    """Yield the report of every core of the list, or of `names`, in its order; `workers` cores at a time."""
+    chosen = names or [row.name for row in list_cores()]
+    verify = partial(verify_core, seed=seed, simulator=simulator, jobs=jobs, repro=repro)
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        yield from pool.map(verify, chosen)
 
 
 def verify_params(
@@ -165,7 +177,7 @@ def _compare(params: SystolicParams, drawn: tuple[JobData, ...], seed: int, simu
     alone, chained, replayed = run_scenarios(params, scenarios, simulator)
     label = f"{rows}x{cols}"
     folds = [_fold(params, job) for job in drawn]
-    from sim.machine import simulate_jobs
+    from sim.array_queue import simulate_jobs
 
     together = simulate_jobs(params, folds)
     single = sum(done - issue for job in folds for issue, done in simulate_jobs(params, [job]))

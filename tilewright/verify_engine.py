@@ -34,7 +34,7 @@ def verify_engine(
     """
     from tilewright.engine_draw import draw_cases, machine_of
 
-    cases = list(islice(draw_cases(seed, machine_of(params)), networks))
+    cases = list(islice(draw_cases(seed, machine_of(params), grouped=True), networks))
     return report_cases(cases, simulator, repro=repro)
 
 

@@ -19,3 +19,9 @@ class Deadline:
     def late(self) -> bool:
         """Tell whether time is up."""
         return self.interrupted or (self._end is not None and time.process_time() > self._end)
+
+    def left(self) -> float | None:
+        """Return the CPU seconds that are left, None for no limit."""
+        if self.interrupted:
+            return 0.0
+        return None if self._end is None else max(0.0, self._end - time.process_time())

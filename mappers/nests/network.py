@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from hw_models.hierarchy.tree import MemoryTree
 from mappers.nests.counts import Counting
 from mappers.nests.deadline import Deadline
 from mappers.nests.objective import Objective
 from mappers.nests.problem import NestProblem, Precisions, problem_of_layer
+from mappers.nests.ragged.search import search_ragged
 from mappers.nests.search import FoundNest, search_nest
 from workloads.errors import Infeasible
 from workloads.mac_layers import MacLayer
@@ -26,7 +28,8 @@ class MappedLayer:
     found: tuple[FoundNest | Infeasible, ...]
 
 
-_FOUND: dict[tuple[NestProblem, MemoryTree, Objective, Counting], FoundNest] = {}
+Tiles = Literal["divisor", "ceil"]
+_FOUND: dict[tuple[NestProblem, MemoryTree, Objective, Counting, Tiles], FoundNest] = {}
 
 
 def map_nests(
@@ -36,6 +39,7 @@ def map_nests(
     counting: Counting = "timeloop",
     time_limit_s: float | None = None,
     progress: Callable[[str], None] = lambda text: None,
+    tiles: Tiles = "divisor",
 ) -> tuple[MappedLayer, ...]:
     """Return every MAC layer of `network` mapped on `tree`, in order.
 
@@ -45,6 +49,8 @@ def map_nests(
         CPU seconds for all layers together; each gets an equal share of what is left.
     progress : function, optional
         Called with the name of each layer before it is searched.
+    tiles : str
+        Map space: ``divisor`` tiles, or ``ceil`` tiles of any size.
     """
     goal = objective or Objective()
     bits = tree.precision_bits
@@ -56,14 +62,15 @@ def map_nests(
     interrupted = False
     end = None if time_limit_s is None else time.process_time() + time_limit_s
     for at, problem in enumerate(todo):
-        key = (problem, tree, goal, counting)
+        key = (problem, tree, goal, counting, tiles)
         if key in _FOUND:
             found[problem] = _FOUND[key]
             continue
         progress(next(name for name, parts in problems.items() if problem in parts))
         share = None if end is None else max(0.0, end - time.process_time()) / (len(todo) - at)
         clock = Deadline(0.0 if interrupted else share)
-        result = search_nest(problem, tree, goal, counting, deadline=clock)
+        search = search_nest if tiles == "divisor" else search_ragged
+        result = search(problem, tree, goal, counting, deadline=clock)
         interrupted = interrupted or clock.interrupted
         found[problem] = result
         if isinstance(result, FoundNest) and result.certificate.proven_optimal:

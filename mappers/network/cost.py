@@ -233,7 +233,7 @@ def _shares(graph: OperatorGraph, op: Operator, name: str, moved: int) -> list[t
 
 def _vector_option(graph: OperatorGraph, op: Operator, core: Accelerator) -> Option:
     """Return the one option of a vector operator: lowered for the core's view, bound by vector unit and port."""
-    draft, image = ProgramDraft(core.core.buffers), DramImage(core.dram.beat_bytes)
+    draft, image = ProgramDraft(core.core), DramImage(core.dram.beat_bytes)
     for name, size in graph.layout.blocks.items():
         image.block(name, size)
     group = graph.groups[op.index]

@@ -8,13 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Protocol
 
-from hw_models.accelerator import Accelerator
+from hw_models.accelerator import Accelerator, DramChannel
 from mappers.commands import Program
 from sim.dram.report import ChannelCounts, DramRun
 
 
-def standby_pj(run: DramRun, accelerator: Accelerator) -> Fraction:
+class HasDram(Protocol):
+    """An accelerator or a cluster: whatever has one DRAM."""
+
+    @property
+    def dram(self) -> DramChannel:
+        """Value of its DRAM."""
+
+
+def standby_pj(run: DramRun, accelerator: HasDram) -> Fraction:
     """Return standby and refresh energy of all ranks and channels over the run, exact."""
     energy = accelerator.dram.command_energy
     assert energy is not None
@@ -24,7 +33,7 @@ def standby_pj(run: DramRun, accelerator: Accelerator) -> Fraction:
     return standby + total.refreshes * energy.refresh_pj
 
 
-def counted_pj(counts: ChannelCounts, accelerator: Accelerator) -> Fraction:
+def counted_pj(counts: ChannelCounts, accelerator: HasDram) -> Fraction:
     """Return the energy of the bursts and activates of a channel, exact."""
     energy = accelerator.dram.command_energy
     assert energy is not None
@@ -53,7 +62,7 @@ def layer_energy_pj(
     return shares
 
 
-def summary(run: DramRun, accelerator: Accelerator) -> dict[str, object]:
+def summary(run: DramRun, accelerator: HasDram) -> dict[str, object]:
     """Return what the DRAM did as plain data for a result."""
     total, device = run.total, accelerator.dram.device
     assert device is not None

@@ -24,7 +24,6 @@ from mappers.commands import (
     Program,
     Slot,
     StoreCommand,
-    Transfer,
     VectorCommand,
 )
 
@@ -77,7 +76,6 @@ class _Coder:
     def __init__(self, beat_bytes: int) -> None:
         self._beat_bytes = beat_bytes
         self._numbers: dict[Hashable, int] = {}
-        self._beats: dict[tuple[Transfer, ...], int] = {}
         self._last: dict[int, int] = {}
 
     def codes(self, program: Program) -> IntArray:
@@ -108,11 +106,7 @@ class _Coder:
 
     def _work(self, command: AnyCommand) -> Hashable:
         if isinstance(command, LoadCommand | StoreCommand):
-            beats = self._beats.get(command.transfers)
-            if beats is None:
-                beats = sum(transfer.beats(self._beat_bytes) for transfer in command.transfers)
-                self._beats[command.transfers] = beats
-            return beats
+            return sum([transfer.beats(self._beat_bytes) for transfer in command.transfers])
         if isinstance(command, ComputeCommand):
             return tuple([getattr(command, name) for name in _TIMED])
         assert isinstance(command, VectorCommand)

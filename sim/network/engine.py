@@ -19,9 +19,12 @@ from hw_models.cluster import Cluster
 from mappers.commands import Transfer
 from mappers.network.program import Compute, Load, NetworkProgram, Store, Task
 from sim.channel import READ, WRITE, Channel
+from sim.dram.memory import TimedChannel
+from sim.dram.report import DramRun
 from sim.network.memory import SharedMemory
+from sim.network.places import DramPlaces, Flow
 from sim.progress import StuckError, run_watched
-from workloads.errors import InternalError
+from workloads.errors import Infeasible, InfeasibleError, InternalError
 
 CHUNK_BYTES = 8192
 MAX_SEGMENTS = 16
@@ -64,6 +67,8 @@ class NetworkRun:
         Intervals of the channel in units of 1/`bus_units` cycle; stream 0 reads, 1 writes.
     moved_bytes : list of int
         Bytes read from and written to DRAM.
+    dram : DramRun, optional
+        What a DRAM with timing did.
     """
 
     cycles: int
@@ -72,6 +77,7 @@ class NetworkRun:
     bus_units: int
     moved_bytes: list[int]
     memory: SharedMemory
+    dram: DramRun | None = None
 
 
 class DeadlockError(StuckError):
@@ -95,7 +101,10 @@ class _Execution:
     def __init__(self, program: NetworkProgram, cluster: Cluster) -> None:
         self.program, self.cluster = program, cluster
         self.env = simpy.Environment()
-        self.channel = Channel(self.env, cluster.dram)
+        self.timed = cluster.dram.device is not None
+        self.channel = _channel(self.env, cluster)
+        self.places = DramPlaces(program)
+        self._fits()
         self.memory = SharedMemory(program)
         self.spans = [Span() for _ in program.tasks]
         self.done = [self.env.event() for _ in program.tasks]
@@ -127,7 +136,23 @@ class _Execution:
             raise self._deadlock(stuck)
         cycles = max((span.done for span in self.spans), default=0)
         busy = self.channel.busy
-        return NetworkRun(cycles, self.spans, busy, self.channel.units_per_cycle, self.moved, self.memory)
+        dram = self.channel.outcome(int(self.env.now)) if isinstance(self.channel, TimedChannel) else None
+        return NetworkRun(cycles, self.spans, busy, self.channel.units_per_cycle, self.moved, self.memory, dram)
+
+    def _fits(self) -> None:
+        """Refuse tensors that the DRAM has no room for."""
+        device = self.cluster.dram.device
+        if device is not None and self.places.bytes > device.capacity_bytes:
+            raise InfeasibleError(
+                Infeasible(
+                    subject=f"tensors of '{self.program.workload}'",
+                    constraint=f"capacity[{device.standard.name}]",
+                    demand=self.places.bytes,
+                    bound=device.capacity_bytes,
+                    unit="bytes",
+                    levers=("raise dram.ranks or dram.channels",),
+                )
+            )
 
     def _progress(self) -> int:
         return self.channel.progress + sum(event.triggered for event in self.started + self.done)
@@ -185,7 +210,8 @@ class _Execution:
                 if feed is not None:
                     feed.used[j].succeed()
                 if moved:
-                    written.append(self._move(WRITE, _part(moved, segments, j)))
+                    size = _part(moved, segments, j)
+                    written.append(self._move(WRITE, size, task.stream_out, moved * j // segments))
             span.end = int(env.now)
             if any(not event.triggered for event in written):
                 env.process(self._drain(number, written))
@@ -216,13 +242,15 @@ class _Execution:
                 for j, size in enumerate(feed.parts):
                     if j >= 2 and not feed.used[j - 2].triggered:
                         yield feed.used[j - 2]
-                    self._move(READ, size, feed.arrived[j])
+                    self._move(READ, size, feed.task.stream_in, sum(feed.parts[:j]), feed.arrived[j])
             before = number
 
     # --- DMA --------------------------------------------------------------------------------------------------------
 
-    def _move(self, stream: int, size: int, event: simpy.Event | None = None) -> simpy.Event:
-        """Ask the channel for `size` bytes; return the event of their arrival."""
+    def _move(
+        self, stream: int, size: int, flows: Sequence[Flow], start: int, event: simpy.Event | None = None
+    ) -> simpy.Event:
+        """Ask the channel for `size` bytes of `flows` from byte `start` on; return the event of their arrival."""
         event = event or self.env.event()
         self.moved[stream] += size
         if not size:
@@ -230,19 +258,20 @@ class _Execution:
             return event
         dram: DramChannel = self.cluster.dram
         reached = event
+        runs = self.places.transfers(flows, start, size) if self.timed else (Transfer(0, size),)
 
         def arrived(_: object) -> None:
             reached.succeed()
 
         if stream == READ:
             eligible = int(self.env.now) + max(1, dram.latency_cycles)
-            self.channel.submit(READ, eligible, (Transfer(0, size),), _nothing, arrived)
+            self.channel.submit(READ, eligible, runs, _nothing, arrived)
         else:
 
             def answered(_: int) -> None:
                 self.env.timeout(dram.latency_cycles).callbacks.append(arrived)
 
-            self.channel.submit(WRITE, int(self.env.now) + 1, (Transfer(0, size),), _nothing, answered)
+            self.channel.submit(WRITE, int(self.env.now) + 1, runs, _nothing, answered)
         return event
 
     def _loads(self, queue: Sequence[int]) -> Process:
@@ -268,8 +297,8 @@ class _Execution:
                     yield flight[0]
                     continue
                 size = min(CHUNK_BYTES, left)
+                event = self._move(stream, size, ((task.tensor, task.size_bytes),), task.size_bytes - left)
                 left -= size
-                event = self._move(stream, size)
                 flight.append(event)
                 mine.append(event)
             self.env.process(self._settle(number, mine))
@@ -305,6 +334,13 @@ class _Feed:
         self.parts = [_part(total, segments, j) for j in range(segments)]
         self.arrived = [env.event() for _ in range(segments)]
         self.used = [env.event() for _ in range(segments)]
+
+
+def _channel(env: simpy.Environment, cluster: Cluster) -> Channel | TimedChannel:
+    """Return the memory behind the shared scratchpad."""
+    if cluster.dram.device is None:
+        return Channel(env, cluster.dram)
+    return TimedChannel(env, cluster.dram.device, cluster.clock_mhz)
 
 
 def _part(total: int, parts: int, index: int) -> int:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
 from hw_models.cluster import Cluster
 from mappers.network.program import Compute, Load, NetworkProgram, Store, computes
 from sim.channel import READ, WRITE
+from sim.dram.energy import counted_pj, standby_pj, summary
 from sim.network.engine import NetworkRun, run_network
 from sim.result import Check
 from workloads.errors import InternalError
 
 SCHEMA = "tilewright.network/1"
+FIRST_BYTES = "which part of a tensor a task moves that moves part of it: its first bytes are taken for the DRAM's rows"
 NOT_MODELLED = (
     "tiles inside an operator: its cycles are the layer mapper's bound with operands on chip",
     "conflicts of cores in the banks of the shared scratchpad; every core has a port of its own",
@@ -78,6 +80,8 @@ class NetworkResult:
     program: NetworkProgram
     run: NetworkRun
     not_modelled: tuple[str, ...] = field(default=NOT_MODELLED)
+    dram: dict[str, Any] | None = None
+    """What a DRAM with timing did; None, and absent from the file, for a channel of fixed latency."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as plain data."""
@@ -93,7 +97,7 @@ class NetworkResult:
             "occupancy": [list(point) for point in _last_per_cycle(self.run.memory.timeline)],
             "checks": [asdict(check) for check in self.checks],
             "not_modelled": list(self.not_modelled),
-        }
+        } | ({} if self.dram is None else {"dram": self.dram})
 
 
 def _last_per_cycle(timeline: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -113,7 +117,7 @@ def simulate_network(
     """
     run = run_network(program, cluster)
     clock = float(cluster.clock_mhz) * 1e6
-    energy = _energy(program, cluster)
+    energy = _energy(program, cluster, run)
     macs = sum(task.macs for task in computes(program.tasks))
     total = sum(energy.values(), Fraction(0))
     totals = NetworkTotals(
@@ -137,10 +141,14 @@ def simulate_network(
                 "the result is withheld"
             )
     plain = {part: float(pj) for part, pj in energy.items()}
-    return NetworkResult(manifest, totals, bounds, plain, rows, cores, placement, checks, program, run)
+    result = NetworkResult(manifest, totals, bounds, plain, rows, cores, placement, checks, program, run)
+    if run.dram is None:
+        return result
+    left = (*(line for line in NOT_MODELLED if not line.startswith("DRAM rows")), FIRST_BYTES)
+    return replace(result, not_modelled=left, dram=summary(run.dram, cluster))
 
 
-def _energy(program: NetworkProgram, cluster: Cluster) -> dict[str, Fraction]:
+def _energy(program: NetworkProgram, cluster: Cluster, run: NetworkRun) -> dict[str, Fraction]:
     """Return the energy of cores with their ports, of the shared scratchpad's DMA side, and of DRAM, in pJ.
 
     What a core streams passes the shared scratchpad too, but for weights; those are told by their name.
@@ -155,8 +163,15 @@ def _energy(program: NetworkProgram, cluster: Cluster) -> dict[str, Fraction]:
     return {
         "cores": cores,
         "shared": written * shared.write_pj_per_byte + read * shared.read_pj_per_byte,
-        "dram": moved * cluster.dram.energy_pj_per_byte,
+        "dram": _dram_pj(moved, cluster, run),
     }
+
+
+def _dram_pj(moved_bytes: int, cluster: Cluster, run: NetworkRun) -> Fraction:
+    """Return the energy of the DRAM: of its commands and standby where these are known, else by the byte."""
+    if run.dram is None or cluster.dram.command_energy is None:
+        return moved_bytes * cluster.dram.energy_pj_per_byte
+    return standby_pj(run.dram, cluster) + counted_pj(run.dram.total, cluster)
 
 
 def _bounds(program: NetworkProgram, cluster: Cluster) -> dict[str, int]:
@@ -212,8 +227,11 @@ def _checks(
     wanted = [program.loaded_bytes, program.stored_bytes]
     beat = cluster.dram.beat_bytes
     units = [sum(end - start for stream, start, end in run.bus if stream == way) for way in (READ, WRITE)]
-    per_beat = cluster.dram.beats_cycles(1) * run.bus_units
-    beats = [int(Fraction(part) / per_beat) for part in units]
+    if run.dram is None:
+        per_beat = cluster.dram.beats_cycles(1) * run.bus_units
+        beats = [int(Fraction(part) / per_beat) for part in units]
+    else:
+        beats = [run.dram.total.reads, run.dram.total.writes]
     least = [-(-size // beat) for size in wanted]
     summed = [row.busy_cycles + row.idle_cycles + sum(row.stall_cycles.values()) for row in cores]
     bus_order = all(a[2] <= b[1] for a, b in zip(run.bus, run.bus[1:], strict=False))

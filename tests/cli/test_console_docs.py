@@ -22,6 +22,7 @@ PAGES = (
     "docs/dataflows.md",
     "docs/placement.md",
     "docs/network_mapping.md",
+    "docs/scratchpads.md",
 )
 FENCE = re.compile(r"^```(console|python|yaml)(?: file=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

@@ -59,7 +59,7 @@ def test_a_machine_that_is_too_small_says_so(tmp_path: Path, capsys: pytest.Capt
     ("argv", "message"),
     [
         (["--counting", "own"], "bound is timeloop, zigzag"),
-        (["--tiles", "ceil"], "bound is divisor"),
+        (["--tiles", "any"], "bound is divisor, ceil"),
         (["--time-limit", "-1"], "bound is >= 0"),
         (["--objective", "speed"], "objective 'speed' is unknown"),
         (["--set", "a=1"], "--set and --commands are for accelerators"),
@@ -70,6 +70,26 @@ def test_bad_options_are_refused(
 ) -> None:
     assert run(["map", "mlp", "--arch", str(machine), *argv]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_ceil_tiles_are_never_worse_and_their_plan_agrees_with_its_recheck(
+    machine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The classes of the last layer are no multiple of the four multipliers."""
+    values = {}
+    for tiles in ("divisor", "ceil"):
+        plan = tmp_path / f"{tiles}.yaml"
+        argv = ["map", "mlp", "--arch", str(machine), "--objective", "edp", "--tiles", tiles, "--json"]
+        assert run([*argv, "--time-limit", "3", "-o", str(plan)]) == 0
+        rows = json.loads(capsys.readouterr().out)
+        parts = [part for row in rows for part in row["problems"]]
+        assert all(("ceil tiles" in part["map_space"]) == (tiles == "ceil") for part in parts)
+        assert all(0 < part["bound"] <= part["value"] for part in parts)
+        values[tiles] = [part["value"] for part in parts]
+        assert run(["map", "--plan", str(plan), "--recheck"]) == 0
+        capsys.readouterr()
+    assert all(ceil <= divisor for ceil, divisor in zip(values["ceil"], values["divisor"], strict=True))
+    assert any(ceil < divisor for ceil, divisor in zip(values["ceil"], values["divisor"], strict=True))
 
 
 def test_options_of_hierarchies_need_one(capsys: pytest.CaptureFixture[str]) -> None:

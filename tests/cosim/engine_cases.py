@@ -24,6 +24,26 @@ from mappers.plan import make_plan
 from rtl.engine_run import NO_ERROR, EngineOutcome, EngineRun, run_engine
 from rtl.engine_top import bench_sources
 from sim.machine import run_program
+from tests.cosim.engine_networks import (
+    LINES,
+    block,
+    boxes,
+    branches,
+    broad,
+    chain_of_three,
+    images,
+    lines,
+    narrow,
+    planes,
+    pooled_residual,
+    products,
+    rows,
+    short_images,
+    single_channel,
+    strided_mean,
+    tall,
+    two_inputs,
+)
 from tilewright.engine_case import EngineCase, case_of, draw_constants, engine_case
 from tilewright.engine_draw import draw_plan, machine_of
 from workloads.builder import NetworkBuilder
@@ -76,8 +96,6 @@ def sums_pooled(constants: LayerConstants, window: int) -> LayerConstants:
 
 
 CHANGES: tuple[tuple[Dataflow, Dataflow], ...] = (("is", "ws"), ("is", "os"), ("os", "is"), ("ws", "is"))
-LINES = 11
-"""Of the image of `lines`."""
 Build = Callable[[NetworkBuilder], str]
 
 
@@ -141,7 +159,7 @@ def mapped(params: EngineParams, build: Build, *nests: Mapping, offset: int = 0)
 
 
 def boxed(params: EngineParams, offset: int) -> EngineCase:
-    """Return a case whose sums are made box by box of their pixels, with smaller boxes at the ends of lines and columns."""
+    """Return a case whose sums are made box by box of their pixels, with smaller boxes at the ends."""
     loops = (TileLoop("C", 4, 2), TileLoop("OX", 3, 2), TileLoop("OY", 5, 2))
     return mapped(params, boxes, Mapping("conv", "core0", "is", loops, (("I", 1), ("W", 1), ("O", 0))), offset=offset)
 
@@ -157,95 +175,6 @@ def changing(params: EngineParams, first: Dataflow, second: Dataflow) -> EngineC
     whole = (("I", 0), ("W", 0), ("O", 0))
     flows = (("first", first), ("second", second))
     return mapped(params, two_inputs, *(Mapping(name, "core0", flow, (), whole) for name, flow in flows))
-
-
-def two_inputs(b: NetworkBuilder) -> str:
-    """Build two convolutions of inputs of their own, the second with the results of the first added."""
-    first = b.conv(b.input("image", (1, 4, 3, 3)), 4, 3, padding=1, name="first")
-    return b.add(b.conv(b.input("other", (1, 4, 3, 3)), 4, 1, name="second"), first)
-
-
-def boxes(b: NetworkBuilder) -> str:
-    """Build a convolution of two images to planes that tiles do not divide."""
-    return b.relu(b.conv(b.input("image", (2, 4, 5, 4)), 3, (1, 2), name="conv"))
-
-
-def lines(b: NetworkBuilder) -> str:
-    """Build a convolution of one channel to one."""
-    return b.conv(b.input("image", (1, 1, LINES, 8)), 1, 1, name="conv")
-
-
-def pooled_residual(b: NetworkBuilder) -> str:
-    """Build a residual block behind a convolution with every parameter different along y and x, and a maximum."""
-    x = b.input("image", (1, 4, 4, 4))
-    y = b.conv(x, 3, (3, 2), stride=(1, 1), padding=(1, 1), dilation=(1, 2), name="conv")
-    y = b.add(y, b.input("second", b.shape(y)))
-    return b.max_pool(b.relu(y), 2)
-
-
-def strided_mean(b: NetworkBuilder) -> str:
-    """Build a strided convolution of two images and their means."""
-    x = b.input("image", (2, 3, 4, 5))
-    return b.avg_pool(b.conv(x, 3, (2, 3), stride=(2, 1), padding=(1, 1), dilation=(2, 1), name="conv"), (2, 1))
-
-
-def products(b: NetworkBuilder) -> str:
-    """Build two matrix products, the first with a ReLU."""
-    x = b.input("rows", (3, 7))
-    return b.linear(b.relu(b.linear(x, 5, name="fc0")), 4, name="fc1")
-
-
-def chain_of_three(b: NetworkBuilder) -> str:
-    """Build three matrix products, so that three dataflows can follow each other."""
-    x = b.linear(b.relu(b.linear(b.input("rows", (3, 5)), 4, name="fc0")), 3, name="fc1")
-    return b.linear(x, 4, name="fc2")
-
-
-def planes(b: NetworkBuilder) -> str:
-    """Build a point-wise convolution of two images, whose tiles are parts of planes, rows and pixels."""
-    return b.conv(b.input("image", (2, 4, 3, 4)), 2, 1, name="conv")
-
-
-def images(b: NetworkBuilder) -> str:
-    """Build a point-wise convolution of three images, more than two of which one tile may hold."""
-    return b.conv(b.input("image", (3, 4, 2, 2)), 2, 1, name="conv")
-
-
-def narrow(b: NetworkBuilder) -> str:
-    """Build a point-wise convolution to more channels than it has: many tiles of few outputs."""
-    return b.conv(b.input("image", (1, 4, 4, 4)), 8, 1, name="conv")
-
-
-def broad(b: NetworkBuilder) -> str:
-    """Build a point-wise convolution from more channels than it makes: each pixel is read for several column folds."""
-    return b.conv(b.input("image", (1, 8, 4, 4)), 4, 1, name="conv")
-
-
-def block(b: NetworkBuilder) -> str:
-    """Build a small residual block."""
-    y = b.conv(b.input("image", (1, 4, 4, 4)), 4, 1, name="conv")
-    return b.relu(b.add(y, b.input("second", b.shape(y))))
-
-
-def rows(b: NetworkBuilder) -> str:
-    """Build matrix products of many rows."""
-    return b.linear(b.relu(b.linear(b.input("rows", (24, 8)), 8, name="fc0")), 4, name="fc1")
-
-
-def single_channel(b: NetworkBuilder) -> str:
-    """Build two convolutions of one channel, along x and along y: a tap is one step of an output-stationary job."""
-    return b.conv(b.conv(b.input("image", (1, 1, 4, 4)), 1, (1, 2), name="across"), 2, (2, 1), name="down")
-
-
-def tall(b: NetworkBuilder) -> str:
-    """Build a matrix product of more rows than an array of three."""
-    return b.linear(b.input("rows", (5, 7)), 8, name="fc")
-
-
-def branches(b: NetworkBuilder) -> str:
-    """Build two convolutions of one image and their sum: the second does not wait for the first."""
-    x = b.input("image", (1, 4, 3, 3))
-    return b.add(b.conv(x, 4, 3, padding=1, name="first"), b.conv(x, 4, 1, name="second"))
 
 
 def nest(layer: str, flow: Dataflow, loops: Sequence[TileLoop] = (), cuts: Sequence[int] = (0, 0, 0)) -> Mapping:
@@ -329,8 +258,8 @@ BOTH = replace(
 INPUTS_STAY = replace(BASE, rows=2, cols=3, dataflows=("is",), accumulator_depth=40, commands=32)
 THREE = replace(BASE, dataflows=("ws", "os", "is"), weight_format=Int(4, signed=False), issue_cycles=2, commands=32)
 HASTY = replace(
-    BASE, rows=1, cols=7, dataflows=("is",), memory_latency_cycles=1, beat_bytes=16, input_bytes=1024, weight_bytes=1024,
-    accumulator_depth=88, commands=64,
+    BASE, rows=1, cols=7, dataflows=("is",), memory_latency_cycles=1, beat_bytes=16, input_bytes=1024,
+    weight_bytes=1024, accumulator_depth=88, commands=64,
 )  # fmt: skip
 """Jobs of `hasty` follow each other faster than one passes along the columns."""
 TIGHT_OS = replace(TIGHT, dataflows=("os",), sparsity=Sparsity(1, 2))
@@ -424,15 +353,17 @@ def engines() -> dict[EngineParams, tuple[Played, ...]]:
 
 
 def more_runs() -> dict[EngineParams, tuple[Played, ...]]:
-    """Return runs of given mappings: single channels, jobs that wait for one another, changes of the dataflow."""
+    """Return runs of given mappings: what drawn ones never met with nothing else between."""
     jobs = nest("fc", "os", [TileLoop("K", 8, 2)])  # all operands there: only the array says when the next may issue
     orders: tuple[tuple[Dataflow, Dataflow], ...] = (("ws", "os"), ("os", "ws"))
+    turns = nest("conv", "is")  # two pixels an image, three banks: the third image is turned past the last bank
     changes = [(nest("first", one), nest("second", other)) for one, other in orders]
     return {
         OUTPUTS_STAY: (
             Played(make_case(OUTPUTS_STAY, single_channel, 3, PAGE - 65, edges=False, drawn=False)),
             Played(make_case(OUTPUTS_STAY, tall, 3, PAGE - 65, edges=False, nests=[jobs])),
         ),
+        INPUTS_STAY: (Played(make_case(INPUTS_STAY, short_images, 3, PAGE - 65, edges=False, nests=[turns])),),
         BOTH: tuple(Played(make_case(BOTH, branches, 3, PAGE - 65, edges=False, nests=pair)) for pair in changes),
     }
 

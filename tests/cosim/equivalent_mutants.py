@@ -143,6 +143,23 @@ EQUIVALENT: dict[str, str] = {
     "engine_os_row.sv: if (start) begin (condition always true)": (
         "pixel and job stay those of the last start until the next one: the same successor is computed again"
     ),
+    "engine_vector.sv: take <= code_valid & code_last; (and becomes or)": (
+        "the result of part of a window is written to the place of the window, where that of the whole one follows; "
+        "what is written between commands goes behind the tile, at most to the first bytes of the other half, which "
+        "their store has read, as with the mask"
+    ),
+    "engine_scratchpad.sv: if (rd_en) beside <= mask[wr_byte] & (wr_at == rd_at); (condition always true)": (
+        "memories with THROUGH are read by arrays, which take the bytes in the cycle after the read and not later"
+    ),
+    "engine_store.sv: responses <= responses + ($clog2(RESPONSES + 1))'(aw_step) - (add becomes subtract, place 2)": (
+        "the cast widens a single bit, which the sum does as well: its width changes nothing"
+    ),
+    "engine_hop.sv: wire signed [16:0] x_to = x_over ? x_on - $signed({1'b0, x_span}) : x_on; (stuck at one)": (
+        "2**16 are added, of which the sixteen bits that are taken have nothing"
+    ),
+    "engine_hop.sv: wire signed [16:0] y_to = y_over ? y_on - $signed({1'b0, y_span}) : y_on; (stuck at one)": (
+        "2**16 are added, of which the sixteen bits that are taken have nothing"
+    ),
     "tw_fifo.sv: full <= 1'b0; (reset to one)": (
         "ready comes one cycle after a reset instead of with its end, and nothing is offered in that "
         "cycle; tests/formal/test_formal.py proves fifo_is_ready_unless_full, which this mutant breaks"

@@ -35,7 +35,7 @@ from rtl.run import JobData, Scenario, run_scenarios
 from rtl.stimulus import CORNERS, draw, exhaustive
 from rtl.stream_core import StreamWork, stream_work
 from rtl.stream_run import StreamScenario, run_streams
-from sim.machine import simulate_jobs
+from sim.array_queue import simulate_jobs
 from tests.cosim import (
     bins_cases,
     dequant_cases,
@@ -59,7 +59,7 @@ from workloads.errors import InternalError, MismatchError
 from workloads.formats import Float16
 
 TRIES = 6
-"""Cores on which a mutant is tried before it counts as survived."""
+"""Cores other than engines on which a mutant is tried before it counts as survived."""
 EXHAUSTIVE_BEATS = 1500
 PIECE = 20
 """Mutants judged between two notes."""
@@ -199,12 +199,18 @@ def _sources(row: CoreRow) -> dict[str, str]:
     return engine_bench(row.params) if isinstance(row.params, EngineParams) else emit(row.params)
 
 
+def tried(rows: tuple[CoreRow, ...]) -> tuple[CoreRow, ...]:
+    """Return the cores of `rows` that are tried: every engine, those of several dataflows early; of others `TRIES`."""
+    flows = {row: len(row.params.dataflows) for row in rows if isinstance(row.params, EngineParams)}
+    if flows:
+        return (rows[0], *sorted(rows[1:], key=lambda row: -flows[row]))
+    return rows[:: max(1, len(rows) // TRIES)][:TRIES]  # those that differ most stand far apart in the list
+
+
 def judge(mutant: Mutant, rows: tuple[CoreRow, ...]) -> tuple[str, str]:
     """Return (how it was noticed, by which core): ``value``, ``cycle``, ``interface``, ``invalid`` or ``survived``."""
     valid = False
-    # Cores that differ most stand far apart in the list.
-    step = max(1, len(rows) // TRIES)
-    for row in rows[::step][:TRIES]:
+    for row in tried(rows):
         sources = _sources(row)
         sources[mutant.module] = mutant.apply(sources[mutant.module])
         try:

@@ -93,6 +93,13 @@ def test_all_and_a_name_exclude_each_other(capsys: pytest.CaptureFixture[str]) -
     assert "size systolic arrays only" in capsys.readouterr().err
 
 
+def test_cores_side_by_side_are_reported_in_order() -> None:
+    names = ["topk_2of4_int8", "fifo_6x8"]
+    reports = list(verification.verify_all(jobs=4, names=names))
+    assert [report.rows[0].core for report in reports] == names
+    assert reports[1] == verification.verify_core(names[1], jobs=4)
+
+
 @pytest.mark.nightly
 def test_all_cores_agree_on_many_works() -> None:
     assert all(report.ok for report in verification.verify_all(seed=1, jobs=400))

@@ -157,10 +157,10 @@ def test_extremes_of_the_vector_unit() -> None:
         assert trial.agrees(outcome)
 
 
-def digits_cases(images: slice) -> list[EngineCase]:
-    """Return the digits network on the preset, one case per image; all share one command list."""
+def digits_cases(images: slice, arch: str = "engine_8x8", *overrides: str) -> list[EngineCase]:
+    """Return the digits network on a preset, changed, one case per image; all share one command list."""
     trained = load_digits()
-    plan = make_plan(load_workload("digits", {}).network, load_accelerator("engine_8x8"))
+    plan = make_plan(load_workload("digits", {}).network, load_accelerator(arch, list(overrides)))
     return [
         engine_case(plan, constants=trained.constants, inputs={"image": image[None]})
         for image in trained.images[images]
@@ -176,19 +176,45 @@ def classes(case: EngineCase, memory: Any) -> int:
 
 
 def test_trained_network_keeps_its_accuracy_in_integers() -> None:
+    assert (right_digits("engine_8x8"), load_digits().float_right) == (127, 127)
+
+
+def right_digits(arch: str, *overrides: str) -> int:
+    """Return how many of the 128 test images the golden run of a machine gets right."""
     trained = load_digits()
-    plan = make_plan(load_workload("digits", {"batch": 128}).network, load_accelerator("engine_8x8"))
+    plan = make_plan(load_workload("digits", {"batch": 128}).network, load_accelerator(arch, list(overrides)))
     case = engine_case(plan, constants=trained.constants, inputs={"image": trained.images})
     scores = case.golden()[case.groups[-1].output]
-    right = int((scores.argmax(axis=1) == trained.labels).sum())
-    assert (right, trained.float_right) == (127, 127)
+    return int((scores.argmax(axis=1) == trained.labels).sum())
+
+
+PRUNED = {"3:4": (("core.sparsity.n=3",), 126), "2:4": ((), 111), "1:4": (("core.sparsity.n=1",), 17)}
+
+
+@pytest.mark.parametrize("pattern", PRUNED)
+def test_what_pruning_without_training_costs_is_what_the_page_says(pattern: str) -> None:
+    overrides, right = PRUNED[pattern]
+    assert right_digits("engine_8x8_nm", *overrides) == right
+    page = (Path(__file__).parents[2] / "docs" / "layer_engine.md").read_text(encoding="utf-8")
+    cycles = digits_cases(slice(0, 1), "engine_8x8_nm", *overrides)[0].predicted_cycles
+    assert f"| {pattern} | {right} | {cycles:,} |" in page
+
+
+NIGHTLY_DIGITS = [
+    ("verilator", 128, "engine_8x8"),
+    ("verilator", 128, "engine_8x8_nm"),
+    ("verilator", 128, "engine_8x8_nm", "core.sparsity.n=1"),
+    ("verilator", 128, "engine_8x8", "core.dataflows=[is]"),
+    ("verilator", 128, "engine_8x8", "core.dataflows=[ws, os, is]"),
+]
 
 
 @pytest.mark.parametrize(
-    ("simulator", "count"), [("icarus", 1), pytest.param("verilator", 128, marks=pytest.mark.nightly)]
+    "how", [("icarus", 1, "engine_8x8"), *(pytest.param(how, marks=pytest.mark.nightly) for how in NIGHTLY_DIGITS)]
 )
-def test_digits_on_the_engine(simulator: str, count: int) -> None:
-    cases = digits_cases(slice(0, count))
+def test_digits_on_the_engine(how: tuple[Any, ...]) -> None:
+    simulator, count, *machine = how
+    cases = digits_cases(slice(0, count), *machine)
     outcomes = run_engine(cases[0].params, [case.run() for case in cases], simulator)
     for case, outcome in zip(cases, outcomes, strict=True):
         assert case.agrees(outcome)

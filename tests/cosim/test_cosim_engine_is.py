@@ -1,7 +1,8 @@
-"""The input-stationary array of the layer engine: values and cycles where folds, jobs and boxes of pixels are awkward."""
+"""The input-stationary array of the layer engine: values and cycles where folds, jobs and boxes are awkward."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -102,9 +103,9 @@ def test_weights_stream_in_the_order_of_their_tile() -> None:
 
 
 def test_input_stationary_arrays_are_dense() -> None:
-    with pytest.raises(InputError, match="2:4 sparse and dataflows .*leave out is"):
+    with pytest.raises(InputError, match=r"2:4 sparse and dataflows .*leave out is"):
         replace(INPUTS_STAY, sparsity=Sparsity(2, 4))
-    with pytest.raises(InputError, match="dataflows are .*bound is ws, os, is"):
+    with pytest.raises(InputError, match=r"dataflows are .*bound is ws, os, is"):
         replace(INPUTS_STAY, dataflows=("rs",))
 
 
@@ -130,10 +131,8 @@ def test_a_perturbed_latency_or_width_is_found(params: EngineParams, module: str
     sources = engine_bench(params)
     assert old in sources[module]
     sources[module] = sources[module].replace(old, new)
-    try:
+    with contextlib.suppress(MismatchError):
         assert judge_engine(params, sources)
-    except MismatchError:
-        pass
 
 
 @pytest.mark.nightly

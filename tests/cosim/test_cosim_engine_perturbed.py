@@ -28,7 +28,8 @@ from rtl.engine_run import run_engine
 from rtl.engine_top import bench_sources
 from rtl.engine_words import encode
 from sim.machine import run_program
-from tests.cosim.engine_cases import PAGE, TIGHT, TIGHT_OS, block, make_case, rows
+from tests.cosim.engine_cases import PAGE, TIGHT, TIGHT_OS, make_case
+from tests.cosim.engine_networks import block, rows
 from tests.reference.profile import NIGHTLY
 from tilewright.cli import run
 from tilewright.command_list import command_data, read_case

@@ -8,7 +8,8 @@ import pytest
 
 from rtl.engine_run import EngineRun, run_engine
 from rtl.engine_top import bench_sources
-from tests.cosim.engine_cases import BASE, PAGE, Played, bursts, make_case, products
+from tests.cosim.engine_cases import BASE, PAGE, Played, bursts, make_case
+from tests.cosim.engine_networks import products
 from tilewright.engine_case import EngineCase
 from workloads.errors import MismatchError
 

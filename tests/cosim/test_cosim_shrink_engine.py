@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from rtl.engine_top import bench_sources
-from tests.cosim.engine_cases import BASE, make_case, pooled_residual, products
+from tests.cosim.engine_cases import BASE, make_case
+from tests.cosim.engine_networks import pooled_residual, products
 from tilewright.cli import run
 from tilewright.engine_case import EngineCase
 from tilewright.engine_shrink import EngineFailure, Shrinker, write_failure

@@ -16,7 +16,7 @@ from rtl.operands import job_beats, result_matrix
 from rtl.run import BENCH, JobData, Scenario, run_core, run_scenarios, simulate_bench
 from rtl.simulator import find_simulator
 from rtl.systolic_top import systolic_constants
-from sim.machine import simulate_jobs
+from sim.array_queue import simulate_jobs
 from tests.cosim import test_rtl_lint as lint_tests
 from tests.cosim.systolic_cases import fold_job, wrong_cycles, wrong_values
 from tests.cosim.systolic_nm_cases import (

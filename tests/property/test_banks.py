@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hw_models.accelerator import Core, Dma, PEArray, VectorUnit
+from hw_models.accelerator import Core, PEArray, VectorUnit
 from hw_models.array_timing import timing_of
 from hw_models.banking.banks import INPUT_LAYOUTS, WEIGHT_LAYOUTS, Banks
 from hw_models.banking.memory import Scratchpad
 from hw_models.banking.passes import PassClock, PassReads
 from hw_models.banking.reads import InputRead, WeightRead, input_bytes, row_padding
+from hw_models.dma import Dma
 from hw_models.systolic import FoldJob
 from tests.reference.naive_banks import NaivePass
 from tests.reference.profile import examples

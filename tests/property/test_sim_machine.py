@@ -54,6 +54,6 @@ def test_every_law_holds_and_the_result_is_reproducible(case: tuple[Program, Acc
     program, accelerator = case
     notes = [LayerAnnotation(None, None, None, None, "core0")] * len(program.layers)
     result, run = simulate(program, accelerator, {}, notes, {}, [], keep_run=True)
-    assert all(check.ok for check in result.checks) and len(result.checks) == 10
+    assert all(check.ok for check in result.checks) and len(result.checks) == 11
     assert check_result(result, program, run, accelerator) == result.checks
     assert simulate(program, accelerator, {}, notes, {}, []).to_json() == result.to_json()

@@ -31,7 +31,11 @@ def ragged_nests(problem: NestProblem, tree: MemoryTree) -> Iterator[NestMapping
             yield NestMapping(nodes)
         for role in roles:
             last = nodes[-1]
-            if isinstance(last, Hold) and last.level != tree.levels[0].name and roles.index(last.role) > roles.index(role):
+            if (
+                isinstance(last, Hold)
+                and last.level != tree.levels[0].name
+                and roles.index(last.role) > roles.index(role)
+            ):
                 continue
             for depth in range(at[role] + 1, len(tree.levels)):
                 level = tree.levels[depth]

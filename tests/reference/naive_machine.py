@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from math import ceil, floor
+from typing import Any
 
 from hw_models.accelerator import Accelerator, PEArray
+from hw_models.dma import Dma, Host
 from mappers.commands import ComputeCommand, LoadCommand, Program, StoreCommand, VectorCommand
 
 Times = tuple[int, int, int, int, int, int]
@@ -29,6 +32,8 @@ class Work:
     end: int = -1
     beats: int = 0
     eligible: int = 0
+    left: int = 0
+    """Requests of the command that are not complete."""
 
     def times(self) -> Times:
         return self.head, self.ready, self.issue, self.begin, self.last, self.end
@@ -47,16 +52,89 @@ def naive_beats(command: LoadCommand | StoreCommand, beat: int) -> int:
 
 
 @dataclass
+class Request:
+    """A contiguous part of a command that goes to memory by itself."""
+
+    parent: Work
+    beats: int
+    eligible: int
+    begin: int = -1
+    last: int = -1
+
+
+def naive_requests(command: LoadCommand | StoreCommand, dma: Dma) -> list[list[tuple[int, int]]]:
+    """Return (address, bytes) of every request, descriptor by descriptor: byte after byte, cut where one must."""
+    descriptors = []
+    for transfer in command.transfers:
+        loops = [(n, p) for n, p in zip(transfer.counts, transfer.pitches_bytes, strict=True) if n > 1]
+        inside = len(loops) if dma.descriptor_dimensions is None else dma.descriptor_dimensions - 1
+        starts = [(transfer.address, ())]
+        for depth, (count, pitch) in enumerate(loops):
+            outer = depth < len(loops) - inside
+            starts = [(a + i * pitch, (*key, i) if outer else key) for a, key in starts for i in range(count)]
+        by_descriptor: dict[tuple[int, ...], list[tuple[int, int]]] = {}
+        for address, key in starts:
+            requests = by_descriptor.setdefault(key, [])
+            low = address
+            for byte in range(address, address + transfer.run_bytes):
+                last = byte + 1 == address + transfer.run_bytes
+                if last or (dma.max_burst_bytes is not None and (byte + 1) % dma.max_burst_bytes == 0):
+                    requests.append((low, byte + 1 - low))
+                    low = byte + 1
+        descriptors += list(by_descriptor.values())
+    return descriptors
+
+
+@dataclass
+class NaiveSender:
+    """One engine that sends requests: at most one per cycle, so many in flight."""
+
+    dma: Dma
+    beat: int
+    delay: int
+    response: int
+    put: Any
+    """Takes (request, eligible)."""
+    waiting: list[tuple[Work, int, int, int]] = field(default_factory=list)
+    """(command, cycle at which its descriptor is ready, address, bytes)."""
+    ready: int = 0
+    next_send: int = 0
+    flying: list[Request] = field(default_factory=list)
+
+    def take(self, work: Work, cycle: int) -> None:
+        assert isinstance(work.command, LoadCommand | StoreCommand)
+        for descriptor in naive_requests(work.command, self.dma):
+            self.ready = max(self.ready, cycle) + self.dma.descriptor_cycles
+            self.waiting += [(work, self.ready, address, size) for address, size in descriptor]
+            work.left += len(descriptor)
+
+    def step(self, cycle: int) -> bool:
+        self.flying = [r for r in self.flying if r.last < 0 or r.last + self.response > cycle]
+        if not self.waiting or cycle < self.next_send or cycle < self.waiting[0][1]:
+            return False
+        if self.dma.requests is not None and len(self.flying) >= self.dma.requests:
+            return False
+        work, _, address, size = self.waiting.pop(0)
+        beats = (address + size - 1) // self.beat - address // self.beat + 1
+        self.flying.append(Request(work, beats, cycle + self.delay))
+        self.put(self.flying[-1], cycle + self.delay)
+        self.next_send = cycle + 1
+        return True
+
+
+@dataclass
 class NaiveBus:
     """One burst after the other; time is an exact rational number of cycles."""
 
     beat_cycles: Fraction
     burst_beats: int
-    queues: tuple[list[Work], list[Work]] = field(default_factory=lambda: ([], []))
+    queues: tuple[list[Any], ...]
+    """Reads and writes of every engine in turn."""
+    priority: bool = False
     free: Fraction = Fraction(0)
-    last: int = 1
+    last: int = -1
 
-    def step(self, cycle: int) -> list[tuple[int, Work]]:
+    def step(self, cycle: int) -> list[tuple[int, Any]]:
         """Take every burst that starts within `cycle`; return (stream, finished work)."""
         finished = []
         while True:
@@ -64,8 +142,9 @@ class NaiveBus:
             if not wanted or min(wanted) >= cycle + 1:
                 return finished
             start = min(wanted)
-            able = [s for s in (0, 1) if self.queues[s] and self.queues[s][0].eligible <= start]
-            stream = able[0] if len(able) == 1 else 1 - self.last
+            first = 0 if self.priority else self.last + 1
+            turns = [(first + k) % len(self.queues) for k in range(len(self.queues))]
+            stream = next(s for s in turns if self.queues[s] and self.queues[s][0].eligible <= start)
             work = self.queues[stream][0]
             if work.begin < 0:
                 work.begin = floor(start)
@@ -133,15 +212,32 @@ class NaiveMachine:
     def __init__(self, program: Program, accelerator: Accelerator) -> None:
         self.accelerator = accelerator
         self.works = [Work(command) for command in program.commands]
+        dma = self.dma = accelerator.core.dma
+        self.handed: list[int] = []
+        """Cycle at which the host handed out each command."""
+        self.next_hand: int | None = None
         self.queues = {
-            engine: [w for w in self.works if w.command.engine == engine]
-            for engine in ("load", "array", "vector", "store")
-        }
+            f"load {n}": [w for w in self.works if isinstance(w.command, LoadCommand) and w.command.dma == n]
+            for n in range(dma.load_engines)
+        } | {engine: [w for w in self.works if w.command.engine == engine] for engine in ("array", "vector", "store")}
         self.done = dict.fromkeys(self.queues, 0)
         self.next = dict.fromkeys(self.queues, 0)
         self.due: list[tuple[int, str, Work]] = []
         dram = accelerator.dram
-        self.bus = NaiveBus(Fraction(dram.beat_bytes) / dram.bytes_per_cycle, dram.burst_bytes // dram.beat_bytes)
+        queues: tuple[list[Any], ...] = tuple([] for _ in range(2 * dma.load_engines))
+        beat = Fraction(dram.beat_bytes) / dram.bytes_per_cycle
+        self.bus = NaiveBus(beat, dram.burst_bytes // dram.beat_bytes, queues, dram.arbitration == "priority")
+        self.stream = {f"load {n}": 2 * n for n in range(dma.load_engines)} | {"store": 1}
+        self.link_free = [0, 0]
+        self.sizes: dict[int, int] = {}
+        self.senders: dict[str, NaiveSender] = {}
+        if dma.sends_requests:
+            latency = dram.latency_cycles
+            for name, stream in self.stream.items():
+                delay, response = (1, latency) if name == "store" else (max(1, latency), 0)
+                self.senders[name] = NaiveSender(
+                    dma, dram.beat_bytes, delay, response, partial(self.to_channel, stream)
+                )
         self.array = NaiveArray(accelerator.core.array)
 
     def run(self, limit: int = 200_000) -> list[Times]:
@@ -149,9 +245,19 @@ class NaiveMachine:
         while any(work.end < 0 for work in self.works):
             while self.settle(cycle):
                 pass
-            for stream, work in self.bus.step(cycle):
-                latency = self.accelerator.dram.latency_cycles if stream else 0
-                self.due.append((work.last + latency, "store" if stream else "load", work))
+            for stream, moved in self.bus.step(cycle):
+                work = moved
+                if stream % 2 == 0:
+                    self.over_link(moved)
+                if isinstance(moved, Request):
+                    work = moved.parent
+                    work.begin, work.left = moved.begin if work.begin < 0 else work.begin, work.left - 1
+                    if work.left:
+                        continue
+                    work.last = moved.last
+                name = next(n for n, s in self.stream.items() if s == stream)
+                latency = self.accelerator.dram.latency_cycles if name == "store" else 0
+                self.due.append((work.last + latency, name, work))
             cycle += 1
             assert cycle < limit, "the naive machine does not end"
         return [work.times() for work in self.works]
@@ -168,7 +274,66 @@ class NaiveMachine:
         if started is not None:
             self.due.append((self.array.drained, "array", started))
             return True
+        if self.dma.host is not None and self.hand(self.dma.host, cycle):
+            return True
+        if any(sender.step(cycle) for sender in self.senders.values()):
+            return True
         return any(self.advance(engine, cycle) for engine in self.queues)
+
+    def over_link(self, read: Any) -> None:
+        """Let a read that has left the channel pass the link: a beat's worth of it at most per piece of a cycle."""
+        link = self.accelerator.core.link
+        if link is None:
+            return
+        start, left, cycle = (
+            max(read.begin, self.link_free[0]),
+            self.sizes[id(read)],
+            max(read.begin, self.link_free[0]),
+        )
+        while left > 0 or cycle < read.last:
+            left -= link.bytes_per_cycle
+            cycle += 1
+        self.link_free[0] = cycle
+        read.begin, read.last = start + link.latency_cycles, cycle + link.latency_cycles
+
+    def to_channel(self, stream: int, item: Any, eligible: int) -> None:
+        """Put a read or write in its queue, a write behind its link."""
+        link = self.accelerator.core.link
+        size = item.beats * self.accelerator.dram.beat_bytes
+        self.sizes[id(item)] = size
+        if link is not None and stream % 2:
+            cycle = max(eligible, self.link_free[1])
+            while size > 0:
+                size -= link.bytes_per_cycle
+                cycle += 1
+            self.link_free[1] = cycle
+            eligible = cycle + link.latency_cycles
+        item.eligible = eligible
+        self.bus.queues[stream].append(item)
+
+    def hand(self, host: Host, cycle: int) -> bool:
+        """Hand out the next command if its time has come; return whether something happened."""
+        if len(self.handed) == len(self.works):
+            return False
+        work = self.works[len(self.handed)]
+        name = next(name for name, queue in self.queues.items() if any(w is work for w in queue))
+        if self.next_hand is None:
+            waiting = sum(w.issue < 0 for w in self.works[: len(self.handed)] if any(w is q for q in self.queues[name]))
+            if waiting >= host.depth:
+                return False
+            self.next_hand = cycle + host.interval_cycles
+        if cycle < self.next_hand:
+            return False
+        self.handed.append(cycle)
+        self.next_hand = None
+        return True
+
+    def completed(self, engine: str) -> int:
+        """Return how many commands of `engine` have completed; of loads, how many before the first that has not."""
+        if engine != "load":
+            return self.done[engine]
+        loads = [work for work in self.works if isinstance(work.command, LoadCommand)]
+        return next((n for n, work in enumerate(loads) if work.end < 0), len(loads))
 
     def advance(self, engine: str, cycle: int) -> bool:
         """Bring the first command of `engine` that is not issued one step further, if it can go."""
@@ -176,13 +341,15 @@ class NaiveMachine:
         if position == len(self.queues[engine]):
             return False
         work = self.queues[engine][position]
+        if self.dma.host is not None and all(work is not w for w in self.works[: len(self.handed)]):
+            return False
         if work.head < 0:
             if self.free(engine, position, work, cycle):
                 work.head = cycle
                 return True
             return False
         if work.ready < 0:
-            if all(self.done[other] >= count for other, count in work.command.waits):
+            if all(self.completed(other) >= count for other, count in work.command.waits):
                 work.ready = cycle
                 return True
             return False
@@ -194,18 +361,22 @@ class NaiveMachine:
         return True
 
     def free(self, engine: str, position: int, work: Work, cycle: int) -> bool:
-        if engine in ("load", "store"):
-            return position - self.done[engine] < self.accelerator.core.dma.outstanding
+        dma = self.accelerator.core.dma
+        if engine in self.stream:
+            slots = dma.outstanding if engine == "store" else dma.engine_slots(self.stream[engine] // 2)
+            return position - self.done[engine] < slots
         if engine == "vector":
             return self.done[engine] == position
         return self.array.may_take(work.command.dataflow, cycle)
 
     def start(self, engine: str, work: Work, cycle: int) -> None:
         command, dram = work.command, self.accelerator.dram
-        if isinstance(command, LoadCommand | StoreCommand):
+        if engine in self.senders:
+            self.senders[engine].take(work, cycle)
+        elif isinstance(command, LoadCommand | StoreCommand):
             work.beats = naive_beats(command, dram.beat_bytes)
-            work.eligible = cycle + (max(1, dram.latency_cycles) if engine == "load" else 1)
-            self.bus.queues[engine == "store"].append(work)
+            eligible = cycle + (1 if engine == "store" else max(1, dram.latency_cycles))
+            self.to_channel(self.stream[engine], work, eligible)
         elif isinstance(command, ComputeCommand):
             self.array.take(work, cycle)
         else:

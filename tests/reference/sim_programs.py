@@ -8,8 +8,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from hw_models.accelerator import Accelerator, Core, Dma, DramChannel, PEArray, VectorUnit
+from hw_models.accelerator import Accelerator, Arbitration, Core, DramChannel, PEArray, VectorUnit
 from hw_models.banking.memory import Scratchpad
+from hw_models.dma import Dma
+from hw_models.link import Link
 from hw_models.systolic import FoldJob
 from mappers.commands import (
     AnyCommand,
@@ -43,8 +45,11 @@ def small_machine(
     issue: int = 1,
     lanes: int = 4,
     vector_latency: int = 2,
+    link: Link | None = None,
+    arbitration: Arbitration = "round_robin",
+    **cut: Any,
 ) -> Accelerator:
-    """Return a machine with distinct energies per component, so that a mix-up shows."""
+    """Return a machine with distinct energies per component, so that a mix-up shows; `cut` goes to its DMA."""
 
     def pad(name: str, read: str, write: str) -> Scratchpad:
         return Scratchpad(name, HALF, 1024, 1024, Fraction(read), Fraction(write), "test")
@@ -71,9 +76,11 @@ def small_machine(
         pad("weight", "0.19", "0.23"),
         pad("accumulator", "0.29", "0.31"),
         vector,
-        Dma(outstanding, issue),
+        Dma(outstanding, issue, **cut),
+        link,
     )
-    dram = DramChannel("dram0", bandwidth, latency, beat, beat * bursts, Fraction("15.5"), "test")
+    per_byte, burst = Fraction("15.5"), beat * bursts
+    dram = DramChannel("dram0", bandwidth, latency, beat, burst, per_byte, "test", arbitration=arbitration)
     return Accelerator("toy", "for tests", Fraction(400), 45, dram, core, (), "0" * 64)
 
 

@@ -15,7 +15,7 @@ from mappers.command_file import program_data, program_from
 from mappers.commands import ComputeCommand
 from mappers.given import GivenPlan
 from mappers.legality import check_mapping
-from mappers.mapping import Mapping
+from mappers.mapping import Mapping, TileLoop
 from mappers.plan import make_plan
 from sim.machine import run_program
 from tests.property.test_buffers import problem_of
@@ -159,3 +159,22 @@ def test_commands_of_a_machine_without_banks_do_not_run_on_one_with() -> None:
     program = make_plan(small(), load_accelerator("edge_int8")).program
     with pytest.raises(InternalError, match="does not say what it reads from banks"):
         run_program(program, load_accelerator("edge_int8", BANKED))
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        [*BANKED, "core.input.buffers=3", "core.weight.buffers=1"],
+        ["core.input.banks.count=16", "core.input.banks.word=4B", "core.input.banks.spread=skewed", "core.rows=8"],
+    ],
+)
+def test_leaving_out_what_repeats_changes_nothing(overrides: list[str]) -> None:
+    """A long layer of many equal tiles."""
+    b = NetworkBuilder("long", "test")
+    network = b.build(b.conv(b.input("x", (1, 32, 200, 10)), 32, (1, 3), name="conv"))
+    machine = load_accelerator("edge_int8", overrides)
+    rows = Mapping("conv", "core0", "ws", (TileLoop("OY", 200, 1),), (("I", 1), ("W", 0), ("O", 1)))
+    program = make_plan(network, machine, given=GivenPlan({"conv": (rows,)}, {})).program
+    ahead, full = (run_program(program, machine, fast_forward=fast) for fast in (True, False))
+    assert (ahead.cycles, ahead.spans, ahead.conflicts) == (full.cycles, full.spans, full.conflicts)
+    assert ahead.skipped > 0 == full.skipped

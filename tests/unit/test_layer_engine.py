@@ -14,7 +14,8 @@ from hw_models.description import load_accelerator
 from hw_models.layer_engine import LayerConstants, convolve, engine_params, pool, requantise, rounded_shift
 from mappers.command_file import program_data, program_digest, program_from
 from mappers.plan import make_plan
-from rtl.engine_words import _pair, encode, vector_functions
+from rtl.engine_words import encode, vector_functions
+from rtl.engine_words_is import pair
 from tilewright.cli import run
 from tilewright.engine_case import engine_case
 from workloads.builder import NetworkBuilder
@@ -89,10 +90,10 @@ def test_requantisation_of_the_widest_sums_is_exact() -> None:
 
 
 def test_a_field_of_a_command_is_a_signed_number_of_16_bits() -> None:
-    assert _pair(32767, -32768) == 0x7FFF8000
+    assert pair(32767, -32768) == 0x7FFF8000
     for value in (32768, -32769):
         with pytest.raises(InputError, match=rf"a field of a command is {value}, bound is -32768\.\.32767"):
-            _pair(0, value)
+            pair(0, value)
 
 
 @pytest.mark.parametrize("pad", [(0, 0), (1, 2), (-1, 0)])

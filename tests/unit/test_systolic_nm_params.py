@@ -16,7 +16,7 @@ from hw_models.systolic_nm import SystolicNMParams
 from rtl.emit import emit
 from rtl.operands import job_beats
 from rtl.systolic_top import systolic_constants
-from sim.machine import simulate_jobs
+from sim.array_queue import simulate_jobs
 from tests.cosim.systolic_nm_cases import core, random_operands
 from tests.reference.profile import examples
 from tilewright.cores import core_params

@@ -24,7 +24,7 @@ def load() -> Any:
 
 
 @pytest.mark.source
-@pytest.mark.parametrize("index", range(9))
+@pytest.mark.parametrize("index", range(12))
 def test_closed_forms_are_equal_and_event_times_differ(index: int) -> None:
     case = load().CASES[index]()
     assert case.bound_cycles[0] == case.bound_cycles[1]

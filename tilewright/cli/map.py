@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tilewright.cli.map_foreign import foreign_options, map_foreign
-from tilewright.cli.options import arch_options, common, dim_options, emit_json, parse_dims, save_json, say
+from tilewright.cli.options import arch_options, common, dim_options, emit_json, note, parse_dims, save_json, say
 from workloads.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     help="Also write the lowered command list to this .json file; `tilewright verify FILE` runs it on the RTL.",
 )
 @click.option("--counting", default=None, help="Rules of a hierarchy: timeloop or zigzag. [default: timeloop]")
-@click.option("--tiles", default="divisor", show_default=True, help="Tiles on a hierarchy: divisor.")
+@click.option("--tiles", default="divisor", show_default=True, help="Tiles on a hierarchy: divisor, ceil.")
 @click.option("--limit", "limits", multiple=True, metavar="METRIC=VALUE", help="Upper limit, on a hierarchy.")
 @click.option("--time-limit", "time_limit_s", type=float, default=None, help="CPU seconds, on a hierarchy.")
 @click.option("--plan", type=click.Path(path_type=Path), default=None, help="With --recheck: a plan of a hierarchy.")
@@ -103,6 +103,12 @@ def command(
         )
     if counting is not None or tiles != "divisor" or limits or time_limit_s is not None:
         raise InputError(f"map on '{arch}': --counting, --tiles, --limit and --time-limit are for a memory hierarchy")
+    from hw_models.description import load_accelerator
+
+    if load_accelerator(arch, overrides).core.array.kind == "row_stationary":
+        from tilewright.cli.map_passes import map_in_passes
+
+        return map_in_passes(workload, arch, objective, overrides, parse_dims(dims), commands, output, as_json)
     from tilewright.api import map_network
     from tilewright.plan_file import plan_data
     from tilewright.sources import load_workload
@@ -110,6 +116,12 @@ def command(
     sizes = parse_dims(dims)
     loaded = load_workload(workload, sizes)
     planned = map_network(loaded, arch, objective, overrides=overrides)
+    if commands is not None:
+        from tilewright.engine_groups import group_by_group
+
+        planned, changed = group_by_group(planned)
+        if changed:
+            note(f"mapped one channel group at a time, as the layer engine runs them: {', '.join(changed)}")
     data = plan_data(planned, workload, loaded.sha256, arch, sizes, overrides)
     save_json(output, "plan.json", data)
     if commands is not None:

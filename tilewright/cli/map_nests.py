@@ -34,15 +34,15 @@ def map_on_hierarchy(
 
     if counting not in (None, "timeloop", "zigzag"):
         raise InputError(f"--counting '{counting}': bound is timeloop, zigzag; choose one")
-    if tiles != "divisor":
-        raise InputError(f"--tiles '{tiles}': bound is divisor; ragged tiles are costed and rechecked, not searched")
+    if tiles not in ("divisor", "ceil"):
+        raise InputError(f"--tiles '{tiles}': bound is divisor, ceil; choose one")
     if time_limit_s is not None and time_limit_s < 0:
         raise InputError(f"--time-limit {time_limit_s:g}: bound is >= 0 CPU seconds; raise it")
     tree = load_hierarchy(arch)
     rule: Any = counting or "timeloop"
     goal = parse_objective(objective, limits)
     network = load_workload(workload, sizes).network
-    mapped = map_nests(network, tree, goal, rule, time_limit_s)
+    mapped = map_nests(network, tree, goal, rule, time_limit_s, tiles="ceil" if tiles == "ceil" else "divisor")
     if not mapped:
         raise InputError(f"workload '{workload}': has no MAC layer; there is nothing to map")
     target = file_target(output, "nests.yaml")

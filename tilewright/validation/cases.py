@@ -18,6 +18,7 @@ CASES: dict[str, tuple[str, str]] = {
     "dpu": ("tilewright.validation.case_dpu", "Xilinx DPU B4096: slope over ResNet depth, VGG-16"),
     "sparse": ("tilewright.validation.case_sparse", "zero skipping: Eyeriss v2 PE, dual-side core"),
     "dram": ("tilewright.validation.case_dram", "DRAM micro-benchmarks: rates, bank groups, conflicts, idle latencies"),
+    "gemmini": ("tilewright.validation.case_gemmini", "Gemmini: bound of ResNet-50, rates"),
     "arrays": ("tilewright.validation.case_arrays", "TPU v1, VTA, Gemmini: peaks and bounds"),
 }
 

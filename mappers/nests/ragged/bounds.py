@@ -35,6 +35,8 @@ from mappers.nests.ragged.trips import Trips
 from mappers.nests.tables import BoolArray, Place, taken
 
 MoveKey = tuple[int, int, int]
+MOST_POINTS = 50_000
+"""Points of a grid; more of them make a bound little tighter."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,18 @@ class RaggedBounds:
     """
 
     def __init__(
-        self, problem: NestProblem, tree: MemoryTree, graph: HoldGraph, trips: Trips, elements: LeastElements
+        self,
+        problem: NestProblem,
+        tree: MemoryTree,
+        graph: HoldGraph,
+        trips: Trips,
+        elements: LeastElements,
+        most_points: int = MOST_POINTS,
     ) -> None:
         self.problem, self.tree, self.graph, self.trips, self.elements = problem, tree, graph, trips, elements
         self.time = {dim: -(-size // trips.least(dim)) for dim, size in problem.sizes.items()}
         self.every = tuple(axis.name for axis in tree.axes)
-        self.grid = Grid({dim: size for dim, size in self.time.items() if size > 1})
+        self.grid = Grid({dim: size for dim, size in self.time.items() if size > 1}, most_points)
         self._one = np.ones([1] * len(self.grid.shape))
         self._counts: dict[tuple[str, int], FloatArray] = {}
         self.moves: dict[MoveKey, LeastMove] = {}
@@ -210,29 +218,30 @@ class RaggedBounds:
         """Return the bound of one cost of what is left, for every state, over the grid."""
         cheapest = {key: np.where(move.fits, cost(move), np.inf) for key, move in self.moves.items()}
         found: dict[State, FloatArray] = {}
-        rooms: dict[tuple[str, tuple[int, ...]], BoolArray | None] = {}
+        rooms: dict[tuple[str, tuple[int, ...]], FloatArray | None] = {}
+        value = np.empty(self.grid.shape)
         for state in self.graph.states:
             best = np.full(self.grid.shape, np.inf)
             for step in self.graph.steps(state):
                 after = self.graph.after(state, step)
-                value = found[after] + cheapest[step.tensor, step.start, step.end]
+                np.add(found[after], cheapest[step.tensor, step.start, step.end], out=value)
                 level = self.graph.chains[step.tensor][step.end]
                 if level is not None and level.capacity_bits is not None:
                     key = (level.name, tuple(self.graph.surely_held(after, level)))
                     if key not in rooms:
                         rooms[key] = self._room(after, level)
-                    fits = rooms[key]
-                    if fits is not None:
-                        value = np.where(fits, value, np.inf)
-                best = np.minimum(best, value)
+                    full = rooms[key]
+                    if full is not None:
+                        np.add(value, full, out=value)
+                np.minimum(best, value, out=best)
             best = self.grid.inside(best)
             if self.graph.final(state):
-                best = np.minimum(best, self._finish(state, cost))
+                np.minimum(best, self._finish(state, cost), out=best)
             found[state] = best
         return found
 
-    def _room(self, state: State, level: Level) -> BoolArray | None:
-        """Return where least tiles of what `level` certainly holds fit together, None for no bound."""
+    def _room(self, state: State, level: Level) -> FloatArray | None:
+        """Return infinity where least tiles of what `level` certainly holds overfill it, None where none can."""
         own = dict(level.parts_bits)
         held = [t for t in self.graph.surely_held(state, level) if self.graph.tensors[t].role not in own]
         if not held or level.capacity_bits is None:
@@ -240,8 +249,7 @@ class RaggedBounds:
         total = self._one * 0
         for tensor in held:
             total = total + self.tile_bits[tensor, level.name]
-        fits: BoolArray = total <= level.capacity_bits
-        return fits
+        return np.where(total <= level.capacity_bits, 0.0, np.inf)
 
     def _finish(self, state: State, cost: Callable[[LeastMove], FloatArray]) -> float:
         if self.graph.latched:
@@ -309,8 +317,9 @@ class _Least:
             least, most = firsts
             moved = np.maximum(moved, least)
             first = float(first_bits)
-            ends = [(moved - count) * part + count * first for count in (least, np.minimum(most, moved))]
-            bits = np.minimum(ends[0], ends[1])
+            bits = moved * part + least * (first - part)
+            if most > least:
+                bits = np.minimum(bits, moved * part + np.minimum(most, moved) * (first - part))
         price = level.read_pj if direction in ("tl", "th") else level.write_pj
         self.energy = self.energy + bits * float(price / level.access_bits)
         if self.bounds.graph.latched:  # stalls depend on more than a bound per transfer knows

@@ -28,7 +28,7 @@ from hw_models.hierarchy.tree import Level
 from mappers.nests.counts import Counting
 from mappers.nests.exact import ROUNDING, Counters
 from mappers.nests.graph import State, Step
-from mappers.nests.lattice import FloatArray
+from mappers.nests.lattice import FloatArray, divisors
 from mappers.nests.mapping import Loop, NestMapping
 from mappers.nests.ragged.bounds import RaggedBounds
 from mappers.nests.ragged.partial import Outer, OuterNest, cost_of, finished, reach, start, written
@@ -152,8 +152,10 @@ class RaggedDeepening:
     def _children(self, outer: Outer) -> Iterator[Outer]:
         """Return the nests with one hold more, those of the best bound first, as long as they may win."""
         bounds, chosen = [], []
+        nest = OuterNest(self.problem, self.tree, NestMapping(outer.nodes))
+        pinned = {dim: dim not in nest.ragged for dim in nest.pinned()} | dict.fromkeys(nest.disordered(), True)
         for step in self.graph.steps(outer.state):
-            tiles = self._tiles(outer, step)
+            tiles = self._tiles(outer, step, pinned)
             table = self._scored(outer, step, tiles)
             alive = np.flatnonzero(table * ROUNDING < self.best())
             bounds.append(table.ravel()[alive])
@@ -184,16 +186,23 @@ class RaggedDeepening:
         dims = self.graph.tensors[step.tensor].dims
         return any(axis not in serves and dim in dims for axis, dim, _ in outer.waiting)
 
-    def _tiles(self, outer: Outer, step: Step) -> dict[str, list[int]]:
-        """Return the tiles to try of each dimension of the tensor that moves."""
+    def _tiles(self, outer: Outer, step: Step, pinned: dict[str, bool]) -> dict[str, list[int]]:
+        """Return the tiles to try of each dimension of the tensor that moves.
+
+        Of `pinned` dimensions, those that divide the present one, or that one alone where there were rests already.
+        """
         now = dict(zip(self.dims, outer.tiles, strict=True))
         own = list(self.graph.tensors[step.tensor].dims)
         if self.graph.chains[step.tensor][step.end] is None:
             waiting = {dim: prod(n for _, d, n in outer.waiting if d == dim) for dim in own}
             return {dim: list(range(1, min(now[dim], waiting[dim]) + 1)) for dim in own}
         tiles = {dim: list(range(1, now[dim] + 1)) for dim in own}
+        for dim in set(own) & set(pinned):
+            tiles[dim] = list(divisors(now[dim])) if pinned[dim] else [now[dim]]
         while prod(len(sizes) for sizes in tiles.values()) > MOST_CUTS:
-            longest = max(own, key=lambda dim: len(tiles[dim]))
+            longest = max(own, key=lambda dim: (dim not in pinned, len(tiles[dim])))
+            if longest in pinned:
+                break
             thin = self._thinned(outer, longest, now[longest])
             if len(thin) == len(tiles[longest]):
                 break
@@ -248,9 +257,7 @@ class RaggedDeepening:
         order = [self.grid.dims[at] for at in kept]
         bound = np.transpose(bound, [order.index(dim) for dim in tiles if dim in order])
         shape = [len(sizes) if dim in order else 1 for dim, sizes in tiles.items()]
-        return np.ascontiguousarray(
-            np.broadcast_to(bound.reshape(shape), [len(sizes) for sizes in tiles.values()])
-        )
+        return np.ascontiguousarray(np.broadcast_to(bound.reshape(shape), [len(sizes) for sizes in tiles.values()]))
 
     def _made(self, outer: Outer, step: Step, cut: dict[str, int]) -> Iterator[Outer]:
         """Return the nests after `step` with tiles `cut`, exactly costed, that keep to the machine and may win."""
@@ -270,7 +277,7 @@ class RaggedDeepening:
     def _costed(self, after: Outer, step: Step) -> Outer | None:
         """Return `after` with its costs and bound, None if it breaks a rule of the machine."""
         nest = OuterNest(self.problem, self.tree, NestMapping(after.nodes))
-        if nest.ragged and not nest.ordered():
+        if nest.ragged and nest.ragged & nest.disordered():
             return None
         level = self.graph.chains[step.tensor][step.end]
         if level is None and any(

@@ -21,7 +21,6 @@ from mappers.nests.problem import NestProblem
 from mappers.nests.spatial import Unrolling
 from mappers.nests.tables import Place
 from mappers.nests.views import Nest, ViewLoop
-from workloads.errors import InputError
 
 Waiting = tuple[tuple[str, str, int], ...]
 """(axis, dimension, trips) of loops that are not written yet."""
@@ -38,15 +37,31 @@ class OuterNest(Nest):
         )
         self.ragged = {loop.dim for loop in self.loops if loop.extent % loop.tile}
 
-    def ordered(self) -> bool:
-        """Tell whether every tensor sees the loops of ragged dimensions as written, however the nest goes on."""
-        try:
-            for tensor in self.problem.tensors:
-                holds = [(self.tree.level(name), depth) for name, depth in self.mapping.holds(tensor.role)]
-                self._check_order(tensor, self._order([*holds, (None, len(self.loops))]))
-        except InputError:
-            return False
-        return True
+    def disordered(self) -> set[str]:
+        """Return the dimensions whose loops some tensor sees in another order than written, however the nest goes on.
+
+        Such a dimension has to be divided without a rest.
+        """
+        found: set[str] = set()
+        for tensor in self.problem.tensors:
+            holds = [(self.tree.level(name), depth) for name, depth in self.mapping.holds(tensor.role)]
+            order = self._order([*holds, (None, len(self.loops))])
+            for dim in tensor.dims:
+                seen = [loop.index for loop in order if loop.dim == dim]
+                if seen != sorted(seen):
+                    found.add(dim)
+        return found
+
+    def pinned(self) -> set[str]:
+        """Return the dimensions of which a loop along an axis is written that a tensor has yet to see.
+
+        A loop in time that divides such a dimension from here on comes before that loop in the eyes of the tensor.
+        """
+        found: set[str] = set()
+        for tensor in self.problem.tensors:
+            serves = self.tree.level(self.mapping.holds(tensor.role)[-1][0]).serves
+            found |= {loop.dim for loop in self.loops if loop.axis in serves and loop.dim in tensor.dims}
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,28 +14,31 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from math import ceil, comb, prod
 
 import numpy as np
 import numpy.typing as npt
 
-from hw_models.hierarchy.tree import MemoryTree
+from hw_models.hierarchy.tree import Direction, MemoryTree
 from mappers.nests.cost import NestCost, evaluate, thinned, violation
 from mappers.nests.counts import Counting
+from mappers.nests.deadline import Deadline
 from mappers.nests.exact import ROUNDING, Counters
 from mappers.nests.graph import HoldGraph
 from mappers.nests.lattice import FloatArray
 from mappers.nests.mapping import NestMapping
-from mappers.nests.objective import Objective
+from mappers.nests.objective import Metric, Objective
 from mappers.nests.problem import NestProblem
 from mappers.nests.ragged.bounds import RaggedBounds, busy_at, ends_of, energy_of
 from mappers.nests.ragged.deepening import Frame, RaggedDeepening
 from mappers.nests.ragged.elements import LeastElements
-from mappers.nests.ragged.trips import Choices, choices
-from mappers.nests.search import FoundNest, NestCertificate, metric_value
+from mappers.nests.ragged.padded import PaddedSearch
+from mappers.nests.ragged.trips import Choices, Trips, choices
+from mappers.nests.search import FoundNest, NestCertificate, metric_value, search_nest
 from mappers.nests.tables import Place
 from mappers.nests.views import Nest
-from workloads.errors import InputError, InternalError
+from workloads.errors import Infeasible, InputError, InternalError
 
 CEIL_SPACE = (
     "ceil tiles (one per hold and axis, any size), any trips along the axes, all hold orders (uneven cuts), all "
@@ -57,11 +60,15 @@ class Effort:
         Outer parts of nests that are extended, over all choices.
     each : int
         Outer parts that are extended of one choice.
+    scouts, followed : int
+        Choices that are bounded to begin with, and how many of them have to give a better nest over divisor tiles.
     """
 
     bounds: int | None = 96
     parts: int | None = 6000
     each: int | None = 1500
+    scouts: int = 8
+    followed: int = 2
 
 
 @dataclass
@@ -90,7 +97,8 @@ class RaggedSearch:
         self.metric = objective.metrics[0]
         self.limits = {metric: float(limit) for metric, limit in objective.limits}
         self.counters, self.best, self.places = Counters(), _Best(), list[Place]()
-        self.bounded, self.searched, self.stopped = 0, 0, False
+        self.bounded, self.searched, self._open = 0, 0, 0.0
+        self.stopped, self.interrupted = False, False
         core = tree.multiplier
         self.mac_pj = float(problem.macs * core.mac_pj * thinned(problem, (*core.skips, *core.gates)))
         self.skipped = float(thinned(problem, core.skips))
@@ -105,7 +113,7 @@ class RaggedSearch:
         except KeyboardInterrupt:  # the best so far is the answer
             if self.best.mapping is None:
                 raise
-            bound, self.stopped = self._open, True
+            bound, self.stopped, self.interrupted = self._open, True, True
         if self.best.mapping is None or self.best.cost is None:
             return None
         broken = violation(Nest(self.problem, self.tree, self.best.mapping))
@@ -136,11 +144,14 @@ class RaggedSearch:
 
     def _work(self, rows: Choices) -> float:
         """Part and search; return the least bound of what was left open, infinite for nothing."""
-        latency = self._scaled(rows.steps(self.problem)) + rows.fill() + self.tree.multiplier.latency_cycles
-        everything = np.argsort(latency, kind="stable")
-        number = 0
-        heap: list[tuple[float, int, npt.NDArray[np.int64]]] = [(0.0, number, everything)]
-        floor, self._open = np.inf, 0.0
+        steps = np.maximum(self._scaled(rows.steps(self.problem)), self._compulsory())
+        latency = steps + rows.fill() + self.tree.multiplier.latency_cycles
+        everything = np.arange(len(rows.trips))
+        self._open = self._bound(rows, everything, latency)  # one bound is always waited for
+        if self._open * ROUNDING < self.best.value:
+            self._scout(rows, latency)
+        number, floor = 0, np.inf
+        heap = [(self._open, number, everything)]
         while heap:
             bound, _, members = heapq.heappop(heap)
             self._open = min(bound, floor)
@@ -151,25 +162,33 @@ class RaggedSearch:
             if self._spent():
                 self.stopped = True
                 return self._open
-            if len(members) > 1 and bound > 0:
-                parts = self._parted(rows, members)
-            elif bound > 0:
+            if len(members) == 1:
                 if not self._search(rows, members):
                     floor = min(floor, bound)
                 continue
-            else:
-                parts = [members]
-            for part in parts:
+            for part in self._parted(rows, members):
                 number += 1
                 least = max(bound, self._bound(rows, part, latency))
                 if least * ROUNDING < self.best.value:
                     heapq.heappush(heap, (least, number, part))
         return float(floor)
 
+    def _compulsory(self) -> float:
+        """Return the cycles in which the busiest port of the outermost level moves every element once."""
+        worst, top = 0.0, self.tree.levels[0]
+        for port in top.ports if not self.graph.latched else ():
+            cycles = 0.0
+            for tensor in self.graph.tensors:
+                way: Direction = "fl" if tensor.output else "tl"
+                if (tensor.role, way) in port.carries:
+                    bits = min(tensor.stored_bits(), tensor.stored_bits(final=True))
+                    width = sum(p.max_bits for p in top.ports if (tensor.role, way) in p.carries)
+                    cycles += self.elements.volume(tensor) * float(bits / width)
+            worst = max(worst, float(np.ceil(cycles - 1e-6)))
+        return worst
+
     def _spent(self) -> bool:
-        """Tell whether to stop; the first nest is always waited for."""
-        if self.best.mapping is None:
-            return False
+        """Tell whether to stop."""
         if self.effort.bounds is not None and self.bounded >= self.effort.bounds:
             return True
         return self.stop() or (self.effort.parts is not None and self.counters.partial >= self.effort.parts)
@@ -242,26 +261,25 @@ class RaggedSearch:
         return not deepening.cut and deepening.complete
 
     def _allowance(self) -> int | None:
-        """Return how many outer parts one choice may still extend; without a nest there is no limit."""
-        if self.best.mapping is None or (self.effort.each is None and self.effort.parts is None):
+        """Return how many outer parts one choice may still extend, None for no limit."""
+        if self.effort.each is None and self.effort.parts is None:
             return None
         left = [] if self.effort.parts is None else [max(1, self.effort.parts - self.counters.partial)]
         return min([*left, *([] if self.effort.each is None else [self.effort.each])])
 
     def _late(self, known: int) -> bool:
         """Tell whether time is up, or a port turned out to set the latency and has to be bounded too."""
-        return (self.best.mapping is not None and self.stop()) or len(self.places) > known
+        return self.stop() or len(self.places) > known
 
-    def _leaf(self, mapping: NestMapping) -> None:
-        """Cost a finished nest exactly and keep it if it is better."""
+    def _leaf(self, mapping: NestMapping) -> float:
+        """Cost a finished nest exactly, keep it if it is better, return its value (infinite if it is none)."""
         try:
             nest = Nest(self.problem, self.tree, mapping)
-            if violation(nest) is None:
-                self._keep(mapping, evaluate(nest, self.counting))
+            return self._keep(mapping, evaluate(nest, self.counting)) if violation(nest) is None else float("inf")
         except InputError:  # a tensor sees the loops of a ragged dimension in another order
-            return
+            return float("inf")
 
-    def _keep(self, mapping: NestMapping, cost: NestCost) -> None:
+    def _keep(self, mapping: NestMapping, cost: NestCost) -> float:
         value = float(self._value(np.array([float(cost.energy_pj)]), np.array([float(cost.latency_cycles)])).item())
         if cost.bound_by != "steps" and not self.graph.latched:
             level, port = cost.bound_by.split(".")
@@ -269,6 +287,34 @@ class RaggedSearch:
                 self.places.append((level, port))
         if value < self.best.value:
             self.best = _Best(value, mapping, cost)
+        return value
+
+    def _scout(self, rows: Choices, latency: FloatArray) -> None:
+        """Look for good nests among a few choices of few steps, one for each way in which tensors share words."""
+        inside = [[dim not in tensor.dims for dim in rows.dims] for tensor in self.graph.tensors]
+        shared = np.stack([rows.trips[:, :, others].prod(axis=(1, 2)) for others in inside], axis=1)
+        order = np.lexsort((np.sum(1 / shared, axis=1), latency))
+        picked: dict[tuple[int, ...], int] = {}
+        for number in order.tolist():
+            picked.setdefault(tuple(shared[number].tolist()), number)
+            if len(picked) >= self.effort.scouts or self.stop():
+                break
+        ranked = sorted((self._bound(rows, np.array([number]), latency), number) for number in picked.values())
+        good = 0
+        for bound, number in ranked:
+            before = self.best.value
+            for smooth in (False, True):
+                if bound * ROUNDING < self.best.value and not self.stop():
+                    self._look(rows.of(np.array([number])), smooth)
+            good += self.best.value < before
+            if good >= self.effort.followed:
+                break
+
+    def _look(self, trips: Trips, smooth: bool) -> None:
+        search = PaddedSearch(
+            self.problem, self.tree, self.objective, self.counting, trips, smooth, self.best.value, self._leaf
+        )
+        search.look(self.effort.each or 1000)
 
     def _scaled(self, steps: FloatArray) -> FloatArray:
         found: FloatArray = np.ceil(steps * self.skipped - 1e-9)
@@ -289,3 +335,60 @@ class RaggedSearch:
             count * prod(comb(size - 1 + holds, holds) for size in sizes)
             for holds, count in self.graph.sequences_by_holds().items()
         )
+
+
+def search_ragged(
+    problem: NestProblem,
+    tree: MemoryTree,
+    objective: Objective | None = None,
+    counting: Counting = "timeloop",
+    time_limit_s: float | None = None,
+    deadline: Deadline | None = None,
+    effort: Effort | None = None,
+) -> FoundNest | Infeasible:
+    """Return the best nest over ceil tiles with its certificate, or why there is none.
+
+    The best divisor nest comes first, so that the answer is never worse. An interrupt ends the search like a deadline.
+
+    Parameters
+    ----------
+    time_limit_s : float, optional
+        CPU seconds for both searches together; the divisor search may take half of them.
+    deadline : Deadline, optional
+        In place of a time limit; it learns of an interrupt.
+    effort : Effort, optional
+        When to stop a proof that does not close; without it, at a fixed effort if there is no time limit, at the limit
+        if there is one.
+    """
+    goal = objective or Objective()
+    clock = deadline or Deadline(time_limit_s)
+    timed = clock.left() is not None
+    effort = effort or (Effort(None, None) if timed else Effort())
+    first = Deadline(None if not timed else (clock.left() or 0.0) / 2)
+    known = search_nest(problem, tree, goal, counting, deadline=first)
+    if first.interrupted:
+        clock.interrupt()
+    if isinstance(known, Infeasible) and not goal.limits:
+        return known  # the smallest tiles of all are divisors
+    best = known if isinstance(known, FoundNest) else None
+    limits = list(goal.limits)
+    found: FoundNest | None = None
+    for metric in goal.metrics:
+        search = RaggedSearch(problem, tree, Objective((metric,), tuple(limits)), counting, best, effort, clock.late)
+        again = search.run()
+        if search.interrupted:
+            clock.interrupt()
+        if again is None:
+            break
+        best = again
+        found = again if found is None else replace(again, certificate=found.certificate)
+        limits.append((metric, value_of(metric, again.cost, tree)))
+    if found is None:
+        return known
+    return replace(found, certificate=replace(found.certificate, objective=",".join(goal.metrics)))
+
+
+def value_of(metric: Metric, cost: NestCost, tree: MemoryTree) -> Fraction:
+    """Return the exact value of a metric."""
+    latency = Fraction(cost.latency_cycles)
+    return {"energy": cost.energy_pj, "latency": latency, "edp": cost.edp, "area_delay": tree.area * latency}[metric]
