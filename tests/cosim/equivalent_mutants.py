@@ -52,10 +52,6 @@ EQUIVALENT: dict[str, str] = {
     "engine_dma_walk.sv: wire [31:0] cut = in_run < to_page ? in_run : to_page; (less becomes less or equal)": (
         "the condition differs only where both branches are the same number"
     ),
-    "engine_fifo.sv: if (push) words[tail] <= in; (condition always true)": (
-        "the word behind the last is written and not counted; no queue of the engine is ever full, so "
-        "it is not the first"
-    ),
     "engine_lane.sv: code <= rounded < low ? CODE_W'(low) : rounded > MAX ? CODE_W'(MAX) : "
     "CODE_W'(rounded); (dropped sign of low)": (
         "the cast narrows to the width of a code, and takes the same low bits with or without the sign"
@@ -159,6 +155,9 @@ EQUIVALENT: dict[str, str] = {
     ),
     "engine_hop.sv: wire signed [16:0] y_to = y_over ? y_on - $signed({1'b0, y_span}) : y_on; (stuck at one)": (
         "2**16 are added, of which the sixteen bits that are taken have nothing"
+    ),
+    "engine_store.sv: ($clog2(RESPONSES + 1))'(m_axi_bvalid & m_axi_bready); (add becomes subtract)": (
+        "the cast widens a single bit, which the difference does as well: its width changes nothing"
     ),
     "tw_fifo.sv: full <= 1'b0; (reset to one)": (
         "ready comes one cycle after a reset instead of with its end, and nothing is offered in that "
