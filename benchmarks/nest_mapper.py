@@ -1,8 +1,8 @@
 """CPU seconds, memory and proof of the general layer mapper on a network: ``python benchmarks/nest_mapper.py``.
 
-Options: ``--arch eyeriss_like``, ``--workload resnet50``, ``--objective edp``, ``--counting timeloop``. Beside each layer's
-divisor optimum stands the best ceil nest of a short search, with its gap to a lower bound over all ceil tiles; ``--bounds``
-says how many sets of unrollings that search may bound (0: none).
+Options: ``--arch eyeriss_like``, ``--workload resnet50``, ``--objective edp``, ``--counting timeloop``. Beside the
+divisor optimum of each layer stands the best ceil nest of a short search, with its gap to a lower bound over all ceil
+tiles; ``--bounds`` says how many sets of unrollings that search may bound (0: none).
 """
 
 from __future__ import annotations

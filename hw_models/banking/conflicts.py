@@ -66,6 +66,9 @@ def grid_cycles(bases: IntArray, offsets: IntArray, banks: Banks) -> IntArray:
     lift = -(lowest // banks.period_bytes) * banks.period_bytes if lowest < 0 else 0
     at = np.where(rows == NOTHING, NOTHING, rows + lift)
     result = np.empty((len(residues), len(rows)), dtype=np.int64)
-    for index, residue in enumerate(residues):
-        result[index] = read_cycles(np.where(at == NOTHING, -1, at + residue), banks)
+    step = max(1, CHUNK // max(1, at.size))
+    for start in range(0, len(residues), step):
+        part = residues[start : start + step]
+        places = np.where(at == NOTHING, -1, at + part[:, None, None])
+        result[start : start + step] = read_cycles(places.reshape(-1, at.shape[1]), banks).reshape(len(part), -1)
     return result[np.ravel(of_base)][:, np.ravel(of_row)]

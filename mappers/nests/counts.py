@@ -117,6 +117,8 @@ def flow_of(nest: Nest, transfer: Transfer, counting: Counting) -> Flow:
         for dim in inside:
             chain = [x for x in (*transfer.above, *(transfer.fan if fan else ())) if x.dim == dim]
             moving = pivot if slides and not still and pivot is not None and pivot.dim == dim else None
+            if moving is not None and not _overlap(tensor, dim):
+                moving = None
             tiles[dim] = _tiles(nest, chain, dim, moving)
         return moved_elements(tensor, tiles, nest.problem.fetch_padding)
 
@@ -173,12 +175,26 @@ def _tiles(nest: Nest, chain: list[ViewLoop], dim: str, moving: ViewLoop | None)
     return _slid(outer_starts, outer_sizes, chain[at:], perfect)
 
 
+def _overlap(tensor: ProblemTensor, dim: str) -> bool:
+    """Tell whether tiles along `dim` can overlap: where an axis adds another dimension to it."""
+    return any(len(axis.terms) > 1 for axis in tensor.axes if dim in [own for _, own in axis.terms])
+
+
 def _slid(outer_starts: np.ndarray, outer_sizes: np.ndarray, chain: list[ViewLoop], perfect: bool) -> Tiles:
     """Return the tiles below `chain`, of which the first loop slides, inside each of the outer tiles."""
     moving, inner = chain[0], chain[1:]
+    if perfect:  # every tile has the same size: all of them at once
+        tile = int(outer_sizes[0]) // moving.trips
+        new_starts, new_sizes = positions(inner, tile, perfect)
+        trips = np.arange(moving.trips, dtype=np.int64)[None, :, None]
+        starts = outer_starts[:, None, None] + trips * tile + new_starts
+        sizes = np.broadcast_to(new_sizes, starts.shape)
+        later = np.broadcast_to(trips > 0, starts.shape)
+        before, old = np.where(later, starts - tile, starts), np.where(later, sizes, 0)
+        return Tiles(starts.ravel(), sizes.ravel(), before.ravel(), old.ravel())
     parts: list[tuple[np.ndarray, ...]] = []
     for start, size in zip(outer_starts.tolist(), outer_sizes.tolist(), strict=True):
-        tile = size // moving.trips if perfect else moving.tile
+        tile = moving.tile
         for trip in range(-(-size // tile)):
             low = start + trip * tile
             new_starts, new_sizes = positions(inner, min(tile, start + size - low), perfect)

@@ -5,7 +5,10 @@ every smaller tile is tried, cheapest bound first. Left out, because something a
 
 * loops directly above a hold that its tensor does not depend on (they may as well stand below it);
 * two holds of different tensors at the same cut in both orders (the order means nothing there);
-* partial nests that another one with the same holders and tile matches or beats in every cost;
+* partial nests that another one with the same holders and tile matches or beats in every cost: what follows costs both
+  the same energy, and adds the same to every sum that a latency is the largest of. Under ``zigzag`` a stall is no such
+  sum: it depends on each earlier transfer by itself (one that comes late in its window outweighs two that do not, which
+  keep the port busy longer). There, where the latency counts, only nests with all holds at the same cuts are compared;
 * partial nests whose bound is not below the best value found.
 """
 
@@ -73,6 +76,8 @@ class Frame:
         Cycles that no tile changes.
     energy, busy, ends : dict of state to array
         Bounds of what is still to pay (`mappers.nests.bounds`).
+    stalls : bool
+        Whether the objective depends on stalls of single transfers.
     places : tuple of Place
         Ports that are bounded (the others are only looked at in finished nests).
     """
@@ -86,6 +91,7 @@ class Frame:
     busy: tuple[dict[State, FloatArray], ...]
     ends: dict[State, FloatArray]
     counters: Counters = field(default_factory=Counters)
+    stalls: bool = False
 
 
 class Deepening:
@@ -138,7 +144,9 @@ class Deepening:
     def _beaten(self, part: Partial) -> bool:
         """Tell whether an equal cut was reached at no more cost; else remember this one."""
         cost = (part.energy, *part.busy, part.ends, *(bits for _, bits in part.shared))
-        last = (part.path[-1].step.tensor, part.path[-1].window) if part.path else None
+        last: tuple[object, ...] | None = (part.path[-1].step.tensor, part.path[-1].window) if part.path else None
+        if self.frame.stalls:
+            last = tuple(sorted((p.step.tensor, p.step.end, p.point) for p in part.path))
         rows = self.seen.setdefault((part.state, part.point, last, tuple(name for name, _ in part.shared)), [])
         for row in rows:
             if row[0] <= cost[0] * (1 + 1e-13) and all(a <= b for a, b in zip(row[1:], cost[1:], strict=True)):

@@ -77,13 +77,11 @@ class Lattice:
         return found
 
     def inside(self, table: FloatArray) -> FloatArray:
-        """Return, at every point, the least of `table` over the point and all tiles that divide it."""
+        """Return, at every point, the least of `table` over the point and all tiles that divide it; overwrites it."""
         for axis, length in enumerate(self.shape):
-            if length == 2:
-                low = table[(slice(None),) * axis + (slice(0, 1),)]
-                table = np.minimum(table, low)
-            else:
-                table = np.minimum.accumulate(table, axis=axis)
+            slices = np.moveaxis(table, axis, 0)
+            for at in range(1, length):  # several times faster than np.minimum.accumulate
+                np.minimum(slices[at : at + 1], slices[at - 1 : at], out=slices[at : at + 1])
         return table
 
     def dims_axes(self, dims: tuple[str, ...]) -> tuple[int, ...]:

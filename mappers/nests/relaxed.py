@@ -71,7 +71,7 @@ def _volume(tensor: ProblemTensor, sums: GridSums) -> float:
 
 
 def _distinct(axes: tuple[Axis, ...], dims: tuple[str, ...], problem: NestProblem) -> int:
-    if prod(problem.sizes[dim] for dim in dims) > MOST_INDICES:
+    if len(dims) == 1 or prod(problem.sizes[dim] for dim in dims) > MOST_INDICES:
         return _along_one(axes, max(dims, key=lambda dim: problem.sizes[dim]), problem)
     grids = np.indices([problem.sizes[dim] for dim in dims]).reshape(len(dims), -1)
     inside = np.ones(grids.shape[1], dtype=bool)

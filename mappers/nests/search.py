@@ -284,6 +284,7 @@ class NestSearch:
             tuple(self._least_busy(costs, place) for place in self.places),
             self._least_ends(costs),
             self.counters,
+            self.graph.latched and (self.metric != "energy" or bool(self.limits)),
         )
 
     def _least_ends(self, costs: Costs) -> dict[State, FloatArray]:

@@ -22,7 +22,6 @@ from mappers.commands import (
     Engine,
     LoadCommand,
     Program,
-    Slot,
     StoreCommand,
     VectorCommand,
 )
@@ -83,7 +82,7 @@ class _Coder:
         before: dict[Engine, int] = dict.fromkeys(ENGINES, 0)
         waited: dict[Engine, dict[Engine, int]] = {engine: {} for engine in ENGINES}
         result = np.empty(len(program.commands), dtype=np.int64)
-        numbers = self._numbers
+        numbers, last = self._numbers, self._last
         for index, command in enumerate(program.commands):
             engine = command.engine
             known, waits = waited[engine], []
@@ -91,18 +90,18 @@ class _Coder:
                 if count > known.get(other, 0):
                     known[other] = count
                     waits.append((other, before[other] - count))
-            slots = tuple([self._slot(slot, index) for part in _slots(command) for slot in part])
+            slots: list[tuple[object, ...]] = []
+            for part in (command.reads, command.writes, command.releases):
+                for slot in part:
+                    tag = slot.tag
+                    since = index - last[tag] if tag in last else -1
+                    last[tag] = index
+                    slots.append((slot.memory, slot.half, slot.offset_bytes, slot.size_bytes, since))
             shape = (len(command.reads), len(command.writes))
-            key = (engine, tuple(waits), shape, slots, self._work(command))
+            key = (engine, tuple(waits), shape, tuple(slots), self._work(command))
             result[index] = numbers.setdefault(key, len(numbers))
             before[engine] += 1
         return result
-
-    def _slot(self, slot: Slot, index: int) -> tuple[object, ...]:
-        last = self._last.get(slot.tag)
-        self._last[slot.tag] = index
-        since = -1 if last is None else index - last
-        return slot.memory, slot.half, slot.offset_bytes, slot.size_bytes, since
 
     def _work(self, command: AnyCommand) -> Hashable:
         if isinstance(command, LoadCommand | StoreCommand):
@@ -111,10 +110,6 @@ class _Coder:
             return tuple([getattr(command, name) for name in _TIMED])
         assert isinstance(command, VectorCommand)
         return command.rows, command.row_elements, command.simple_passes, command.special_passes
-
-
-def _slots(command: AnyCommand) -> tuple[tuple[Slot, ...], ...]:
-    return command.reads, command.writes, command.releases
 
 
 def regions_of(program: Program, codes: IntArray) -> list[Region]:

@@ -75,12 +75,12 @@ def test_bad_options_are_refused(
 def test_ceil_tiles_are_never_worse_and_their_plan_agrees_with_its_recheck(
     machine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The classes of the last layer are no multiple of the four multipliers."""
+    """The ten classes of the last layer are no multiple of the four multipliers: 3 steps in place of 5."""
     values = {}
     for tiles in ("divisor", "ceil"):
         plan = tmp_path / f"{tiles}.yaml"
         argv = ["map", "mlp", "--arch", str(machine), "--objective", "edp", "--tiles", tiles, "--json"]
-        assert run([*argv, "--time-limit", "3", "-o", str(plan)]) == 0
+        assert run([*argv, "-o", str(plan)]) == 0
         rows = json.loads(capsys.readouterr().out)
         parts = [part for row in rows for part in row["problems"]]
         assert all(("ceil tiles" in part["map_space"]) == (tiles == "ceil") for part in parts)
@@ -89,7 +89,7 @@ def test_ceil_tiles_are_never_worse_and_their_plan_agrees_with_its_recheck(
         assert run(["map", "--plan", str(plan), "--recheck"]) == 0
         capsys.readouterr()
     assert all(ceil <= divisor for ceil, divisor in zip(values["ceil"], values["divisor"], strict=True))
-    assert any(ceil < divisor for ceil, divisor in zip(values["ceil"], values["divisor"], strict=True))
+    assert values["ceil"][-1] < 0.7 * values["divisor"][-1]
 
 
 def test_options_of_hierarchies_need_one(capsys: pytest.CaptureFixture[str]) -> None:

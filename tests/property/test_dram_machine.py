@@ -11,12 +11,10 @@ import simpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import sim.dram.memory
 from hw_models.accelerator import Accelerator, DramChannel
 from hw_models.dram import TimedDram, load_standard
 from hw_models.dram.energy import command_energy
 from mappers.commands import Program, Transfer
-from sim.dram.controller import Controller
 from sim.dram.memory import TimedChannel, runs_of
 from sim.machine import run_program
 from sim.result import LayerAnnotation
@@ -55,13 +53,7 @@ def test_every_law_holds_and_skipping_changes_no_time(case: tuple[Program, Accel
     result, run = simulate(program, accelerator, {}, notes, {}, [], keep_run=True)
     assert all(check.ok for check in result.checks)
 
-    class Stepped(Controller):
-        def __init__(self, dram: TimedDram, directions: tuple[int, ...]) -> None:
-            super().__init__(dram, directions, fast=False)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sim.dram.memory, "Controller", Stepped)
-        stepped = run_program(program, accelerator)
+    stepped = run_program(program, accelerator, fast_forward=False)
     assert (stepped.spans, stepped.bus, stepped.dram) == (run.spans, run.bus, run.dram)
     assert simulate(program, accelerator, {}, notes, {}, []).to_json() == result.to_json()
 

@@ -119,3 +119,24 @@ def test_regions_are_what_the_definition_says(pattern: list[str], times: int, re
         assert all(codes[i] == codes[i - region.period] for i in range(region.low, region.high))
         assert region.low <= region.anchor < region.low + region.period
         assert sum(region.counts.values()) == region.period
+
+
+ONE_THING = [
+    {"rows": 5},
+    {"elements": 40},
+    {"simple": 2},
+    {"special": 2},
+    {"run_bytes": 15},
+    {"folds": [("ws", 7, 2, 1)]},
+    {"folds": [("ws", 6, 3, 1)]},
+    {"folds": [("os", 6, 2, 1)]},
+]
+
+
+@pytest.mark.parametrize("change", ONE_THING, ids=lambda change: "-".join(change))
+def test_a_tile_that_differs_in_one_thing_is_not_taken_for_the_others(change: dict[str, object]) -> None:
+    plain = [tile(run_bytes=16)] * 24
+    program, machine = program_of([[*plain, tile(**change), *plain]]), small_machine(beat=1)
+    run = run_program(program, machine)
+    assert run.skipped > 0
+    assert replace(run, skipped=0) == run_program(program, machine, fast_forward=False)

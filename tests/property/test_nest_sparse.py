@@ -106,7 +106,7 @@ def test_the_search_equals_every_sparse_nest(counting: Counting) -> None:
 def test_no_bound_lies_above_a_sparse_nest(counting: Counting) -> None:
     """Skipped zeros shorten the period of a tile, which then is no whole number of cycles."""
     compared = 0
-    for seed in range(examples(20)):
+    for seed in range(examples(12)):
         draw, problem, tree = case(seed, (1, 2, 3, 4), axes=0)
         search = NestSearch(problem, tree, Objective(("latency",)), counting)
         search.least_pj = 0.0
@@ -119,7 +119,7 @@ def test_no_bound_lies_above_a_sparse_nest(counting: Counting) -> None:
             search._bound(choice)
             assert choice.bound <= evaluate(nest, counting).latency_cycles, (seed, nest.mapping)
             compared += 1
-    assert compared > 30
+    assert compared > 15
 
 
 def test_the_period_of_a_tile_may_be_a_broken_number_of_cycles() -> None:
@@ -138,7 +138,7 @@ def test_the_period_of_a_tile_may_be_a_broken_number_of_cycles() -> None:
 
 
 def test_denser_operands_never_cost_less() -> None:
-    for seed in range(examples(6)):
+    for seed in range(examples(4)):
         draw, problem, tree = case(900 + seed, (1, 2, 2, 3))
         tree = replace(tree, levels=tuple(replace(level, rounded_access=False) for level in tree.levels))
         dense = replace(problem, tensors=tuple(replace(t, density=Fraction(1)) for t in problem.tensors))

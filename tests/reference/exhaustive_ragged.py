@@ -48,9 +48,9 @@ def ragged_nests(problem: NestProblem, tree: MemoryTree) -> Iterator[NestMapping
                 smaller = {**tiles, dim: tile}
                 yield from grow((*nodes, Loop(dim, tile)), smaller, at)
                 for axis in tree.axes:
-                    if not any(isinstance(n, Loop) and n.axis == axis.name and n.dim == dim for n in nodes):
-                        if _room(nodes, problem, axis.name) * -(-size // tile) <= axis.size:
-                            yield from grow((*nodes, Loop(dim, tile, axis.name)), smaller, at)
+                    taken = any(isinstance(n, Loop) and n.axis == axis.name and n.dim == dim for n in nodes)
+                    if not taken and _room(nodes, problem, axis.name) * -(-size // tile) <= axis.size:
+                        yield from grow((*nodes, Loop(dim, tile, axis.name)), smaller, at)
 
     top = tuple(Hold(tree.levels[0].name, role) for role in roles)
     yield from grow(top, dict(problem.dims), dict.fromkeys(roles, 0))

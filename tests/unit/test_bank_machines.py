@@ -165,6 +165,7 @@ def test_commands_of_a_machine_without_banks_do_not_run_on_one_with() -> None:
     "overrides",
     [
         [*BANKED, "core.input.buffers=3", "core.weight.buffers=1"],
+        ["dram.arbitration=priority", "dram.bandwidth=8B/cycle", "dram.beat=8B"],
         ["core.input.banks.count=16", "core.input.banks.word=4B", "core.input.banks.spread=skewed", "core.rows=8"],
     ],
 )

@@ -83,7 +83,7 @@ class RaggedDeepening:
         frame: Frame,
         counting: Counting,
         best: Callable[[], float],
-        finish: Callable[[NestMapping], None],
+        finish: Callable[[NestMapping], object],
         stop: Callable[[], bool],
         stalls: bool = True,
     ) -> None:
@@ -142,10 +142,13 @@ class RaggedDeepening:
         mine = (outer.energy_pj, outer.ends, dict(outer.busy), dict(outer.used_bits))
         rows = self.seen.setdefault(key, [])
         for energy, ends, busy, used in rows:
-            if energy <= mine[0] * (1 + 1e-13) and ends <= mine[1]:
-                if all(cycles <= mine[2].get(place, 0.0) for place, cycles in busy.items()):
-                    if all(bits <= mine[3].get(level, 0.0) for level, bits in used.items()):
-                        return True
+            if (
+                energy <= mine[0] * (1 + 1e-13)
+                and ends <= mine[1]
+                and all(cycles <= mine[2].get(place, 0.0) for place, cycles in busy.items())
+                and all(bits <= mine[3].get(level, 0.0) for level, bits in used.items())
+            ):
+                return True
         rows.append(mine)
         return False
 

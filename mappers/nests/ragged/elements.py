@@ -1,4 +1,4 @@
-"""Least number of elements that boxes of a tensor hold together, when only their least number per dimension is known."""
+"""Least elements that boxes of a tensor hold together, when only their least number per dimension is known."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping
-
+from functools import lru_cache
 from math import prod
 
 import numpy as np
@@ -18,8 +18,10 @@ from mappers.nests.lattice import FloatArray
 
 EVERY_SIZE = 16
 """Dimensions up to this size have a cell for every size."""
+LARGEST_RATIO = 1e6
 
 
+@lru_cache(maxsize=1024)
 def cells(size: int) -> tuple[int, ...]:
     """Return the least tile of each cell of a dimension of `size`, ascending; tiles of a cell need equal trips.
 
@@ -38,6 +40,15 @@ def cells(size: int) -> tuple[int, ...]:
         if tile == 1:
             return tuple(reversed(found))
         tile -= 1
+
+
+def thinned(own: tuple[int, ...], ratio: float) -> tuple[int, ...]:
+    """Return some of the cells, each at least `ratio` times the one before, the first two and the last always."""
+    found = list(own[:2])
+    for tile in own[2:-1]:
+        if tile >= ratio * found[-1] and own[-1] >= ratio * tile:
+            found.append(tile)
+    return (*found, *own[-1:]) if len(own) > 2 else own
 
 
 class Grid:
@@ -60,13 +71,10 @@ class Grid:
         self.sizes = dict(sizes)
         self.dims = tuple(sorted(self.sizes, key=lambda dim: self.sizes[dim])) or ("",)
         self._cells = {dim: cells(self.sizes.get(dim, 1)) for dim in self.dims}
-        while prod(len(own) for own in self._cells.values()) > most_points:
-            longest = max(self.dims, key=lambda dim: len(self._cells[dim]))
-            own = self._cells[longest]
-            if len(own) < 5:
-                break
-            at = min(range(2, len(own) - 1), key=lambda k: own[k + 1] / own[k - 1])  # the least loss; 1 stays alone
-            self._cells[longest] = own[:at] + own[at + 1 :]
+        ratio = 1.0
+        while prod(len(own) for own in self._cells.values()) > most_points and ratio < LARGEST_RATIO:
+            ratio *= 1.05
+            self._cells = {dim: thinned(cells(self.sizes.get(dim, 1)), ratio) for dim in self.dims}
         self.shape = tuple(len(self._cells[dim]) for dim in self.dims)
         self.top = tuple(length - 1 for length in self.shape)
         self.low: dict[str, FloatArray] = {}

@@ -91,7 +91,7 @@ def _parts(node: Loop | Hold, role: str, axis: str, tree: MemoryTree) -> bool:
 
 
 class PaddedSearch(NestSearch):
-    """The divisor search of one unrolling of a padded problem; `keep` costs a nest of the real one, infinite if none."""
+    """The divisor search of one unrolling of a padded problem; `keep` costs a nest of the real one."""
 
     def __init__(
         self,

@@ -188,7 +188,7 @@ def _whole(trips: list[int]) -> list[int]:
     found = [1]
     for own in reversed(trips):
         found = [extent for inner in found for extent in range((own - 1) * inner + 1, own * inner + 1)]
-    return [extent for extent in dict.fromkeys(found)]
+    return list(dict.fromkeys(found))
 
 
 @dataclass(frozen=True, slots=True)

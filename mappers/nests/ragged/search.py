@@ -15,6 +15,7 @@ import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from math import ceil, comb, prod
 
 import numpy as np
@@ -64,9 +65,9 @@ class Effort:
         Choices that are bounded to begin with, and how many of them have to give a better nest over divisor tiles.
     """
 
-    bounds: int | None = 96
-    parts: int | None = 6000
-    each: int | None = 1500
+    bounds: int | None = 48
+    parts: int | None = 600
+    each: int | None = 300
     scouts: int = 8
     followed: int = 2
 
@@ -252,7 +253,7 @@ class RaggedSearch:
             )
             known = len(self.places)
             deepening = RaggedDeepening(
-                frame, self.counting, lambda: self.best.value, self._leaf, lambda: self._late(known), self._loads()
+                frame, self.counting, lambda: self.best.value, self._leaf, partial(self._late, known), self._loads()
             )
             deepening.run(self._allowance())
             if len(self.places) == known or self._spent():

@@ -60,7 +60,7 @@ class Trips:
         return [factor for factor in own if factor > 1]
 
     def together(self, dims: list[str], serves: tuple[str, ...], without: tuple[str, ...]) -> tuple[int, int]:
-        """Return the least and most positions that `dims` together take on axes of `serves` that are not in `without`."""
+        """Return the least and most positions that `dims` take together on axes of `serves` but not of `without`."""
         at = [k for k, axis in enumerate(self.tree.axes) if axis.name in serves and axis.name not in without]
         own = [self.dims.index(dim) for dim in dims if dim in self.dims]
         found = self.rows[:, at][:, :, own].prod(axis=(1, 2))
