@@ -240,6 +240,14 @@ def test_an_interrupt_returns_the_best_so_far(monkeypatch: pytest.MonkeyPatch) -
     assert clock.interrupted and clock.left() == 0.0
 
 
+def test_a_certificate_says_where_one_order_of_loops_stands_for_all() -> None:
+    problem = problem_of_einsum("O[m]=I[m,k]*W[k]", {"m": 3, "k": 2})
+    for counting, metric, one in (("zigzag", "latency", True), ("zigzag", "energy", False), ("timeloop", "edp", False)):
+        found = search_ragged(problem, _row(), Objective((metric,)), counting)  # type: ignore[arg-type]
+        assert isinstance(found, FoundNest)
+        assert ("one order of the loops" in found.certificate.map_space) == one
+
+
 def test_limits_and_lexicographic_objectives_hold_over_ceil_tiles() -> None:
     """A latency that no divisor nest reaches is reached; then the energy is the least at that latency."""
     problem = problem_of_einsum("O[m]=I[m,k]*W[k]", {"m": 7, "k": 5})
