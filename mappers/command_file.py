@@ -54,12 +54,14 @@ def program_data(program: Program) -> dict[str, Any]:
 
 
 def _command_data(command: AnyCommand) -> dict[str, Any]:
-    """Return a command as plain data; fields that only some machines need are left out on the others."""
+    """Return a command as plain data; fields that only some machines or layers need are left out elsewhere."""
     data: dict[str, Any] = _adapter(type(command)).dump_python(command, mode="json")
     if data.get("bank_reads", 0) is None:
         del data["bank_reads"]
     if data.get("dma") == 0:
         del data["dma"]
+    if (data.get("walk") or {}).get("planes") == 1:
+        del data["walk"]["planes"]
     return data
 
 

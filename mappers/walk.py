@@ -37,6 +37,8 @@ class ArrayWalk:
         Sums that are held.
     sums_first : (n, y, x, output)
         Where in them the command starts.
+    planes : int
+        Output planes among `depth`.
     """
 
     groups: int
@@ -53,6 +55,7 @@ class ArrayWalk:
     weight_first: tuple[int, int]
     sums_tile: tuple[int, int, int, int]
     sums_first: tuple[int, int, int, int]
+    planes: int = 1
 
 
 @dataclass(frozen=True, slots=True)

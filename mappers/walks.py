@@ -35,6 +35,7 @@ def array_walk(problem: TileProblem, step: Ranges, held_input: Ranges, held_weig
         weight_first=(step["C"][0] - held_weight["C"][0], step["K"][0] - held_weight["K"][0]),
         sums_tile=(_length(sums["N"]), _length(sums["OY"]), _length(sums["OX"]), _length(sums["K"])),
         sums_first=tuple(step[dim][0] - sums[dim][0] for dim in ("N", "OY", "OX", "K")),  # type: ignore[arg-type]
+        planes=_length(step["OD"]),
     )
 
 

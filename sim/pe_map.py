@@ -91,30 +91,15 @@ def _shape(command: ComputeCommand) -> Shape | None:
     if walk is None or command.dataflow == "rs":
         return None
     n, y, x = walk.pixels
-    taps = walk.taps[0] * walk.taps[1]
-    planes, depth = _planes(command, n * y * x, taps, walk.depth)
     return (
         command.dataflow,
         walk.groups,
         walk.channels,
-        taps * depth,
+        walk.taps[0] * walk.taps[1] * walk.depth // walk.planes,
         walk.outputs,
-        planes * n * y * x,
+        walk.planes * n * y * x,
         command.places,
     )
-
-
-def _planes(command: ComputeCommand, plane: int, taps: int, both: int) -> tuple[int, int]:
-    """Return output planes and filter planes, whose product `both` is: the job tells them apart."""
-    assert command.walk is not None
-    words = -(-command.walk.channels // command.places)
-    for planes in range(1, both + 1):
-        if both % planes == 0:
-            depth = both // planes
-            streamed = {"ws": planes * plane, "os": words * taps * depth}.get(command.dataflow)
-            if streamed is None or streamed == command.job.stream:
-                return planes, depth
-    return both, 1
 
 
 def _macs(shape: Shape, macs: int, array: PEArray) -> IntArray:

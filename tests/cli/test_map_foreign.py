@@ -87,6 +87,7 @@ def test_an_onnx_like_network_runs_on_a_foreign_machine(capsys: pytest.CaptureFi
         ([LAYERS, "--arch", SYSTOLIC, "--set", "name=x"], "are not for zigzag machines"),
         ([LAYERS, "--arch", SYSTOLIC, "--tiles", "ceil"], "are not for zigzag machines"),
         ([LAYERS, "--arch", SYSTOLIC, "--time-limit", "-1"], "bound is >= 0 CPU seconds"),
+        ([LAYERS, "--arch", SYSTOLIC, "--time-limit", "nan"], "bound is >= 0 CPU seconds"),
         (["digits", "--arch", "edge_int8", "--mapping", "x.yaml"], "are for ZigZag and Timeloop machines"),
     ],
 )

@@ -61,6 +61,7 @@ def test_a_machine_that_is_too_small_says_so(tmp_path: Path, capsys: pytest.Capt
         (["--counting", "own"], "bound is timeloop, zigzag"),
         (["--tiles", "any"], "bound is divisor, ceil"),
         (["--time-limit", "-1"], "bound is >= 0"),
+        (["--time-limit", "nan"], "bound is >= 0"),
         (["--objective", "speed"], "objective 'speed' is unknown"),
         (["--set", "a=1"], "--set and --commands are for accelerators"),
     ],

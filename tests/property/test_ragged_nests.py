@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from mappers.nests.deadline import Deadline
 from mappers.nests.mapping import NestMapping
 from mappers.nests.objective import Objective
 from mappers.nests.problem import NestProblem, problem_of_einsum
+from mappers.nests.ragged.bounds import MOST_POINTS, RaggedBounds
 from mappers.nests.ragged.deepening import RaggedDeepening
 from mappers.nests.ragged.grid import Grid, cells
 from mappers.nests.ragged.search import Effort, RaggedSearch, search_ragged
@@ -73,8 +75,10 @@ def _trips(problem: NestProblem, tree: MemoryTree, mapping: NestMapping) -> Choi
 
 
 @pytest.mark.parametrize("counting", COUNTINGS)
-def test_no_bound_lies_above_a_ceil_nest(counting: Counting) -> None:
+@pytest.mark.parametrize("points", [MOST_POINTS, 6])
+def test_no_bound_lies_above_a_ceil_nest(counting: Counting, points: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither that of the nest's own choice of trips nor that of a set of choices, on coarse grids too."""
+    monkeypatch.setattr("mappers.nests.ragged.search.RaggedBounds", partial(RaggedBounds, most_points=points))
     compared = ragged = 0
     for seed in range(examples(14)):
         draw = random.Random(seed)
@@ -234,6 +238,14 @@ def test_an_interrupt_returns_the_best_so_far(monkeypatch: pytest.MonkeyPatch) -
     found = search_ragged(problem, _row(4), Objective(("edp",)), deadline=clock)
     assert isinstance(found, FoundNest) and 0 < found.certificate.bound < found.certificate.value
     assert clock.interrupted and clock.left() == 0.0
+
+
+def test_a_certificate_says_where_one_order_of_loops_stands_for_all() -> None:
+    problem = problem_of_einsum("O[m]=I[m,k]*W[k]", {"m": 3, "k": 2})
+    for counting, metric, one in (("zigzag", "latency", True), ("zigzag", "energy", False), ("timeloop", "edp", False)):
+        found = search_ragged(problem, _row(), Objective((metric,)), counting)  # type: ignore[arg-type]
+        assert isinstance(found, FoundNest)
+        assert ("one order of the loops" in found.certificate.map_space) == one
 
 
 def test_limits_and_lexicographic_objectives_hold_over_ceil_tiles() -> None:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from math import prod
+from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
 
 import tilewright as tw
+from mappers.commands import ComputeCommand
 from sim.checks import check_result
 from sim.pe_map import _macs, pe_macs
 from tests.reference.profile import examples
@@ -73,6 +78,32 @@ def test_a_network_sums_to_its_layers_and_shows_the_idle_edge(flow: str) -> None
     assert len(layers) == len(simulation.layers) and len(whole) == 4
     mean = sum(map(sum, whole)) / 16
     assert mean == pytest.approx(simulation.totals.utilisation)
+
+
+@pytest.mark.parametrize("flow", ["ws", "os", "is"])
+def test_planes_of_a_volume_are_told_from_planes_of_its_filter(flow: str, tmp_path: Path) -> None:
+    w = numpy_helper.from_array(np.zeros((4, 3, 2, 3, 3), dtype=np.float32), "w")
+    x, y = (
+        helper.make_tensor_value_info(n, TensorProto.FLOAT, s)
+        for n, s in (("x", [1, 3, 5, 5, 5]), ("y", [1, 4, 4, 3, 3]))
+    )
+    graph = helper.make_graph([helper.make_node("Conv", ["x", "w"], ["y"])], "g", [x], [y], [w])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]), tmp_path / "volume.onnx")
+    simulation = tw.simulate(
+        tmp_path / "volume.onnx",
+        overrides=[f"core.dataflows=[{flow}]", "core.input.banks.count=32", "core.input.banks.word=1B"],
+    )
+    assert simulation.plan is not None
+    array = simulation.plan.accelerator.core.array
+    expected: Counter[tuple[int, int]] = Counter()
+    for command in simulation.plan.program.commands:
+        if isinstance(command, ComputeCommand):
+            assert command.bank_reads is not None
+            read = command.bank_reads.input
+            sizes = (read.groups, read.channels, prod(read.taps), command.bank_reads.weight.outputs, prod(read.pixels))
+            expected += walked(flow, sizes, array.rows, array.cols, array.reduction_unroll == "window")
+    plane = simulation.pe_macs()[0]
+    assert {(i, j): int(plane[i, j]) for i, j in np.ndindex(*plane.shape) if plane[i, j]} == dict(expected)
 
 
 def test_a_wrong_map_is_withheld_and_missing_walks_are_not_guessed() -> None:

@@ -54,7 +54,7 @@ def map_foreign(
     from tilewright.foreign import foreign_jobs
 
     limit = DEFAULT_TIME_LIMIT_S if time_limit_s is None else time_limit_s
-    if limit < 0:
+    if not limit >= 0:  # NaN too
         raise InputError(f"--time-limit {limit:g}: bound is >= 0 CPU seconds; raise it")
     loaded = foreign_jobs(workload, arch, form, mapping, energies, dims)
     goal = parse_objective(objective)

@@ -36,7 +36,7 @@ def map_on_hierarchy(
         raise InputError(f"--counting '{counting}': bound is timeloop, zigzag; choose one")
     if tiles not in ("divisor", "ceil"):
         raise InputError(f"--tiles '{tiles}': bound is divisor, ceil; choose one")
-    if time_limit_s is not None and time_limit_s < 0:
+    if time_limit_s is not None and not time_limit_s >= 0:  # NaN too
         raise InputError(f"--time-limit {time_limit_s:g}: bound is >= 0 CPU seconds; raise it")
     tree = load_hierarchy(arch)
     rule: Any = counting or "timeloop"

@@ -36,7 +36,7 @@ from mappers.nests.ragged.deepening import Frame, RaggedDeepening
 from mappers.nests.ragged.elements import LeastElements
 from mappers.nests.ragged.padded import PaddedSearch
 from mappers.nests.ragged.trips import Choices, Trips, choices
-from mappers.nests.search import FoundNest, NestCertificate, metric_value, search_nest
+from mappers.nests.search import ONE_ORDER, FoundNest, NestCertificate, metric_value, search_nest
 from mappers.nests.tables import Place
 from mappers.nests.views import Nest
 from workloads.errors import Infeasible, InputError, InternalError
@@ -122,7 +122,7 @@ class RaggedSearch:
             raise InternalError(f"nest search: a nest that does not fit was accepted ({broken}); report this")
         many = len(rows.trips) if rows is not None else 0
         certificate = NestCertificate(
-            CEIL_SPACE,
+            CEIL_SPACE + (ONE_ORDER if self._loads() else ""),
             self.counting,
             ",".join(self.objective.metrics),
             self.best.value,
