@@ -193,6 +193,14 @@ def resealed(tree: dict[str, Any], **changes: object) -> None:
     tree["program_sha256"] = program_digest(tree["program"])
 
 
+def amended(tree: dict[str, Any], which: str, **changes: object) -> None:
+    """Change the first command of engine `which`, or its walk, and make the digest fit."""
+    command = next(c for c in tree["program"]["commands"] if c["engine"] == which)
+    for key, value in changes.items():
+        (command if key in command else command["walk"])[key] = value
+    resealed(tree)
+
+
 @pytest.mark.parametrize(
     ("edit", "code"),
     [
@@ -210,6 +218,10 @@ def resealed(tree: dict[str, Any], **changes: object) -> None:
         (lambda t: resealed(t, workload=5), 2),
         (lambda t: resealed(t, layers="abc"), 2),
         (lambda t: resealed(t, layers=["abc"]), 2),
+        (lambda t: amended(t, "load", engine=["load"]), 2),
+        (lambda t: amended(t, "store", transfers=[]), 2),
+        (lambda t: amended(t, "array", sums_first=[1 << 40, 0, 0, 0]), 2),
+        (lambda t: amended(t, "vector", coefficient=-1), 2),
         (lambda t: t.update(arch_sha256="0"), 2),
     ],
 )
