@@ -18,6 +18,8 @@ from rtl.engine_words import encode, vector_functions
 from rtl.engine_words_is import pair
 from tilewright.cli import run
 from tilewright.engine_case import engine_case
+from tilewright.engine_draw import draw_cases
+from tilewright.verify_engine import SHORT_CYCLES, short_cases
 from workloads.builder import NetworkBuilder
 from workloads.errors import InputError
 from workloads.formats import Int
@@ -235,3 +237,14 @@ def test_edited_command_files_are_refused(
     file.write_text(json.dumps(tree), encoding="utf-8")
     assert run(["verify", str(file)]) == code
     assert capsys.readouterr().err.count("error:") == 1
+
+
+def test_short_networks_are_drawn_where_the_machine_has_them() -> None:
+    chosen = short_cases(draw_cases(0, load_accelerator(PRESET)), 3)
+    assert len(chosen) == 3 and max(case.predicted_cycles for case in chosen) <= SHORT_CYCLES
+
+
+def test_a_machine_of_slow_dram_is_verified_on_the_shortest_networks() -> None:
+    """No network of it is short, and the drawing ends."""
+    chosen = short_cases(draw_cases(0, load_accelerator(PRESET, ["dram.latency=2000cycles"])), 2)
+    assert len(chosen) == 2 and min(case.predicted_cycles for case in chosen) > SHORT_CYCLES
