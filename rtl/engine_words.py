@@ -279,6 +279,8 @@ class _Encoder:
 
     def _check_groups(self, command: ComputeCommand, walk: ArrayWalk) -> None:
         """Refuse a command of several channel groups, or tiles that hold several."""
+        if min(*walk.tile, *walk.sums_tile) < 1:
+            raise self._refuse("a side of a tile", min(*walk.tile, *walk.sums_tile), "1 or more", "lower it again")
         sums = prod(walk.sums_tile) * -(-self.params.accumulator_bits // 8)
         held = [slot.size_bytes // prod(walk.tile) for slot in command.reads if slot.memory == "input"]
         held += [slot.size_bytes // sums for slot in command.writes if slot.memory == "accumulator"]

@@ -224,6 +224,8 @@ def amended(tree: dict[str, Any], which: str, **changes: object) -> None:
         (lambda t: amended(t, "store", transfers=[]), 2),
         (lambda t: amended(t, "array", sums_first=[1 << 40, 0, 0, 0]), 2),
         (lambda t: amended(t, "vector", coefficient=-1), 2),
+        (lambda t: amended(t, "array", tile=[1, 4, 0, 1]), 2),
+        (lambda t: amended(t, "array", sums_tile=[1, 4, 0, 8]), 2),
         (lambda t: t.update(arch_sha256="0"), 2),
     ],
 )
