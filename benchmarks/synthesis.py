@@ -47,7 +47,8 @@ def small_engine(flow: Dataflow, sparsity: Sparsity | None = None) -> CoreRow:
 def measured_rows() -> list[CoreRow]:
     """Return the cores of the list, layer engines at a size of their own."""
     listed = [row for row in list_cores() if not isinstance(row.params, EngineParams)]
-    return [*listed, small_engine("ws"), small_engine("ws", Sparsity(2, 4)), small_engine("os")]
+    dense = [small_engine(flow) for flow in ("ws", "os", "is")]
+    return [*listed, *dense, *(small_engine(flow, Sparsity(2, 4)) for flow in ("ws", "os"))]
 
 
 def measure(row: CoreRow) -> Measured:

@@ -97,7 +97,7 @@ def program_from(data: Any, subject: str) -> Program:
     commands = []
     for index, entry in enumerate(data["commands"]):
         engine = entry.get("engine") if isinstance(entry, dict) else None
-        if engine not in KINDS:
+        if not isinstance(engine, str) or engine not in KINDS:
             raise InputError(f"{subject}: command {index}: engine is {engine!r}, known are {', '.join(KINDS)}")
         try:
             command = _adapter(KINDS[engine]).validate_json(json.dumps(entry), strict=True)
@@ -123,6 +123,8 @@ def program_from(data: Any, subject: str) -> Program:
 def _check_counts(command: AnyCommand, subject: str) -> None:
     """Refuse counts that no lowering writes and no machine could run."""
     if isinstance(command, LoadCommand | StoreCommand):
+        if not command.transfers:
+            raise InputError(f"{subject}: 0 transfers, bound is >= 1; lower it again")
         for transfer in command.transfers:
             if len(transfer.counts) != len(transfer.pitches_bytes):
                 raise InputError(f"{subject}: {len(transfer.counts)} counts for {len(transfer.pitches_bytes)} pitches; "

@@ -98,11 +98,15 @@ class _Encoder:
         words: Words = {engine: [] for engine in ENGINES}
         for index, command in enumerate(self.program.commands):
             self.subject = f"program '{self.program.workload}': command {index} ({command.engine})"
-            words[command.engine].append([*self._waits(command), *self._body(command)])
-        for engine, made in words.items():
-            if len(made) > self.params.commands:
+            made = [*self._waits(command), *self._body(command)]
+            for place, value in enumerate(made):
+                if not 0 <= value < 1 << 32:
+                    raise self._refuse(f"word {place}", value, f"0..{(1 << 32) - 1}, 32 bits", "lower it again")
+            words[command.engine].append(made)
+        for engine, listed in words.items():
+            if len(listed) > self.params.commands:
                 raise InputError(
-                    f"program '{self.program.workload}': {len(made)} {engine} commands, the layer engine holds "
+                    f"program '{self.program.workload}': {len(listed)} {engine} commands, the layer engine holds "
                     f"{self.params.commands}; run fewer layers at once"
                 )
         return words
@@ -275,6 +279,8 @@ class _Encoder:
 
     def _check_groups(self, command: ComputeCommand, walk: ArrayWalk) -> None:
         """Refuse a command of several channel groups, or tiles that hold several."""
+        if min(*walk.tile, *walk.sums_tile) < 1:
+            raise self._refuse("a side of a tile", min(*walk.tile, *walk.sums_tile), "1 or more", "lower it again")
         sums = prod(walk.sums_tile) * -(-self.params.accumulator_bits // 8)
         held = [slot.size_bytes // prod(walk.tile) for slot in command.reads if slot.memory == "input"]
         held += [slot.size_bytes // sums for slot in command.writes if slot.memory == "accumulator"]

@@ -18,6 +18,8 @@ from rtl.engine_words import encode, vector_functions
 from rtl.engine_words_is import pair
 from tilewright.cli import run
 from tilewright.engine_case import engine_case
+from tilewright.engine_draw import draw_cases
+from tilewright.verify_engine import SHORT_CYCLES, short_cases
 from workloads.builder import NetworkBuilder
 from workloads.errors import InputError
 from workloads.formats import Int
@@ -193,6 +195,14 @@ def resealed(tree: dict[str, Any], **changes: object) -> None:
     tree["program_sha256"] = program_digest(tree["program"])
 
 
+def amended(tree: dict[str, Any], which: str, **changes: object) -> None:
+    """Change the first command of engine `which`, or its walk, and make the digest fit."""
+    command = next(c for c in tree["program"]["commands"] if c["engine"] == which)
+    for key, value in changes.items():
+        (command if key in command else command["walk"])[key] = value
+    resealed(tree)
+
+
 @pytest.mark.parametrize(
     ("edit", "code"),
     [
@@ -210,6 +220,12 @@ def resealed(tree: dict[str, Any], **changes: object) -> None:
         (lambda t: resealed(t, workload=5), 2),
         (lambda t: resealed(t, layers="abc"), 2),
         (lambda t: resealed(t, layers=["abc"]), 2),
+        (lambda t: amended(t, "load", engine=["load"]), 2),
+        (lambda t: amended(t, "store", transfers=[]), 2),
+        (lambda t: amended(t, "array", sums_first=[1 << 40, 0, 0, 0]), 2),
+        (lambda t: amended(t, "vector", coefficient=-1), 2),
+        (lambda t: amended(t, "array", tile=[1, 4, 0, 1]), 2),
+        (lambda t: amended(t, "array", sums_tile=[1, 4, 0, 8]), 2),
         (lambda t: t.update(arch_sha256="0"), 2),
     ],
 )
@@ -223,3 +239,14 @@ def test_edited_command_files_are_refused(
     file.write_text(json.dumps(tree), encoding="utf-8")
     assert run(["verify", str(file)]) == code
     assert capsys.readouterr().err.count("error:") == 1
+
+
+def test_short_networks_are_drawn_where_the_machine_has_them() -> None:
+    chosen = short_cases(draw_cases(0, load_accelerator(PRESET)), 3)
+    assert len(chosen) == 3 and max(case.predicted_cycles for case in chosen) <= SHORT_CYCLES
+
+
+def test_a_machine_of_slow_dram_is_verified_on_the_shortest_networks() -> None:
+    """No network of it is short, and the drawing ends."""
+    chosen = short_cases(draw_cases(0, load_accelerator(PRESET, ["dram.latency=2000cycles"])), 2)
+    assert len(chosen) == 2 and min(case.predicted_cycles for case in chosen) > SHORT_CYCLES
