@@ -103,11 +103,13 @@ def banks_of(
         raise InputError(
             f"scratchpad '{memory}': banks.layout is {chosen}, bound is {', '.join(known)}; choose one of these"
         )
+    for key, value, unit in (("count", count, "banks"), ("word", word_bytes, "bytes")):
+        if value < 1:
+            raise InputError(f"scratchpad '{memory}': banks.{key} is {value} {unit}, bound is >= 1; raise it")
     row = count * word_bytes
-    if row < 1 or half_bytes % row:
+    if half_bytes % row:
         raise InputError(
             f"scratchpad '{memory}': {count} banks of {word_bytes}-byte words do not divide a buffer of {half_bytes} "
-            f"bytes, {half_bytes % row if row > 0 else half_bytes} bytes are left over; choose a count and a word "
-            f"whose product divides it"
+            f"bytes, {half_bytes % row} bytes are left over; choose a count and a word whose product divides it"
         )
     return Banks(count, word_bytes, ports, spread, chosen, half_bytes // row)
