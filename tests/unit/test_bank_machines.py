@@ -38,7 +38,7 @@ def small(channels: int = 20) -> Network:
     [
         ("edge_int8", ["core.input.banks.count=48", "core.input.banks.word=1B"],
          "48 banks of 1-byte words do not divide a buffer of 131072 bytes, 32 bytes are left over"),
-        ("edge_int8", ["core.input.banks.count=32", "core.input.banks.word=0B"], "banks.word is 0 bytes, bound is >= 1"),
+        ("edge_int8", ["core.input.banks.count=32", "core.input.banks.word=0B"], "word is 0 bytes, bound is >= 1"),
         ("edge_int8", ["core.input.banks.count=2048", "core.input.banks.word=1B"], "count is 2048, bound is 1..1024"),
         ("edge_int8", [*BANKED, "core.input.banks.ports=17"], "ports is 17, bound is 1..16"),
         ("edge_int8", ["core.input.banks.count=16", "core.input.banks.word=1B"],
