@@ -18,6 +18,7 @@ import resource
 import signal
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -86,7 +87,7 @@ def page(outcomes: list[Outcome], left: list[str]) -> str:
         "",
         *(f"* failed: `{name}`" for name in failed),
         *([""] if failed else []),
-        *([f"Not run: {', '.join(left)}.", ""] if left else []),
+        *([f"Not run: {folders(left)}.", ""] if left else []),
         "| file | passed | skipped | failed | CPU s | |",
         "|---|--:|--:|--:|--:|---|",
     ]
@@ -96,11 +97,19 @@ def page(outcomes: list[Outcome], left: list[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def folders(files: list[str]) -> str:
+    """Return how many of `files` lie in each folder."""
+    counts = Counter(str(Path(file).parent) for file in files)
+    return ", ".join(f"{count} files of {folder}" for folder, count in sorted(counts.items()))
+
+
 def main() -> int:
     """Run what the log does not name yet, and write the page after every file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="*", help="these alone; left out: all")
-    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "nightly.md")
+    parser.add_argument(
+        "--page", type=Path, help="left out: docs/nightly.md, or none where files are named without a log"
+    )
     parser.add_argument("--log", type=Path, help="outcomes, a JSON object a line; files named there are not run again")
     parser.add_argument("--seconds", type=float, help="bound on the time of one file")
     arguments = parser.parse_args()
@@ -109,6 +118,9 @@ def main() -> int:
     if unknown:
         parser.error(f"no test file {', '.join(unknown)}; name files as tests/unit/test_units.py")
     known = noted(arguments.log)
+    target = arguments.page
+    if target is None and (arguments.log is not None or not arguments.files):
+        target = ROOT / "docs" / "nightly.md"
     for file in arguments.files or every:
         if file in known:
             continue
@@ -119,7 +131,8 @@ def main() -> int:
             with arguments.log.open("a", encoding="utf-8") as log:
                 log.write(json.dumps(asdict(known[file])) + "\n")
         outcomes = [known[name] for name in every if name in known]
-        arguments.page.write_text(page(outcomes, [name for name in every if name not in known]), encoding="utf-8")
+        if target is not None:
+            target.write_text(page(outcomes, [name for name in every if name not in known]), encoding="utf-8")
     return 1 if any(outcome.failed for outcome in known.values()) else 0
 
 
