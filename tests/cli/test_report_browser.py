@@ -61,7 +61,7 @@ def test_the_report_lays_out_in_a_browser(report: Path, tmp_path: Path, width: i
     assert seen["width"] <= seen["window"]
     assert seen["headings"][0] == "tiny_ic on edge_int8"
     assert {"Layers", "Plots", "Checks of this run", "Not modelled", "Redo"} <= set(seen["headings"])
-    assert len(seen["figures"]) == 7
+    assert len(seen["figures"]) == 8
     assert all(w > 200 and h > 100 for _, w, h in seen["figures"])
     assert seen["rows"] >= len(result["layers"])
     assert seen["cards"][0] == f"{result['totals']['cycles']:,}"

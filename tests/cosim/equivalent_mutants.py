@@ -167,4 +167,21 @@ EQUIVALENT: dict[str, str] = {
         "without a word taken the chosen port is the owner itself while a packet is under way; between "
         "packets nobody looks at the owner"
     ),
+    **{
+        f"engine_arrays.sv: assign {flow}_ready = 1'b0; (stuck at one)": (
+            "of an array that is not built, and no command is for it: nobody looks at its ready"
+        )
+        for flow in ("ws", "os", "is")
+    },
+    **{
+        f"engine_arrays.sv: assign {flow}_{flag} = 1'b0; (stuck at one)": (
+            "of an array that is not built and so gives no sums: the flag is read with them"
+        )
+        for flow in ("ws", "os", "is")
+        for flag in ("first", "job_last")
+    },
+    "engine_arrays.sv: assign ws_weight_en = 1'b0; (stuck at one)": (
+        "the weight memory reads address 0 in cycles in which no array reads; an array takes its bytes in the cycle "
+        "after its own read"
+    ),
 }
