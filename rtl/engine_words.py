@@ -284,7 +284,7 @@ class _Encoder:
         sums = prod(walk.sums_tile) * -(-self.params.accumulator_bits // 8)
         held = [slot.size_bytes // prod(walk.tile) for slot in command.reads if slot.memory == "input"]
         held += [slot.size_bytes // sums for slot in command.writes if slot.memory == "accumulator"]
-        groups = max(walk.groups, *held)
+        groups = walk.groups if walk.groups != 1 else max(1, *held)
         if groups != 1:
             raise self._refuse(
                 "channel groups of a command or a tile", groups, 1, "walk loop G by 1, outside of all tiles"
