@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from hw_models.layer_engine import EngineParams
 from hw_models.systolic import SystolicParams
+from hw_models.systolic_nm import SystolicNMParams
 from rtl.run import JobData, run_sequence
 from rtl.stimulus import draw
 from rtl.stream_core import StreamWork, stream_work
@@ -60,10 +61,18 @@ def array_rate(row: CoreRow, params: SystolicParams) -> tuple[str, int, int]:
     """Return ("operands", operand vectors that enter the array, cycles) of jobs back to back."""
     rng = np.random.default_rng(0)
     job = params.job_for(SIDE, SIDE, SIDE)
-    data = [
-        JobData(rng.integers(0, 2, (SIDE, SIDE)), np.zeros((SIDE, SIDE), dtype=np.int64)) for _ in range(JOBS)
-    ]  # fmt: skip
+    data = []
+    for _ in range(JOBS):
+        a, w = (
+            rng.integers(form.min, form.max + 1, (SIDE, SIDE)) for form in (params.input_format, params.weight_format)
+        )
+        if isinstance(params, SystolicNMParams):
+            w[np.arange(SIDE) % params.group >= params.kept] = 0
+        data.append(JobData(a, w))
     run = run_sequence(params, data)
+    for one, work in zip(run.jobs, data, strict=True):
+        if not np.array_equal(one.outputs, params.golden(work.a, work.w)):
+            raise InputError(f"core '{row.name}': wrong sums; run tilewright verify {row.name}")
     return "operands", JOBS * job.stream * job.folds, run.total_cycles
 
 
