@@ -118,3 +118,21 @@ def full_tile(tensor: ProblemTensor, tile: Mapping[str, int], padding: bool) -> 
         extent = 1 + sum(coefficient * (tile[dim] - 1) for coefficient, dim in axis.terms)
         elements *= extent if padding else min(extent, axis.size)
     return elements
+
+
+def distinct_elements(axes: Sequence[Axis], sizes: Mapping[str, int], fetch_padding: bool) -> int:
+    """Return how many different elements `axes` name as the dimensions run over `sizes`, listing every index.
+
+    Elements outside the tensor count only with `fetch_padding`.
+    """
+    dims = list(sizes)
+    grids = np.indices(list(sizes.values())).reshape(len(dims), -1)
+    inside, key = np.ones(grids.shape[1], dtype=bool), np.zeros(grids.shape[1], dtype=np.int64)
+    for axis in axes:
+        at = np.full(grids.shape[1], axis.offset, dtype=np.int64)
+        for coefficient, dim in axis.terms:
+            at += coefficient * grids[dims.index(dim)]
+        if not fetch_padding:
+            inside &= (at >= 0) & (at < axis.size)
+        key = key * (int(at.max()) - int(at.min()) + 1) + (at - int(at.min()))
+    return len(np.unique(key[inside]))

@@ -23,10 +23,9 @@ import numpy as np
 from mappers.nests.bounds import Costs, busy_of
 from mappers.nests.graph import State, Step
 from mappers.nests.lattice import FloatArray
+from mappers.nests.objective import ROUNDING
 from mappers.nests.tables import Move, Place
 
-ROUNDING = 1 - 1e-12
-"""Bounds are lowered by this factor: rounding must not prune the optimum."""
 Point = tuple[int, ...]
 
 

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+import numpy as np
+
+from mappers.nests.lattice import FloatArray
 from workloads.errors import InputError
 from workloads.nearest import nearest
 
@@ -55,3 +58,26 @@ def parse_objective(text: str, limits: tuple[str, ...] = ()) -> Objective:
             raise InputError(f"limit '{item}': expected METRIC=VALUE with a positive number, for example energy=1e9")
         found.append((name, number))  # type: ignore[arg-type]
     return Objective(tuple(text.split(",")), tuple(found))  # type: ignore[arg-type]
+
+
+ROUNDING = 1 - 1e-12
+"""Bounds are lowered by this factor: rounding must not prune the optimum."""
+
+
+def metric_values(metric: Metric, energy_pj: FloatArray, latency: FloatArray, area: float) -> FloatArray:
+    """Return a metric of several mappings, elementwise."""
+    if metric == "energy":
+        return energy_pj
+    if metric == "edp":
+        return np.asarray(energy_pj * latency, dtype=float)
+    return np.asarray(latency if metric == "latency" else area * latency, dtype=float)
+
+
+def limited_values(
+    metric: Metric, limits: dict[Metric, float], energy_pj: FloatArray, latency: FloatArray, area: float
+) -> FloatArray:
+    """Return a metric of several mappings, infinite for those above a limit."""
+    value = np.asarray(metric_values(metric, energy_pj, latency, area), dtype=float)
+    for own, limit in limits.items():
+        value = np.where(metric_values(own, energy_pj, latency, area) * ROUNDING > limit, np.inf, value)
+    return value

@@ -13,6 +13,7 @@ from math import prod
 import numpy as np
 
 from hw_models.hierarchy.tree import Level
+from mappers.nests.boxes import distinct_elements
 from mappers.nests.graph import HoldGraph, State
 from mappers.nests.lattice import FloatArray, Lattice
 from mappers.nests.problem import NestProblem, ProblemTensor
@@ -73,17 +74,7 @@ def _volume(tensor: ProblemTensor, sums: GridSums) -> float:
 def _distinct(axes: tuple[Axis, ...], dims: tuple[str, ...], problem: NestProblem) -> int:
     if len(dims) == 1 or prod(problem.sizes[dim] for dim in dims) > MOST_INDICES:
         return _along_one(axes, max(dims, key=lambda dim: problem.sizes[dim]), problem)
-    grids = np.indices([problem.sizes[dim] for dim in dims]).reshape(len(dims), -1)
-    inside = np.ones(grids.shape[1], dtype=bool)
-    key = np.zeros(grids.shape[1], dtype=np.int64)
-    for axis in axes:
-        at = np.full(grids.shape[1], axis.offset, dtype=np.int64)
-        for coefficient, dim in axis.terms:
-            at += coefficient * grids[dims.index(dim)]
-        if not problem.fetch_padding:
-            inside &= (at >= 0) & (at < axis.size)
-        key = key * (int(at.max()) - int(at.min()) + 1) + (at - int(at.min()))
-    return len(np.unique(key[inside]))
+    return distinct_elements(axes, {dim: problem.sizes[dim] for dim in dims}, problem.fetch_padding)
 
 
 def _along_one(axes: tuple[Axis, ...], dim: str, problem: NestProblem) -> int:

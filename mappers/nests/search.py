@@ -24,12 +24,12 @@ from mappers.nests.cost import NestCost, evaluate, thinned, violation
 from mappers.nests.counts import Counting
 from mappers.nests.deadline import Deadline
 from mappers.nests.emit import emit
-from mappers.nests.exact import ROUNDING, Counters, Deepening, Frame, Partial
+from mappers.nests.exact import Counters, Deepening, Frame, Partial
 from mappers.nests.graph import HoldGraph, State
 from mappers.nests.infeasible import over_limit, too_small
 from mappers.nests.lattice import FloatArray, factorised
 from mappers.nests.mapping import NestMapping
-from mappers.nests.objective import Metric, Objective
+from mappers.nests.objective import ROUNDING, Objective, limited_values
 from mappers.nests.problem import NestProblem
 from mappers.nests.relaxed import relaxed_energy_pj
 from mappers.nests.spatial import Unrolling, unrollings
@@ -111,15 +111,6 @@ class _Choice:
     bound: float
     known: bool = False
     kept: tuple[Costs, dict[State, FloatArray]] | None = None
-
-
-def metric_value(metric: Metric, energy: float, latency: float, area: float) -> float:
-    """Return a metric of one mapping."""
-    if metric == "energy":
-        return energy
-    if metric == "edp":
-        return energy * latency
-    return latency if metric == "latency" else area * latency
 
 
 class NestSearch:
@@ -241,12 +232,7 @@ class NestSearch:
         return extra
 
     def _value(self, energy: FloatArray, latency: FloatArray) -> FloatArray:
-        area = float(self.tree.area)
-        value: FloatArray = np.asarray(metric_value(self.metric, energy, latency, area), dtype=float)  # type: ignore[arg-type]
-        for metric, limit in self.limits.items():
-            own = metric_value(metric, energy, latency, area)  # type: ignore[arg-type]
-            value = np.where(np.asarray(own) * ROUNDING > limit, np.inf, value)
-        return value
+        return limited_values(self.metric, self.limits, energy, latency, float(self.tree.area))
 
     def _bound(self, choice: _Choice) -> tuple[Costs, dict[State, FloatArray]]:
         """Tighten the bound of a choice; return what it came from."""

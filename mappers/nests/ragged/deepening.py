@@ -26,10 +26,11 @@ import numpy as np
 
 from hw_models.hierarchy.tree import Level
 from mappers.nests.counts import Counting
-from mappers.nests.exact import ROUNDING, Counters
+from mappers.nests.exact import Counters
 from mappers.nests.graph import State, Step
 from mappers.nests.lattice import FloatArray, divisors
 from mappers.nests.mapping import Loop, NestMapping
+from mappers.nests.objective import ROUNDING
 from mappers.nests.ragged.bounds import RaggedBounds
 from mappers.nests.ragged.partial import Outer, OuterNest, cost_of, finished, reach, start, written
 from mappers.nests.tables import Place

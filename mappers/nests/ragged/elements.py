@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mappers.nests.boxes import components
+from mappers.nests.boxes import components, distinct_elements
 from mappers.nests.lattice import FloatArray
 from mappers.nests.problem import NestProblem, ProblemTensor
 from workloads.loop_nest import Axis
@@ -98,16 +98,7 @@ def _distinct(axes: tuple[Axis, ...], dims: tuple[str, ...], problem: NestProble
     if np.prod([float(size) for size in sizes.values()]) > MOST_INDICES:
         longest = max(dims, key=lambda dim: sizes[dim])
         sizes = {dim: min(size, MOST_INDICES) if dim == longest else 1 for dim, size in sizes.items()}
-    grids = np.indices(list(sizes.values())).reshape(len(dims), -1)
-    inside, key = np.ones(grids.shape[1], dtype=bool), np.zeros(grids.shape[1], dtype=np.int64)
-    for axis in axes:
-        at = np.full(grids.shape[1], axis.offset, dtype=np.int64)
-        for coefficient, dim in axis.terms:
-            at += coefficient * grids[dims.index(dim)]
-        if not problem.fetch_padding:
-            inside &= (at >= 0) & (at < axis.size)
-        key = key * (int(at.max()) - int(at.min()) + 1) + (at - int(at.min()))
-    return len(np.unique(key[inside]))
+    return distinct_elements(axes, sizes, problem.fetch_padding)
 
 
 def _along(axis: Axis, size: int, padding: bool) -> int:

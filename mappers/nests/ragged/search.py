@@ -25,18 +25,18 @@ from hw_models.hierarchy.tree import Direction, MemoryTree
 from mappers.nests.cost import NestCost, evaluate, thinned, violation
 from mappers.nests.counts import Counting
 from mappers.nests.deadline import Deadline
-from mappers.nests.exact import ROUNDING, Counters
+from mappers.nests.exact import Counters
 from mappers.nests.graph import HoldGraph
 from mappers.nests.lattice import FloatArray
 from mappers.nests.mapping import NestMapping
-from mappers.nests.objective import Metric, Objective
+from mappers.nests.objective import ROUNDING, Metric, Objective, limited_values
 from mappers.nests.problem import NestProblem
 from mappers.nests.ragged.bounds import RaggedBounds, busy_at, ends_of, energy_of
 from mappers.nests.ragged.deepening import Frame, RaggedDeepening
 from mappers.nests.ragged.elements import LeastElements
 from mappers.nests.ragged.padded import PaddedSearch
 from mappers.nests.ragged.trips import Choices, Trips, choices
-from mappers.nests.search import ONE_ORDER, FoundNest, NestCertificate, metric_value, search_nest
+from mappers.nests.search import ONE_ORDER, FoundNest, NestCertificate, search_nest
 from mappers.nests.tables import Place
 from mappers.nests.views import Nest
 from workloads.errors import Infeasible, InputError, InternalError
@@ -322,12 +322,7 @@ class RaggedSearch:
         return found
 
     def _value(self, energy: FloatArray, latency: FloatArray) -> FloatArray:
-        area = float(self.tree.area)
-        value: FloatArray = np.asarray(metric_value(self.metric, energy, latency, area), dtype=float)  # type: ignore[arg-type]
-        for metric, limit in self.limits.items():
-            own = metric_value(metric, energy, latency, area)  # type: ignore[arg-type]
-            value = np.where(np.asarray(own) * ROUNDING > limit, np.inf, value)
-        return value
+        return limited_values(self.metric, self.limits, energy, latency, float(self.tree.area))
 
     def _chains(self) -> int:
         """Return the number of hold orders with chains of tiles, of one choice of trips."""
