@@ -33,6 +33,8 @@ from workloads.errors import Infeasible, InputError
 MOST = 120
 """Nests of a problem that is compared; larger ones are skipped."""
 WHOLE = Effort(None, None, None)
+UNAIDED = Effort(None, None, None, scouts=0)
+"""Without a first nest, so that the depth-first search has to find the best one itself."""
 
 
 def test_the_search_equals_every_ceil_nest() -> None:
@@ -53,6 +55,9 @@ def test_the_search_equals_every_ceil_nest() -> None:
                 continue
             assert found.certificate.value == pytest.approx(least, rel=1e-9), (seed, metric)
             assert found.certificate.proven_optimal, (seed, metric)
+            alone = RaggedSearch(problem, tree, Objective((metric,)), counting, effort=UNAIDED).run()  # type: ignore[arg-type]
+            assert alone is not None, (seed, metric)
+            assert alone.certificate.value == pytest.approx(least, rel=1e-9), (seed, metric)
             divided = search_nest(problem, tree, Objective((metric,)), counting)  # type: ignore[arg-type]
             assert isinstance(divided, FoundNest)
             better += found.certificate.value < divided.certificate.value * (1 - 1e-9)
