@@ -12,7 +12,7 @@ waits hold and the engine is ready:
 * array: ready when the last fold of the command before has started streaming; the stream then follows the fold rule
   of the array's timing object; complete `drain_latency_cycles` after the last operand. A change of dataflow waits for
   the completion of the command before;
-* vector: ready when the command before is complete; complete after `VectorUnit.cycles`.
+* vector: ready when the command before is complete; complete at `VectorUnit.ends`.
 """
 
 from __future__ import annotations
@@ -135,6 +135,7 @@ class Machine:
         core = accelerator.core
         self._banks = BankTiming(core) if core.has_banks else None
         self.conflicts: dict[int, int] = {}
+        self.vector_clock = core.vector.clock
         self.idle_cycles = 1 << 62 if core.has_banks else core.array.rows + core.array.cols
         """Cycles after its end in which a job still holds up the next: result rows of an OS fold leave one by one."""
         depth = max(1, core.accumulator.half_bytes // (core.array.cols * core.accumulator_bytes))
@@ -307,8 +308,8 @@ class Machine:
     def _transfers(self, lane: str, direction: int, engine: int = 0) -> Generator[simpy.Event, None, None]:
         dram, dma = self._accelerator.dram, self._dma
         stream = 2 * (self._number * dma.load_engines + engine) + direction
-        delay = max(1, dram.latency_cycles) if direction == READ else 1
-        response = 0 if direction == READ else dram.latency_cycles
+        delay = dram.read_delay if direction == READ else lambda _: 1
+        response = dram.response_delay if direction == WRITE else lambda _: 0
         outstanding = dma.engine_slots(engine) if direction == READ else dma.outstanding
         sequencer = None
         if dma.sends_requests:
@@ -331,15 +332,16 @@ class Machine:
 
             def done(cycle: int, work: Work = work) -> None:
                 work.span.last = cycle
-                if response:
-                    self._complete_at(work, cycle + response)
+                after = response(cycle)
+                if after:
+                    self._complete_at(work, cycle + after)
                 else:
                     self._complete(work)
 
             if sequencer is not None:
                 sequencer.submit(command.transfers, begun, done)
             else:
-                self._port.submit(stream, self._now + delay, command.transfers, begun, done)
+                self._port.submit(stream, self._now + delay(self._now), command.transfers, begun, done)
 
     def _array(self) -> Generator[simpy.Event, None, None]:
         while (work := self._take("array")) is not None:
@@ -370,10 +372,10 @@ class Machine:
             command, span = work.command, work.span
             assert isinstance(command, VectorCommand)
             span.begin = self._now
-            cycles = unit.cycles(command.rows, command.row_elements, command.simple_passes, command.special_passes)
+            own = unit.own_cycles(command.rows, command.row_elements, command.simple_passes, command.special_passes)
             if self._banks is not None:
-                cycles += self._banks.vector_extra_cycles(command)
-            yield self._timer(cycles, work)
+                own += self._banks.vector_extra_cycles(command)
+            yield self._timer(unit.ends(self._now, own) - self._now, work)
             span.last = self._now
             self._complete(work)
 

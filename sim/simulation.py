@@ -200,7 +200,9 @@ def _first_array_issue(program: Program, run: Run) -> list[int | None]:
 def machine_facts(accelerator: Accelerator) -> dict[str, Any]:
     """Return the rates a reader of the result needs, as plain data."""
     pattern = accelerator.core.array.sparsity
-    return ({} if pattern is None else {"weight_pattern": str(pattern)}) | {
+    clocks = {part: float(clock.mhz) for part, clock in accelerator.own_clocks().items()}
+    own = {"weight_pattern": "" if pattern is None else str(pattern), "clocks_mhz": clocks}
+    return {key: value for key, value in own.items() if value} | {
         "reference_clock_mhz": float(accelerator.clock_mhz),
         "peak_macs_per_cycle": accelerator.core.array.multipliers,
         "dram_bytes_per_cycle": float(accelerator.dram.bytes_per_cycle),
