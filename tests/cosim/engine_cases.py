@@ -201,6 +201,7 @@ class Played:
     disturb: bool = False
     error_from: int = NO_ERROR
     reset_after_cycles: int = 0
+    reset_cycles: int = 2
     probe: bool = False
 
     def run(self) -> EngineRun:
@@ -209,6 +210,7 @@ class Played:
             disturb=self.disturb,
             error_from=self.error_from,
             reset_after_cycles=self.reset_after_cycles,
+            reset_cycles=self.reset_cycles,
             probe=self.probe,
         )
         return replace(run, expected_cycles=self.case.predicted_cycles // (4 if self.disturb else 16))
@@ -327,6 +329,7 @@ def usual_runs() -> dict[EngineParams, tuple[Played, ...]]:
             Played(runnable(THREE, chain_of_three, PAGE - 75)),
             *(Played(changing(THREE, *flows)) for flows in CHANGES),
             Played(changing(THREE, *CHANGES[0]), reset_after_cycles=90),
+            Played(changing(THREE, *CHANGES[0]), reset_after_cycles=90, reset_cycles=1),
             Played(runnable(THREE, strided_mean, PAGE - 66), disturb=True),
         ),
         INPUTS_STAY: (

@@ -41,6 +41,18 @@ EQUIVALENT: dict[str, str] = {
     "engine_accumulator.sv: if (rd_en) rd_half <= rd_addr[ADDR_W-1]; (condition always true)": (
         "sums are taken in the cycle after rd_en alone, when both are the half of that read"
     ),
+    "engine_accumulator_is.sv: if (rst) add_valid <= 1'b0; (reset to one)": (
+        "one completion is told in the cycle after a reset, when no run is there to count it"
+    ),
+    "engine_accumulator_is.sv: if (rst) bank_valid <= 1'b0; (reset to one)": (
+        "one sum of each bank is written in the cycle after a reset; a run starts every sum anew"
+    ),
+    **{
+        f"engine_accumulator_is.sv: if (rd_en) {taken}; (condition always true)": (
+            "sums are taken in the cycle after rd_en alone, when both are of that read"
+        )
+        for taken in ("rd_half <= rd_addr[ADDR_W-1]", "rd_turned <= rd_turn")
+    },
     "engine_array_os.sv: if (rst) valid <= 1'b0; (reset to one)": (
         "a pair that nobody asked for changes sums that the first fold starts anew; no address goes with it"
     ),
@@ -95,10 +107,25 @@ EQUIVALENT: dict[str, str] = {
         "columns behind the last output channel multiply what stands behind the weights; the mask of the vector "
         "unit keeps what they make from memory"
     ),
+    "engine_vector.sv: end else if (active) begin (condition always true)": (
+        "between commands the walk goes on and nobody looks: an issue loads every register anew, and what travels beside "
+        "a vector is marked by `active`"
+    ),
     "engine_vector.sv: assign mask[l] = 32'(l) < k_left; (less becomes less or equal)": (
         "one byte more is written behind the channels of a pixel: the first of the next pixel, written again with it, "
         "or the first of the other half behind a full tile, whose store has read it: the store was issued when this "
         "command was, and reads its first beat in the next cycle"
+    ),
+    "engine_vector.sv: if (code_valid) partial[code_place] <= combined; (condition always true)": (
+        "codes of a command come in every cycle from the first to the last; what is written between commands lies where "
+        "the next window begins, and the first code of a window does not read it"
+    ),
+    "engine_vector.sv: meant <= ~pool_mean ? pooled : mean > 50'sd127 ? POOL_W'(127) : mean < -50'sd128 ? "
+    "-POOL_W'(128) : (less becomes less or equal)": (
+        "the condition differs only where both branches are the same number"
+    ),
+    "engine_vector.sv: POOL_W'(mean); (dropped sign of mean)": (
+        "the cast narrows, and takes the same low bits with or without the sign"
     ),
     "engine_vector.sv: wire last_of_window = window_x_done & window_y_done; (and becomes or)": (
         "the result of part of a window is written to the place of the window, where that of the whole window follows "
@@ -189,10 +216,6 @@ EQUIVALENT: dict[str, str] = {
     ),
     "engine_arrays.sv: if (issue) any <= 1'b1; (condition always true)": (
         "with nothing under way a change of dataflow is taken at once, as the idle array takes it"
-    ),
-    "engine_arrays.sv: if (rst | ~running) begin (or becomes and)": (
-        "between runs nothing is under way; a reset of two cycles or more stops the run in its first and clears the "
-        "count in its second; only a reset of a single cycle within a run, which no bench gives, would tell"
     ),
     "engine_scratchpad.sv: if (rd_en) written <= data[8*wr_byte+:8]; (condition always true)": (
         "memories with THROUGH are read by arrays, which take the bytes in the cycle after the read and not later"
