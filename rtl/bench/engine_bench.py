@@ -46,7 +46,7 @@ class TB:
         return cut
 
     def within_burst(self, channel: str) -> bool:
-        """Tell whether a beat stands on `channel` behind which its burst has more; before a first reset none is known."""
+        """Tell whether a beat stands on `channel` behind which its burst has more; no before the first reset."""
         valid, last = (getattr(self.dut, f"m_axi_{channel}{what}").value for what in ("valid", "last"))
         return str(valid) == "1" and str(last) == "0"
 

@@ -53,6 +53,31 @@ EQUIVALENT: dict[str, str] = {
         )
         for taken in ("rd_half <= rd_addr[ADDR_W-1]", "rd_turned <= rd_turn")
     },
+    "engine_array_is.sv: if (rst) stepped <= 1'b0; (reset to one)": (
+        "column c reads activations for at most c cycles after a reset; the mesh takes none without `w_valid`, and the "
+        "first fold writes its own pixel and the place of its sums"
+    ),
+    "engine_array_is.sv: swap <= 1'b0; (reset to one)": (
+        "the mesh swaps once after a reset, when nothing is loaded; the first fold swaps its own activations in"
+    ),
+    "engine_array_is.sv: sums_valid <= 1'b0; (reset to one)": (
+        "one sum of each bank is written, and one completion told, within two cycles of a reset: no run counts it, and a "
+        "run starts every sum anew"
+    ),
+    "engine_column.sv: if (step) held <= now; (condition always true)": (
+        "what is held without a step is what stands there, or the pixel that the next step takes by itself: that of a "
+        "fold is read behind its first row alone, which held it"
+    ),
+    **{
+        f"engine_column.sv: if (step & begins) next <= after_one; ({rule})": (
+            "the next column takes its pixel one cycle behind the first row of the job here, which wrote it; what other "
+            "cycles write is read by nobody"
+        )
+        for rule in ("condition always true", "and becomes or")
+    },
+    "engine_turn.sv: end else if (step) begin (condition always true)": (
+        "a command reads a vector every cycle; between commands nobody looks, and an issue loads every register anew"
+    ),
     "engine_array_os.sv: if (rst) valid <= 1'b0; (reset to one)": (
         "a pair that nobody asked for changes sums that the first fold starts anew; no address goes with it"
     ),
@@ -108,8 +133,8 @@ EQUIVALENT: dict[str, str] = {
         "unit keeps what they make from memory"
     ),
     "engine_vector.sv: end else if (active) begin (condition always true)": (
-        "between commands the walk goes on and nobody looks: an issue loads every register anew, and what travels beside "
-        "a vector is marked by `active`"
+        "between commands the walk goes on and nobody looks: an issue loads every register anew, and what travels "
+        "beside a vector is marked by `active`"
     ),
     "engine_vector.sv: assign mask[l] = 32'(l) < k_left; (less becomes less or equal)": (
         "one byte more is written behind the channels of a pixel: the first of the next pixel, written again with it, "
@@ -117,8 +142,8 @@ EQUIVALENT: dict[str, str] = {
         "command was, and reads its first beat in the next cycle"
     ),
     "engine_vector.sv: if (code_valid) partial[code_place] <= combined; (condition always true)": (
-        "codes of a command come in every cycle from the first to the last; what is written between commands lies where "
-        "the next window begins, and the first code of a window does not read it"
+        "codes of a command come in every cycle from the first to the last; what is written between commands lies "
+        "where the next window begins, and the first code of a window does not read it"
     ),
     "engine_vector.sv: meant <= ~pool_mean ? pooled : mean > 50'sd127 ? POOL_W'(127) : mean < -50'sd128 ? "
     "-POOL_W'(128) : (less becomes less or equal)": (

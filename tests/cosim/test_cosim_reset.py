@@ -20,7 +20,8 @@ from rtl.stimulus import draw
 from rtl.stream_core import stream_work
 from rtl.stream_run import StreamScenario, run_streams
 from tests.cosim import systolic_cases, systolic_nm_cases
-from tests.cosim.engine_cases import BASE, BOTH, HASTY, INPUTS_STAY, OUTPUTS_STAY, THREE, Played, engines, memory_bytes
+from tests.cosim.engine_cases import BASE, BOTH, HASTY, INPUTS_STAY, OUTPUTS_STAY, THREE, Played
+from tests.cosim.engine_judge import engines, memory_bytes
 from tests.cosim.systolic_cases import fold_job, wrong_cycles, wrong_values
 from tests.reference.profile import NIGHTLY
 from tilewright.cores import CoreRow, list_cores
@@ -31,15 +32,20 @@ pytestmark = pytest.mark.cosim
 MOMENTS = 10
 """Moments at which a core is reset in CI, about."""
 BUSY = (False, True) if NIGHTLY else (True,)
-ENGINES: tuple[tuple[EngineParams, int, int], ...] = (
-    (BASE, 0, 16), (BASE, 9, 8), (OUTPUTS_STAY, 5, 16), (INPUTS_STAY, 5, 8), (HASTY, 0, 16), (BOTH, 4, 64), (THREE, 1, 64)
-)  # fmt: skip
-"""Engine, which of its runs, cycles between two moments in CI."""
+ENGINES = (
+    pytest.param(BASE, 9, (7, 30, 50, 84), 1, id="ws"),
+    pytest.param(INPUTS_STAY, 5, (7, 30, 45, 62), 1, id="is"),
+    pytest.param(HASTY, 0, (5, 70, 133), 2, id="is-hasty"),
+    pytest.param(BOTH, 4, (36, 150, 256), 5, id="ws-os"),
+    pytest.param(OUTPUTS_STAY, 5, (), 2, id="os", marks=pytest.mark.nightly),
+    pytest.param(THREE, 1, (), 8, id="ws-os-is", marks=pytest.mark.nightly),
+)
+"""Engine, which of its runs, cycles after which it is reset in CI, and how far apart they are nightly."""
 
 
-def moments(cycles: int, step: int) -> range:
-    """Return the cycles after which a run of `cycles` is reset."""
-    return range(1, cycles, 1 if NIGHTLY else step)
+def moments(cycles: int) -> range:
+    """Return the cycles after which a run of `cycles` on a core is reset."""
+    return range(1, cycles, 1 if NIGHTLY else max(1, cycles // MOMENTS))
 
 
 def cores() -> list[CoreRow]:
@@ -69,7 +75,7 @@ def test_array_forgets_at_a_reset(row: CoreRow) -> None:
     cycles = sum(params.cycles(fold_job(params, job)) for job in jobs)
     scenarios = [
         Scenario(jobs, back_to_back=bool(after % 2), reset_after_cycles=after, reset_busy=busy)
-        for after in moments(cycles, cycles // MOMENTS)
+        for after in moments(cycles)
         for busy in BUSY
     ]
     runs = run_scenarios(params, scenarios)
@@ -85,7 +91,7 @@ def test_stream_core_forgets_at_a_reset(row: CoreRow) -> None:
     alike = works[0].settings == works[1].settings
     scenarios = [
         StreamScenario(works, back_to_back=alike and bool(after % 2), reset_after_cycles=after, reset_busy=busy)
-        for after in moments(cycles, max(1, cycles // MOMENTS))
+        for after in moments(cycles)
         for busy in BUSY
     ]
     for scenario, runs in zip(scenarios, run_streams(row.params, scenarios), strict=True):
@@ -95,12 +101,11 @@ def test_stream_core_forgets_at_a_reset(row: CoreRow) -> None:
             assert [run.cycles for run in runs] == [work.cycles for work in works], at
 
 
-@pytest.mark.parametrize(("params", "place", "step"), ENGINES, ids=lambda value: getattr(value, "name", str(value)))
-def test_engine_forgets_at_a_reset(params: EngineParams, place: int, step: int) -> None:
+@pytest.mark.parametrize(("params", "place", "few", "step"), ENGINES)
+def test_engine_forgets_at_a_reset(params: EngineParams, place: int, few: tuple[int, ...], step: int) -> None:
     case = engines()[params][place].case
-    played = [
-        Played(case, reset_after_cycles=after, reset_cycles=1) for after in moments(case.predicted_cycles, step)
-    ]
+    after = few if few and not NIGHTLY else range(1, case.predicted_cycles, step)
+    played = [Played(case, reset_after_cycles=cycles, reset_cycles=1) for cycles in after]
     outcomes = run_engine(params, [one.run() for one in played], memory_bytes=memory_bytes(played))
     wrong = [(one.reset_after_cycles, one.verdict(got)) for one, got in zip(played, outcomes, strict=True)]
     assert [entry for entry in wrong if entry[1]] == []
