@@ -61,8 +61,8 @@ EQUIVALENT: dict[str, str] = {
         "the mesh swaps once after a reset, when nothing is loaded; the first fold swaps its own activations in"
     ),
     "engine_array_is.sv: sums_valid <= 1'b0; (reset to one)": (
-        "one sum of each bank is written, and one completion told, within two cycles of a reset: no run counts it, and a "
-        "run starts every sum anew"
+        "one sum of each bank is written, and one completion told, within two cycles of a reset: no run counts it, and "
+        "a run starts every sum anew"
     ),
     "engine_column.sv: if (step) held <= now; (condition always true)": (
         "what is held without a step is what stands there, or the pixel that the next step takes by itself: that of a "
@@ -70,8 +70,8 @@ EQUIVALENT: dict[str, str] = {
     ),
     **{
         f"engine_column.sv: if (step & begins) next <= after_one; ({rule})": (
-            "the next column takes its pixel one cycle behind the first row of the job here, which wrote it; what other "
-            "cycles write is read by nobody"
+            "the next column takes its pixel one cycle behind the first row of the job here, which wrote it; what "
+            "other cycles write is read by nobody"
         )
         for rule in ("condition always true", "and becomes or")
     },
