@@ -18,7 +18,7 @@ waits hold and the engine is ready:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -47,6 +47,7 @@ from sim.links import LinkPort
 from sim.progress import drive
 from sim.requests import RequestSequencer
 from sim.slots import SlotMonitor
+from sim.span_table import Spans
 from sim.spans import Span, Work
 from workloads.errors import Infeasible, InfeasibleError, InternalError
 
@@ -57,7 +58,7 @@ class Run:
 
     Parameters
     ----------
-    spans : tuple of Span
+    spans : sequence of Span
         One per command, in program order.
     bus : list of (stream, start, end)
         Bus intervals in units of 1/`bus_units` cycle; stream 0 reads, 1 writes.
@@ -70,7 +71,7 @@ class Run:
     """
 
     cycles: int
-    spans: tuple[Span, ...]
+    spans: Sequence[Span]
     bus: list[tuple[int, int, int]]
     bus_units: int
     peak_scratchpad_bytes: int
@@ -102,7 +103,7 @@ class Machine:
         self._port = channel if link is None else LinkPort(env, channel, link, beat)
         self._fits(program)
         self.slots = SlotMonitor(accelerator)
-        self.spans: list[Span | None] = [None] * len(program.commands)
+        self.spans = Spans(len(program.commands))
         self._dma = accelerator.core.dma
         loads = [f"load {n + 1}" for n in range(self._dma.load_engines)] if self._dma.engines else ["load"]
         self.lanes: tuple[str, ...] = (*loads, "array", "vector", "store")
@@ -161,10 +162,9 @@ class Machine:
 
     def outcome(self) -> Run:
         """Return what happened, once the environment has nothing left to do."""
-        spans = tuple(span for span in self.spans if span is not None)
-        if len(spans) < len(self.spans):
+        if self.spans.missing:
             raise InternalError(
-                f"program '{self.program.workload}': {len(self.spans) - len(spans)} commands never completed; "
+                f"program '{self.program.workload}': {self.spans.missing} commands never completed; "
                 f"run it with `sim.progress.drive`, which says who waits"
             )
         left = self.slots.leftover()
@@ -172,10 +172,10 @@ class Machine:
             raise InternalError(
                 f"program '{self.program.workload}': {left[0]} is never released; the lowering is wrong"
             )
-        cycles = max((span.end for span in spans), default=0)
+        cycles = int(self.spans.times[:, -1].max(initial=0))
         return Run(
             cycles=cycles,
-            spans=spans,
+            spans=self.spans,
             bus=self._channel.busy,
             bus_units=self._channel.units_per_cycle,
             peak_scratchpad_bytes=self.slots.peak_bytes,
@@ -269,7 +269,7 @@ class Machine:
         lane = self.lane(command)
         if self.flight[lane].popleft() is not work:
             raise InternalError(f"program '{self.program.workload}': {lane} commands complete out of order")
-        self.spans[work.index] = span.moved(self.offset) if self.offset else span
+        self.spans.put(work.index, span, self.offset)
         if work.conflict_cycles:
             self.conflicts[work.index] = work.conflict_cycles
         self.completed += 1
