@@ -93,12 +93,12 @@ class Cluster:
             if len(values) > 1:
                 listed = ", ".join(str(float(value)) for value in sorted(values))
                 raise InputError(f"cluster '{self.name}': {what} of its cores is {listed}, bound is one; make it equal")
-        for core in self.cores:
-            if core.core.array.sparsity is not None:
-                raise InputError(
-                    f"cluster '{self.name}': core '{core.core.name}' has a sparse array, which is not simulated in a "
-                    "cluster yet; use a dense one"
-                )
+        patterns = {str(core.core.array.sparsity or "dense") for core in self.cores}
+        if len(patterns) > 1:
+            raise InputError(
+                f"cluster '{self.name}': its arrays take weights that are {' and '.join(sorted(patterns))}, bound is "
+                "one pattern: the weights of a network are stored in one form; make the cores alike"
+            )
         if self.outstanding < 1:
             raise InputError(f"cluster '{self.name}': outstanding is {self.outstanding}, bound is >= 1; correct it")
 
@@ -111,6 +111,22 @@ class Cluster:
     def core_names(self) -> list[str]:
         """Value of the names of the cores, in order."""
         return [core.core.name for core in self.cores]
+
+    @property
+    def beyond_closed_form(self) -> str:
+        """Value of a core's key that closed forms leave out and commands do not; "" if there is none."""
+        for core in self.cores:
+            dma = core.core.dma
+            for there, key in (
+                (core.core.has_banks, "banks"),
+                (bool(dma.engines), "dma.engines"),
+                (dma.sends_requests, "dma requests or descriptors"),
+                (dma.host is not None, "dma.host"),
+                (core.core.link is not None, "link"),
+            ):
+                if there:
+                    return f"{key} of core '{core.core.name}'"
+        return ""
 
     @property
     def macs_per_cycle(self) -> int:

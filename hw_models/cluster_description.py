@@ -137,18 +137,6 @@ def _core(origin: str, node: Mapping[str, Any], shared: SharedScratchpad) -> Acc
             f"{origin}: core '{node['name']}': a port of {shared.port_bytes_per_cycle} bytes per cycle is no bandwidth "
             f"at {float(clock):g} MHz; choose another clock or port"
         )
-    dma = seen.core.dma
-    for wrong, what in (
-        (seen.core.has_banks, "scratchpads have banks"),
-        (bool(dma.engines) or dma.sends_requests, "its DMA has engines, requests or descriptors"),
-        (seen.core.link is not None, "it has a link besides its port to the shared scratchpad"),
-        (dma.host is not None, "its commands come from a host"),
-    ):
-        if wrong:
-            raise InputError(
-                f"{origin}: core '{node['name']}': {what}, operators of a cluster take their closed form, which leaves "
-                f"that out; remove it or simulate the core alone"
-            )
     # one figure stands for both directions of the port: the greater
     energy = max(shared.read_pj_per_byte, shared.write_pj_per_byte)
     memory = replace(seen.dram, name="shared", energy_pj_per_byte=energy, energy_source=shared.energy_source)

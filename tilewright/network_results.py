@@ -15,7 +15,7 @@ from workloads.errors import InputError
 SCHEMA = "tilewright.network/1"
 KEYS = (
     "manifest", "totals", "bounds", "energy_pj", "operators", "cores", "placement", "occupancy", "checks",
-    "not_modelled", "baseline",
+    "not_modelled", "baseline", "over_time", "component_pj", "operand_pj",
 )  # fmt: skip
 REMEDIES = {
     "operand": "cores wait for each other's results: balance the stages, split operators over cores, or add items",
@@ -39,7 +39,9 @@ def check_network_result(path: Path, value: dict[str, Any]) -> None:
     """
     from pydantic import TypeAdapter, ValidationError
 
-    from sim.network.result import CoreRow, NetworkTotals, OperatorRow
+    from sim.network.over_time import NetworkOverTime
+    from sim.network.result import NetworkTotals
+    from sim.network.rows import CoreRow, OperatorRow
     from sim.result import Check
 
     missing = [key for key in KEYS if key not in value]
@@ -55,6 +57,9 @@ def check_network_result(path: Path, value: dict[str, Any]) -> None:
         ("checks", list[Check], value["checks"]),
         ("not_modelled", list[str], value["not_modelled"]),
         ("occupancy", list[tuple[int, int]], value["occupancy"]),
+        ("over_time", NetworkOverTime, value["over_time"]),
+        ("component_pj", dict[str, float], value["component_pj"]),
+        ("operand_pj", dict[str, float], value["operand_pj"]),
         ("manifest", dict[str, Any], manifest),
         ("placement", dict[str, Any], value["placement"]),
         ("baseline.totals", NetworkTotals, base.get("totals") if isinstance(base, dict) else None),
