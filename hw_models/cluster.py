@@ -93,6 +93,12 @@ class Cluster:
             if len(values) > 1:
                 listed = ", ".join(str(float(value)) for value in sorted(values))
                 raise InputError(f"cluster '{self.name}': {what} of its cores is {listed}, bound is one; make it equal")
+        for core in self.cores:
+            if core.core.array.kind == "row_stationary":
+                raise InputError(
+                    f"cluster '{self.name}': core '{core.core.name}' is row_stationary, which runs in passes and has "
+                    "no commands; use a systolic or adder_tree array, or simulate it alone"
+                )
         patterns = {str(core.core.array.sparsity or "dense") for core in self.cores}
         if len(patterns) > 1:
             raise InputError(

@@ -107,7 +107,7 @@ def build_result(
     if run.dram is not None and accelerator.dram.command_energy is not None:
         counted = layer_energy_pj(program, run.dram, accelerator, [time.cycles for time in times])
         energies = [energy | {"dram": pj} for energy, pj in zip(energies, counted, strict=True)]
-    firsts = _first_array_issue(program, run)
+    firsts = first_array_issue(program, run)
     multipliers = accelerator.core.array.multipliers
     layers = [
         _layer(record, note, time, ledger, energy, first, multipliers)
@@ -189,7 +189,8 @@ def _share(part: int, whole: int) -> float:
     return float(Fraction(part, whole)) if whole else 0.0
 
 
-def _first_array_issue(program: Program, run: Run) -> list[int | None]:
+def first_array_issue(program: Program, run: Run) -> list[int | None]:
+    """Return, per layer, the cycle at which its first array command was issued."""
     firsts: list[int | None] = [None] * len(program.layers)
     for command, span in zip(program.commands, run.spans, strict=True):
         if command.engine == "array" and firsts[command.layer] is None:

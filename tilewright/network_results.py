@@ -25,6 +25,15 @@ REMEDIES = {
     "output": "results leave for DRAM: raise dram.bandwidth",
     "stream in": "operands without a place on chip stream: raise dram.bandwidth or shared.capacity",
     "stream out": "results without a place on chip stream: raise dram.bandwidth or shared.capacity",
+    "fill_drain": "folds are short against rows + columns: use larger tiles, a smaller array or another dataflow",
+    "vector": "add vector lanes to the cores",
+    "port_read": "operands come slower than the array takes them: raise shared.port or enlarge the cores' scratchpads",
+    "port_write": "results leave slower than they are made: raise shared.port",
+    "port_latency": "lower shared.latency or allow more outstanding requests",
+    "dependency": "tiles of one operator wait for each other: use more buffers or larger tiles",
+    "bank_conflict": "choose another layout (banks.layout: auto), more banks or ports (docs/scratchpads.md)",
+    "host": "lower dma.host.interval, raise its depth, or use larger tiles: fewer commands",
+    "issue": "use larger tiles: commands are short against their issue time",
     "idle": "cores without work at the end: use --execution split or fused, or fewer cores",
 }
 
@@ -82,6 +91,11 @@ def check_network_result(path: Path, value: dict[str, Any]) -> None:
     if not all(isinstance(text, str) for text in texts) or not all(type(n) is int and n > 0 for n in counts):
         raise InputError(f"result '{path}': manifest has values that no simulation writes; simulate again")
     for core in value["cores"]:
+        inside = core.get("inside_cycles") or {"compute": core["busy_cycles"]}
+        if sum(inside.values()) != core["busy_cycles"]:
+            raise InputError(
+                f"result '{path}': the work of core '{core['name']}' is not its parts; the file was changed"
+            )
         if core["busy_cycles"] + core["idle_cycles"] + sum(core["stall_cycles"].values()) != cycles:
             raise InputError(
                 f"result '{path}': the cycles of core '{core['name']}' are not its parts; the file was changed"
@@ -109,6 +123,7 @@ def merged_rows(operators: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "compute_cycles": 0,
                 "dram_bytes": 0,
                 "stall_cycles": {},
+                "inside_cycles": {},
             },
         )
         if part["core"] not in row["cores"]:
@@ -119,8 +134,9 @@ def merged_rows(operators: list[dict[str, Any]]) -> list[dict[str, Any]]:
         row["end_cycle"] = max(row["end_cycle"], part["end_cycle"])
         row["compute_cycles"] += part["compute_cycles"]
         row["dram_bytes"] += part["dram_read_bytes"] + part["dram_write_bytes"]
-        for cause, cycles in part["stall_cycles"].items():
-            row["stall_cycles"][cause] = row["stall_cycles"].get(cause, 0) + cycles
+        for key in ("stall_cycles", "inside_cycles"):
+            for cause, cycles in part.get(key, {}).items():
+                row[key][cause] = row[key].get(cause, 0) + cycles
     return list(rows.values())
 
 
@@ -146,13 +162,18 @@ def network_parts(result: dict[str, Any], name: str | None) -> dict[str, int]:
     parts: dict[str, int] = {"compute": 0}
     if name is None or name in cores:
         for core in [cores[name]] if name is not None else result["cores"]:
-            parts["compute"] += core["busy_cycles"]
+            _add(parts, core.get("inside_cycles") or {"compute": core["busy_cycles"]})
             for cause, cycles in {**merged_causes(core["stall_cycles"]), "idle": core["idle_cycles"]}.items():
                 parts[cause] = parts.get(cause, 0) + cycles
     else:
         row = find_operator(result, name)
-        parts |= {"compute": row["compute_cycles"], **merged_causes(row["stall_cycles"])}
+        parts |= _parts(row)
     return dict(sorted(parts.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def _add(parts: dict[str, int], more: dict[str, int]) -> None:
+    for cause, cycles in more.items():
+        parts[cause] = parts.get(cause, 0) + cycles
 
 
 def find_operator(result: dict[str, Any], name: str) -> dict[str, Any]:
@@ -194,4 +215,10 @@ def network_differences(first: dict[str, Any], second: dict[str, Any]) -> list[d
 
 
 def _parts(row: dict[str, Any] | None) -> dict[str, int]:
-    return {"compute": row["compute_cycles"], **merged_causes(row["stall_cycles"])} if row else {}
+    """Return work, by cause where the commands were run, and waits of a merged row."""
+    if row is None:
+        return {}
+    parts = {"compute": 0}
+    _add(parts, row["inside_cycles"] or {"compute": row["compute_cycles"]})
+    _add(parts, merged_causes(row["stall_cycles"]))
+    return parts

@@ -115,6 +115,7 @@ def metric_checks(
     ]
     chained = [own for name, own in sorted(runs.items()) if own.times]
     parts = [sum(time.cycles for time in own.times) == own.cycles for own in chained]
+    used = [*(row.utilisation for row in cores), *(row.utilisation for row in operators if row.inside_cycles)]
     return (
         Check(
             "energies of components and operands sum to that of the tasks", inside == whole, f"{float(whole):.6g} pJ"
@@ -134,4 +135,5 @@ def metric_checks(
             all(sum(map(sum, row.pe_macs or ())) == row.array_macs for row in blocks) and all(slots),
             f"{len(blocks)} operators, {len(slots)} regions",
         ),
+        Check("utilisation is at most 1", max(used, default=0.0) <= 1, f"{max(used, default=0.0):.6f} at most"),
     )

@@ -21,6 +21,7 @@ from sim.collector import paused
 from sim.energy import Traffic, byte_energy_pj, count
 from sim.machine import run_program
 from sim.pe_map import PERegions, pe_macs, regions_of
+from sim.simulation import first_array_issue
 
 PORT = "port"
 """Name of the level that a core's own view calls its DRAM."""
@@ -40,6 +41,9 @@ class CoreRun:
         Of the whole run; 0 where only counts were asked for.
     times : tuple of LayerTime
         Per entry of the core's program; empty where only counts were asked for.
+    active_cycles : tuple of int
+        Per entry, its cycles and those of its array commands that lie in the time of the entry before: what its rates
+        are over.
     traffic : tuple of Traffic
         Per entry and level of `LEVELS`, bytes by tensor and direction.
     energy_pj : tuple of dict
@@ -56,6 +60,7 @@ class CoreRun:
     program: Program
     cycles: int
     times: tuple[LayerTime, ...]
+    active_cycles: tuple[int, ...]
     traffic: tuple[Traffic, ...]
     energy_pj: tuple[dict[tuple[str, str], Fraction], ...]
     macs: tuple[int, ...]
@@ -133,17 +138,25 @@ def _run(program: Program, core: Accelerator, timed: bool) -> CoreRun:
         energies.append(parts)
     planes = pe_macs(program, core)
     regions = None if planes is None else regions_of(planes, core)
-    cycles, times, peaks = 0, (), {}
+    cycles, peaks = 0, dict[str, int]()
+    times: tuple[LayerTime, ...] = ()
+    active: tuple[int, ...] = ()
     if timed and program.commands:
         run = run_program(program, core)
         cycles, times = run.cycles, tuple(attribute(program, run, core))
+        active = tuple(
+            time.end_cycle - min(time.window_start_cycle, time.window_start_cycle if first is None else first)
+            for time, first in zip(times, first_array_issue(program, run), strict=True)
+        )
         for _, memory, live in run.occupancy:
             peaks[str(memory)] = max(peaks.get(str(memory), 0), live)
     traffic = tuple(
         {PORT if level == "dram" else level: flows for level, flows in ledger.traffic.items()} for ledger in ledgers
     )
     macs = tuple(ledger.macs for ledger in ledgers)
-    return CoreRun(core, program, cycles, times, traffic, tuple(energies), macs, regions, dict(sorted(peaks.items())))
+    return CoreRun(
+        *(core, program, cycles, times, active, traffic, tuple(energies), macs, regions, dict(sorted(peaks.items())))
+    )
 
 
 def _operand(traffic: Traffic, tensor: str) -> str:

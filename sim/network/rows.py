@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -39,8 +39,10 @@ class OperatorRow:
         Products that its commands make; more than `macs` where a halo of rows is made twice.
     pe_macs : list, optional
         These by block rows and columns of PEs (`CoreRow.pe_regions` has the edges).
+    active_cycles : int
+        Its working cycles, and those of its array commands under the operator before: its rates are over these.
     utilisation : float
-        `macs` over its working cycles and the multipliers of its core.
+        Products over its active cycles and the multipliers of its core.
     """
 
     name: str
@@ -59,6 +61,7 @@ class OperatorRow:
     traffic_bytes: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
     array_macs: int = 0
     pe_macs: list[list[int]] | None = None
+    active_cycles: int = 0
     utilisation: float = 0.0
 
 
@@ -100,16 +103,16 @@ def operator_rows(program: NetworkProgram, run: NetworkRun, runs: Mapping[str, C
     rows = []
     for task, span in zip(program.tasks, run.spans, strict=True):
         if isinstance(task, Compute):
-            moved = tuple(sum(size for _, size in flow) for flow in (task.stream_in, task.stream_out))
+            moved = [sum(size for _, size in flow) for flow in (task.stream_in, task.stream_out)]
             own = runs.get(task.core)
             inside: dict[str, Any] = {} if own is None else _inside(task, own)
-            rows.append(
-                OperatorRow(
-                    *(task.operator, task.part, task.core, task.macs, span.start, span.end, task.cycles),
-                    *(dict(span.waits), *moved),
-                    **inside,
-                )
+            read, written = moved
+            row = OperatorRow(
+                *(task.operator, task.part, task.core, task.macs, span.start, span.end, task.cycles, dict(span.waits)),
+                dram_read_bytes=read,
+                dram_write_bytes=written,
             )
+            rows.append(replace(row, **inside))
     return tuple(rows)
 
 
@@ -120,14 +123,17 @@ def _inside(task: Compute, own: CoreRun) -> dict[str, Any]:
     blocks = None
     if own.regions is not None:
         blocks = [[taken(macs, task.share) for macs in line] for line in own.regions.layer_macs[task.entry]]
+    active = taken(own.active_cycles[task.entry], task.share) if own.times else task.cycles
+    products = taken(own.macs[task.entry], task.share)
     return {
         "inside_cycles": inside_cycles(task, own),
         "energy_pj": components,
         "operand_pj": operands,
         "traffic_bytes": own.traffic_of(task),
-        "array_macs": taken(own.macs[task.entry], task.share),
+        "array_macs": products,
         "pe_macs": blocks,
-        "utilisation": _share(task.macs, task.cycles * array.multipliers),
+        "active_cycles": active,
+        "utilisation": _share(products, active * array.multipliers),
     }
 
 
