@@ -91,14 +91,14 @@ def check_network_result(path: Path, value: dict[str, Any]) -> None:
     if not all(isinstance(text, str) for text in texts) or not all(type(n) is int and n > 0 for n in counts):
         raise InputError(f"result '{path}': manifest has values that no simulation writes; simulate again")
     for core in value["cores"]:
+        if core["busy_cycles"] + core["idle_cycles"] + sum(core["stall_cycles"].values()) != cycles:
+            raise InputError(
+                f"result '{path}': the cycles of core '{core['name']}' are not its parts; the file was changed"
+            )
         inside = core.get("inside_cycles") or {"compute": core["busy_cycles"]}
         if sum(inside.values()) != core["busy_cycles"]:
             raise InputError(
                 f"result '{path}': the work of core '{core['name']}' is not its parts; the file was changed"
-            )
-        if core["busy_cycles"] + core["idle_cycles"] + sum(core["stall_cycles"].values()) != cycles:
-            raise InputError(
-                f"result '{path}': the cycles of core '{core['name']}' are not its parts; the file was changed"
             )
     names = {core["name"] for core in value["cores"]}
     if not names or not value["operators"] or not {row["core"] for row in value["operators"]} <= names:

@@ -190,7 +190,17 @@ def test_closed_forms_are_still_there_and_say_what_they_leave_out(tmp_path: Path
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--operators", "closed", "--set", "cores.core.link.width=16B/cycle"], "leaves link of core 'core0' out"),
+        (
+            [
+                "--operators",
+                "closed",
+                "--set",
+                "cores.core.link.width=16B/cycle",
+                "--set",
+                "cores.core.link.delay=1cycle",
+            ],
+            "leaves link of core 'core0' out",
+        ),
         (["--operators", "open"], "--operators 'open' is unknown; use one of tiles, closed"),
         (["--set", "core1.core.sparsity.n=1", "--set", "core1.core.sparsity.m=2"], "weights that are 1:2 and dense"),
     ],
