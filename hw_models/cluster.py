@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from fractions import Fraction
 from functools import cached_property
 
 from hw_models.accelerator import Accelerator, DramChannel
+from hw_models.noc import NetworkOnChip
 from workloads.errors import InputError
 from workloads.nearest import nearest
 
@@ -63,6 +64,8 @@ class Cluster:
         The one channel behind the shared scratchpad.
     outstanding : int
         Loads that the DMA engine may have in flight.
+    noc : NetworkOnChip, optional
+        What the ports share on their way to the shared scratchpad. None: they do not disturb each other.
 
     Raises
     ------
@@ -77,6 +80,7 @@ class Cluster:
     dram: DramChannel
     outstanding: int
     sources: tuple[tuple[str, str], ...]
+    noc: NetworkOnChip | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.cores) <= MAX_CORES:
@@ -161,4 +165,6 @@ class Cluster:
             ],
             "outstanding": self.outstanding,
         }
+        if self.noc is not None:
+            plain["noc"] = [str(value) for value in astuple(self.noc)]
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()

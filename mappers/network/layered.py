@@ -134,8 +134,13 @@ def _works(graph: OperatorGraph, op: Operator, core: Accelerator, dim: str, part
             if isinstance(found, Infeasible):
                 raise InfeasibleError(replace(found, subject=f"part {place} of '{layer.name}' on '{core.core.name}'"))
             pieces.append(Piece(number, cut, found.mapping(layer.name, core.core.name)))
-        works.append(Work(op.index, tuple(pieces)))
+        works.append(Work(op.index, tuple(pieces), common=_common(group.lead, dim)))
     return works
+
+
+def _common(lead: MacLayer, dim: str) -> tuple[str, ...]:
+    """Return what every part of a layer cut along `dim` reads whole: its input, or its weights."""
+    return {"K": (lead.input_tensor,), "OY": (lead.weight_tensor,)}.get(dim, ())
 
 
 def _part(

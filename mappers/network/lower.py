@@ -115,11 +115,11 @@ class Lowering:
         if again is not None:
             before = self.tasks[again]
             assert isinstance(before, Compute)
-            return replace(task, entry=before.entry, share=before.share)
+            return replace(task, entry=before.entry, share=before.share, common=before.common)
         if work is None:
             raise InternalError(f"network plan: '{task.name}' on '{task.core}' has no commands")
         self.works[task.core].append(work)
-        return replace(task, entry=len(self.works[task.core]) - 1, share=work.share)
+        return replace(task, entry=len(self.works[task.core]) - 1, share=work.share, common=work.common)
 
     def _programs(self) -> dict[str, Program]:
         """Return the commands of every core; equal cores with equal work are lowered once."""

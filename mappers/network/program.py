@@ -81,6 +81,12 @@ class Compute:
         Its layer in the program of its core; -1 if it has no commands.
     share : tuple of int
         (low, high, whole): it is high/whole - low/whole of that layer.
+    common : tuple of str
+        Tensors that the parts of its operator on other cores read alike.
+    port_in : tuple of (tensor, bytes)
+        What its commands read through the port of its core.
+    port_out : int
+        Bytes that they write through it.
     """
 
     operator: str
@@ -97,6 +103,9 @@ class Compute:
     part: str = ""
     entry: int = -1
     share: tuple[int, int, int] = (0, 1, 1)
+    common: tuple[str, ...] = ()
+    port_in: tuple[tuple[str, int], ...] = ()
+    port_out: int = 0
 
     @property
     def name(self) -> str:

@@ -51,6 +51,8 @@ class Work:
         Place in `OperatorGraph.groups`.
     pieces : tuple of Piece
         What runs on the array; empty for the vector unit.
+    common : tuple of str
+        Tensors that the other parts of a cut operator read alike.
     share : tuple of int
         (low, high, whole): of a vector operator in parts, this one is high/whole - low/whole of it.
     """
@@ -58,6 +60,7 @@ class Work:
     group: int
     pieces: tuple[Piece, ...] = ()
     share: tuple[int, int, int] = (0, 1, 1)
+    common: tuple[str, ...] = ()
 
     @property
     def macs(self) -> int:

@@ -82,8 +82,22 @@ def execution_checks(
     )
 
 
+def _on_chip(program: NetworkProgram, cluster: Cluster, run: NetworkRun) -> Check:
+    """Return the law of the network on chip: it moves, or joins, at least the words of what passes the ports."""
+    name = "the network on chip moves the words of what passes the ports"
+    if run.noc is None or cluster.noc is None:
+        return Check(name, True, "there is none")
+    tasks = computes(program.tasks)
+    wanted = (sum(size for task in tasks for _, size in task.port_in), sum(task.port_out for task in tasks))
+    words = (run.noc.busy_cycles[0] + run.noc.joined_words, run.noc.busy_cycles[1])
+    least = tuple(-(-size // cluster.noc.bytes_per_cycle) for size in wanted)
+    ok = run.noc.asked_bytes == wanted and all(a >= b for a, b in zip(words, least, strict=True))
+    return Check(name, ok, f"{words} words for {wanted} bytes, least {least}")
+
+
 def metric_checks(
     program: NetworkProgram,
+    cluster: Cluster,
     run: NetworkRun,
     runs: Mapping[str, CoreRun],
     operators: Sequence[OperatorRow],
@@ -135,5 +149,6 @@ def metric_checks(
             all(sum(map(sum, row.pe_macs or ())) == row.array_macs for row in blocks) and all(slots),
             f"{len(blocks)} operators, {len(slots)} regions",
         ),
+        _on_chip(program, cluster, run),
         Check("utilisation is at most 1", max(used, default=0.0) <= 1, f"{max(used, default=0.0):.6f} at most"),
     )

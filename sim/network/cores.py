@@ -168,16 +168,22 @@ def _operand(traffic: Traffic, tensor: str) -> str:
 
 
 def with_core_times(program: NetworkProgram, runs: Mapping[str, CoreRun]) -> NetworkProgram:
-    """Return `program` with the cycles and energy that `runs` found for every computation, cycles where they ran."""
+    """Return `program` with what `runs` found for every computation: energy, bytes at the port, cycles if timed."""
 
     def changed(task: Task) -> Task:
         if not isinstance(task, Compute) or task.core not in runs:
             return task
         own = runs[task.core]
-        energy = sum(own.energy_of(task).values(), Fraction(0))
+        flows = own.traffic_of(task)[PORT]
+        task = replace(
+            task,
+            energy_pj=sum(own.energy_of(task).values(), Fraction(0)),
+            port_in=tuple((tensor, flow["read"]) for tensor, flow in flows.items() if flow["read"]),
+            port_out=sum(flow["write"] for flow in flows.values()),
+        )
         if not own.times:
-            return replace(task, energy_pj=energy)
+            return task
         busy, stalls = own.cycles_of(task)
-        return replace(task, cycles=busy + sum(stalls.values()), energy_pj=energy)
+        return replace(task, cycles=busy + sum(stalls.values()))
 
     return replace(program, tasks=tuple(changed(task) for task in program.tasks))

@@ -14,6 +14,7 @@ from sim.network.checks import execution_checks, metric_checks, require
 from sim.network.cores import run_cores, with_core_times
 from sim.network.energy import EnergyTable, by_component, by_operand, energy_table
 from sim.network.engine import NetworkRun, run_network
+from sim.network.noc import NocRun
 from sim.network.over_time import NetworkOverTime, network_over_time
 from sim.network.rows import CoreRow, OperatorRow, core_row, operator_rows
 from sim.result import Check
@@ -26,8 +27,9 @@ BACK_TO_BACK = (
     "those of its commands in a run of all of its core's with every operand in the shared scratchpad"
 )
 FIXED_CHANNEL = "DRAM rows, banks and refresh: the channel has a fixed latency and bandwidth"
+PORTS_APART = "conflicts of cores in the banks of the shared scratchpad; every core has a port of its own"
+ON_CHIP = "conflicts in the banks of the shared scratchpad; topology and energy of the network on chip"
 NOT_MODELLED = (
-    "conflicts of cores in the banks of the shared scratchpad; every core has a port of its own",
     "issue time of DMA descriptors; short and unaligned runs of whole-tensor transfers",
     "leakage, clock tree, control and wires in the energy",
 )
@@ -67,6 +69,8 @@ class NetworkResult:
     component_pj: dict[str, float]
     operand_pj: dict[str, float]
     over_time: NetworkOverTime
+    noc: dict[str, Any] | None = None
+    """What a network on chip did; None, and absent from the file, where ports do not disturb each other."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as plain data."""
@@ -85,7 +89,7 @@ class NetworkResult:
             "occupancy": [list(point) for point in _last_per_cycle(self.run.memory.timeline)],
             "checks": [asdict(check) for check in self.checks],
             "not_modelled": list(self.not_modelled),
-        } | ({} if self.dram is None else {"dram": self.dram})
+        } | {name: part for name, part in (("dram", self.dram), ("noc", self.noc)) if part is not None}
 
 
 def _last_per_cycle(timeline: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -135,7 +139,7 @@ def simulate_network(
     cores = tuple(core_row(name, program, run, runs, cluster) for name in cluster.core_names)
     series = network_over_time(program, run, runs, cluster.core_names)
     checks = execution_checks(program, cluster, run, cores, bounds)
-    checks += metric_checks(program, run, runs, rows, cores, table, series)
+    checks += metric_checks(program, cluster, run, runs, rows, cores, table, series)
     require(program.workload, checks)
     timed = any(own.times for own in runs.values())
     return NetworkResult(
@@ -145,7 +149,18 @@ def simulate_network(
         component_pj={part: float(pj) for part, pj in by_component(table).items()},
         operand_pj={part: float(pj) for part, pj in by_operand(table).items()},
         over_time=series,
+        noc=None if run.noc is None else _noc(run.noc),
     )
+
+
+def _noc(noc: NocRun) -> dict[str, Any]:
+    """Return what passed the network on chip as plain data."""
+    both = (("read", 0), ("write", 1))
+    return {
+        **{f"{way}_bytes": noc.asked_bytes[index] for way, index in both},
+        **{f"{way}_busy_cycles": noc.busy_cycles[index] for way, index in both},
+        "joined_words": noc.joined_words,
+    }
 
 
 def _groups(table: EnergyTable) -> dict[str, float]:
@@ -157,7 +172,7 @@ def _groups(table: EnergyTable) -> dict[str, float]:
 
 def _not_modelled(run: NetworkRun, timed: bool) -> tuple[str, ...]:
     """Return what this run leaves out."""
-    lines = (BACK_TO_BACK if timed else CLOSED_FORM, *NOT_MODELLED)
+    lines = (BACK_TO_BACK if timed else CLOSED_FORM, PORTS_APART if run.noc is None else ON_CHIP, *NOT_MODELLED)
     if run.dram is None:
         return (*lines[:-1], FIXED_CHANNEL, lines[-1])
     return (*lines, FIRST_BYTES)
@@ -172,10 +187,20 @@ def _bounds(program: NetworkProgram, cluster: Cluster) -> dict[str, int]:
     for number, step in enumerate(program.tasks):
         before = max((longest[other] for other in step.after if other < number), default=0)
         longest[number] = before + (step.cycles if isinstance(step, Compute) else 0)
+    read, written = (
+        sum(part) for part in zip((0, 0), *(_at_port(task) for task in computes(program.tasks)), strict=True)
+    )
     bus = (program.loaded_bytes + program.stored_bytes) / cluster.dram.bytes_per_cycle
     parts = {
         "core_cycles": max(busy.values(), default=0),
         "dram_cycles": int(bus),
         "chain_cycles": max(longest, default=0),
     }
+    noc = cluster.noc
+    if noc is not None:  # what several cores read as one may pass once
+        parts["noc_cycles"] = max(0 if noc.multicast else read, written) // noc.bytes_per_cycle
     return {**parts, "lower_bound_cycles": max(parts.values())}
+
+
+def _at_port(task: Compute) -> tuple[int, int]:
+    return sum(size for _, size in task.port_in), task.port_out
