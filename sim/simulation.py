@@ -109,7 +109,7 @@ def build_result(
     if run.dram is not None and accelerator.dram.command_energy is not None:
         counted = layer_energy_pj(program, run.dram, accelerator, [time.cycles for time in times])
         energies = [energy | {"dram": pj} for energy, pj in zip(energies, counted, strict=True)]
-    firsts = _first_array_issue(program, run, accelerator)
+    firsts = first_array_issue(program, run, accelerator)
     multipliers = accelerator.core.array.multipliers
     layers = [
         _layer(record, note, time, ledger, energy, first, multipliers)
@@ -191,7 +191,8 @@ def _share(part: int, whole: int) -> float:
     return float(Fraction(part, whole)) if whole else 0.0
 
 
-def _first_array_issue(program: Program, run: Run, accelerator: Accelerator) -> list[int | None]:
+def first_array_issue(program: Program, run: Run, accelerator: Accelerator) -> list[int | None]:
+    """Return, per layer, the cycle at which its first array command was issued."""
     columns = columns_of(kinds_of(program, accelerator.dram.beat_bytes), run)
     array = columns.of("array")[::-1]
     first = dict(zip(columns.layer[array].tolist(), columns.issue[array].tolist(), strict=True))
