@@ -165,7 +165,7 @@ def _core(origin: str, node: Mapping[str, Any], shared: SharedScratchpad, noc: N
     energy = max(shared.read_pj_per_byte, shared.write_pj_per_byte)
     memory = replace(
         seen.dram, name="shared", energy_pj_per_byte=energy, energy_source=shared.energy_source,
-        latency_cycles=shared.latency_cycles, clock=None, own_latency_cycles=0,
+        latency_cycles=latency, clock=None, own_latency_cycles=0,
     )  # fmt: skip
     return replace(seen, core=replace(seen.core, name=node["name"]), dram=memory, sources=plain.sources)
 
