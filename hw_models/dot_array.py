@@ -44,6 +44,9 @@ class DotArray:
         Whether loads, array and stores of successive passes overlap; without it each pass ends before the next begins.
     element_lanes : int
         Element-wise operations per cycle behind the array (0: as many as results).
+    depthwise_pixels : int
+        Output pixels per cycle of an engine of its own for layers of one input channel per group: it takes one tap of
+        that many pixels of a row and of `channels` channels a cycle (0: such layers run on the array, group by group).
     """
 
     name: str
@@ -61,6 +64,7 @@ class DotArray:
     winograd: bool = False
     overlap: bool = True
     element_lanes: int = 0
+    depthwise_pixels: int = 0
 
     def __post_init__(self) -> None:
         for key in ("pixels", "channels", "kernels", "buffer_bytes", "bank_bytes", "align_elements", "element_bytes"):
@@ -70,8 +74,9 @@ class DotArray:
         for key in ("clock_mhz", "memory_bytes_per_cycle"):
             if getattr(self, key) <= 0:
                 raise InputError(f"array '{self.name}': {key} is {getattr(self, key)}, bound is > 0; correct it")
-        if self.latency_cycles < 0 or self.element_lanes < 0:
-            raise InputError(f"array '{self.name}': latency_cycles and element_lanes are >= 0; correct them")
+        for key in ("latency_cycles", "element_lanes", "depthwise_pixels"):
+            if getattr(self, key) < 0:
+                raise InputError(f"array '{self.name}': {key} is {getattr(self, key)}, bound is >= 0; correct it")
         if self.buffer_bytes % self.bank_bytes or self.buffer_bytes < 2 * self.bank_bytes:
             raise InputError(
                 f"array '{self.name}': bank_bytes is {self.bank_bytes}, it must divide buffer_bytes "

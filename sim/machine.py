@@ -12,13 +12,13 @@ waits hold and the engine is ready:
 * array: ready when the last fold of the command before has started streaming; the stream then follows the fold rule
   of the array's timing object; complete `drain_latency_cycles` after the last operand. A change of dataflow waits for
   the completion of the command before;
-* vector: ready when the command before is complete; complete after `VectorUnit.cycles`.
+* vector: ready when the command before is complete; complete at `VectorUnit.ends`.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -47,6 +47,7 @@ from sim.links import LinkPort
 from sim.progress import drive
 from sim.requests import RequestSequencer
 from sim.slots import SlotMonitor
+from sim.span_table import Spans
 from sim.spans import Span, Work
 from workloads.errors import Infeasible, InfeasibleError, InternalError
 
@@ -57,7 +58,7 @@ class Run:
 
     Parameters
     ----------
-    spans : tuple of Span
+    spans : sequence of Span
         One per command, in program order.
     bus : list of (stream, start, end)
         Bus intervals in units of 1/`bus_units` cycle; stream 0 reads, 1 writes.
@@ -70,7 +71,7 @@ class Run:
     """
 
     cycles: int
-    spans: tuple[Span, ...]
+    spans: Sequence[Span]
     bus: list[tuple[int, int, int]]
     bus_units: int
     peak_scratchpad_bytes: int
@@ -102,7 +103,7 @@ class Machine:
         self._port = channel if link is None else LinkPort(env, channel, link, beat)
         self._fits(program)
         self.slots = SlotMonitor(accelerator)
-        self.spans: list[Span | None] = [None] * len(program.commands)
+        self.spans = Spans(len(program.commands))
         self._dma = accelerator.core.dma
         loads = [f"load {n + 1}" for n in range(self._dma.load_engines)] if self._dma.engines else ["load"]
         self.lanes: tuple[str, ...] = (*loads, "array", "vector", "store")
@@ -135,6 +136,7 @@ class Machine:
         core = accelerator.core
         self._banks = BankTiming(core) if core.has_banks else None
         self.conflicts: dict[int, int] = {}
+        self.vector_clock = core.vector.clock
         self.idle_cycles = 1 << 62 if core.has_banks else core.array.rows + core.array.cols
         """Cycles after its end in which a job still holds up the next: result rows of an OS fold leave one by one."""
         depth = max(1, core.accumulator.half_bytes // (core.array.cols * core.accumulator_bytes))
@@ -160,10 +162,9 @@ class Machine:
 
     def outcome(self) -> Run:
         """Return what happened, once the environment has nothing left to do."""
-        spans = tuple(span for span in self.spans if span is not None)
-        if len(spans) < len(self.spans):
+        if self.spans.missing:
             raise InternalError(
-                f"program '{self.program.workload}': {len(self.spans) - len(spans)} commands never completed; "
+                f"program '{self.program.workload}': {self.spans.missing} commands never completed; "
                 f"run it with `sim.progress.drive`, which says who waits"
             )
         left = self.slots.leftover()
@@ -171,10 +172,10 @@ class Machine:
             raise InternalError(
                 f"program '{self.program.workload}': {left[0]} is never released; the lowering is wrong"
             )
-        cycles = max((span.end for span in spans), default=0)
+        cycles = int(self.spans.times[:, -1].max(initial=0))
         return Run(
             cycles=cycles,
-            spans=spans,
+            spans=self.spans,
             bus=self._channel.busy,
             bus_units=self._channel.units_per_cycle,
             peak_scratchpad_bytes=self.slots.peak_bytes,
@@ -268,7 +269,7 @@ class Machine:
         lane = self.lane(command)
         if self.flight[lane].popleft() is not work:
             raise InternalError(f"program '{self.program.workload}': {lane} commands complete out of order")
-        self.spans[work.index] = span.moved(self.offset) if self.offset else span
+        self.spans.put(work.index, span, self.offset)
         if work.conflict_cycles:
             self.conflicts[work.index] = work.conflict_cycles
         self.completed += 1
@@ -307,8 +308,8 @@ class Machine:
     def _transfers(self, lane: str, direction: int, engine: int = 0) -> Generator[simpy.Event, None, None]:
         dram, dma = self._accelerator.dram, self._dma
         stream = 2 * (self._number * dma.load_engines + engine) + direction
-        delay = max(1, dram.latency_cycles) if direction == READ else 1
-        response = 0 if direction == READ else dram.latency_cycles
+        delay = dram.read_delay if direction == READ else lambda _: 1
+        response = dram.response_delay if direction == WRITE else lambda _: 0
         outstanding = dma.engine_slots(engine) if direction == READ else dma.outstanding
         sequencer = None
         if dma.sends_requests:
@@ -331,15 +332,16 @@ class Machine:
 
             def done(cycle: int, work: Work = work) -> None:
                 work.span.last = cycle
-                if response:
-                    self._complete_at(work, cycle + response)
+                after = response(cycle)
+                if after:
+                    self._complete_at(work, cycle + after)
                 else:
                     self._complete(work)
 
             if sequencer is not None:
                 sequencer.submit(command.transfers, begun, done)
             else:
-                self._port.submit(stream, self._now + delay, command.transfers, begun, done)
+                self._port.submit(stream, self._now + delay(self._now), command.transfers, begun, done)
 
     def _array(self) -> Generator[simpy.Event, None, None]:
         while (work := self._take("array")) is not None:
@@ -370,10 +372,10 @@ class Machine:
             command, span = work.command, work.span
             assert isinstance(command, VectorCommand)
             span.begin = self._now
-            cycles = unit.cycles(command.rows, command.row_elements, command.simple_passes, command.special_passes)
+            own = unit.own_cycles(command.rows, command.row_elements, command.simple_passes, command.special_passes)
             if self._banks is not None:
-                cycles += self._banks.vector_extra_cycles(command)
-            yield self._timer(cycles, work)
+                own += self._banks.vector_extra_cycles(command)
+            yield self._timer(unit.ends(self._now, own) - self._now, work)
             span.last = self._now
             self._complete(work)
 

@@ -143,37 +143,34 @@ class AxisWalk(Interpreter):
             tiles = [self._tiles(dim, order, [at for at in chain if self.loops[at][0] == dim], slide) for dim in dims]
             found = 0
             for combination in product(*tiles):
-                now = {dim: (low, size) for dim, (low, size, _) in zip(dims, combination, strict=True)}
+                now = {dim: (low, size) for dim, (low, size, *_) in zip(dims, combination, strict=True)}
                 box = self._lengths(tensor, group, now, now)
-                if any(back for _, _, back in combination):
-                    old = {dim: (low - back, size) for dim, (low, size, back) in zip(dims, combination, strict=True)}
-                    old_sizes = {
-                        dim: (old[dim][0], self._full(size, back, dim, order, chain, slide))
-                        for dim, (_, size, back) in zip(dims, combination, strict=True)
-                    }
-                    box -= self._lengths(tensor, group, now, old_sizes)
+                if any(back for _, _, back, _ in combination):
+                    old = {dim: (low - back, size) for dim, (low, _, back, size) in zip(dims, combination, strict=True)}
+                    box -= self._lengths(tensor, group, now, old)
                 found += box
             total *= found
         return total
 
-    def _full(self, size: int, back: int, dim: str, order: list[int], chain: list[int], slide: int | None) -> int:
-        """Return the size of the tile before: whole along the loop that slides, as that was not its last iteration."""
-        if not back or slide is None or self.loops[slide][0] != dim or not self._ragged(dim):
-            return size
-        whole = self._sizes(order)[chain[-1]][1] if chain and self.loops[chain[-1]][0] == dim else size
-        return max(size, min(whole, self._sizes(order)[slide][1]))
+    def _tiles(
+        self, dim: str, order: list[int], chain: list[int], slide: int | None
+    ) -> list[tuple[int, int, int, int]]:
+        """Return (start, size, distance to the tile before, its size) of every tile of one dimension.
 
-    def _tiles(self, dim: str, order: list[int], chain: list[int], slide: int | None) -> list[tuple[int, int, int]]:
-        """Return (start, size, distance to the tile before if it slides) of every tile of one dimension."""
+        The distance is 0 where loop `slide` has no iteration before; that one was whole, as it was not its last.
+        """
         sizes = self._sizes(order)
-        found = [(0, self.problem.sizes[dim], 0)]
+        found = [(0, self.problem.sizes[dim], 0, self.problem.sizes[dim])]
         for at in [x for x in order if self.loops[x][0] == dim]:
             tile, split = sizes[at][1], []
-            for low, size, back in found:
+            for low, size, back, before in found:
                 for start in range(0, size, tile) if at in chain else [0]:
-                    own = tile if at == slide and start else 0
-                    kept = min(tile, size - start) if at in chain else size
-                    split.append((low + start, kept, back + own))
+                    if at not in chain:
+                        split.append((low, size, back, before))
+                    elif at == slide and start:
+                        split.append((low + start, min(tile, size - start), tile, tile))
+                    else:
+                        split.append((low + start, min(tile, size - start), back, min(tile, before - start)))
             found = split
         return found
 
@@ -197,7 +194,7 @@ class AxisWalk(Interpreter):
             reach = 1
             for coefficient, dim in axis.terms:
                 chain = [at for at in above if self.loops[at][0] == dim]
-                reach += coefficient * (max(size for _, size, _ in self._tiles(dim, order, chain, None)) - 1)
+                reach += coefficient * (max(size for _, size, *_ in self._tiles(dim, order, chain, None)) - 1)
             elements *= reach if self.problem.fetch_padding else min(reach, axis.size)
         return elements
 

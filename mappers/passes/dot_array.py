@@ -12,6 +12,9 @@ buffer:
 The image lies in memory with its channels padded to `align_elements`; with `space_to_depth` a stride s folds s x s
 pixels into the channels, and an R x S filter into ceil(R/s) x ceil(S/s) taps of which R S / s^2 are not zero and cost
 cycles.
+
+Where the machine has an engine for depthwise layers, these lie in memory with all their channels side by side, and a
+cycle takes one tap of `channels` of them.
 """
 
 from __future__ import annotations
@@ -49,20 +52,15 @@ def plan_dot_array(shape: ConvShape, array: DotArray, weight_reuse: int = 1) -> 
     weight_reuse : int
         Images that share one read of the weights (fully connected layers in batches); cycles stay per image.
     """
-    s = shape.stride if array.strided == "space_to_depth" else 1
-    winograd = array.winograd and (shape.filter_height, shape.filter_width, shape.stride) == (3, 3, 1)
-    folded = shape.channels * s * s
-    steps = shape.batch * shape.out_height * -(-shape.out_width // array.pixels) * -(-folded // array.channels)
-    steps *= -(-shape.kernels * weight_reuse // array.kernels)
-    taps = Fraction(shape.filter_height * shape.filter_width, s * s)
-    cycles = shape.groups * steps * taps / weight_reuse / (WINOGRAD_GAIN if winograd else 1)
-    stored, size = _up(folded, array.align_elements), array.element_bytes
-    # Border pixels are made, not read: the image in memory has what the windows cover at most.
-    image = shape.groups * shape.batch * stored * -(-shape.height // s) * -(-shape.width // s) * size
-    weights = shape.groups * stored * -(-shape.filter_height // s) * -(-shape.filter_width // s) * shape.kernels * size
-    weights = int(weights * (WINOGRAD_WEIGHTS if winograd else 1))
+    winograd = False
+    if array.depthwise_pixels and shape.channels == 1 < shape.groups:
+        cycles, image, weights, results = _depthwise(shape, array, weight_reuse)
+    else:
+        winograd = array.winograd and (shape.filter_height, shape.filter_width, shape.stride) == (3, 3, 1)
+        cycles, image, weights, results = _on_array(shape, array, weight_reuse, winograd)
+    size = array.element_bytes
     high, wide = shape.stored
-    result = shape.groups * shape.batch * _up(shape.kernels, array.align_elements) * high * wide * size
+    result = shape.batch * results * high * wide * size
     mapping = _resident(image, weights, array, winograd)
     operand = result if shape.operand else 0
     traffic = {
@@ -84,6 +82,33 @@ def plan_dot_array(shape: ConvShape, array: DotArray, weight_reuse: int = 1) -> 
         array.latency_cycles,
         mapping,
     )
+
+
+def _on_array(shape: ConvShape, array: DotArray, weight_reuse: int, winograd: bool) -> tuple[Fraction, int, int, int]:
+    """Return cycles, bytes of image and weights, and stored channels of the result of a layer on the array."""
+    s = shape.stride if array.strided == "space_to_depth" else 1
+    folded = shape.channels * s * s
+    steps = shape.batch * shape.out_height * -(-shape.out_width // array.pixels) * -(-folded // array.channels)
+    steps *= -(-shape.kernels * weight_reuse // array.kernels)
+    taps = Fraction(shape.filter_height * shape.filter_width, s * s)
+    cycles = shape.groups * steps * taps / weight_reuse / (WINOGRAD_GAIN if winograd else 1)
+    stored, size = _up(folded, array.align_elements), array.element_bytes
+    # Border pixels are made, not read: the image in memory has what the windows cover at most.
+    image = shape.groups * shape.batch * stored * -(-shape.height // s) * -(-shape.width // s) * size
+    weights = shape.groups * stored * -(-shape.filter_height // s) * -(-shape.filter_width // s) * shape.kernels * size
+    weights = int(weights * (WINOGRAD_WEIGHTS if winograd else 1))
+    return cycles, image, weights, shape.groups * _up(shape.kernels, array.align_elements)
+
+
+def _depthwise(shape: ConvShape, array: DotArray, weight_reuse: int) -> tuple[Fraction, int, int, int]:
+    """Return the same of a layer on the engine for depthwise layers."""
+    made = shape.groups * shape.kernels
+    taps = shape.filter_height * shape.filter_width
+    steps = shape.batch * shape.out_height * -(-shape.out_width // array.depthwise_pixels)
+    cycles = Fraction(steps * -(-made * weight_reuse // array.channels) * taps, weight_reuse)
+    image = shape.batch * _up(shape.groups, array.align_elements) * shape.height * shape.width * array.element_bytes
+    stored = _up(made, array.align_elements)
+    return cycles, image, stored * taps * array.element_bytes, stored
 
 
 def _resident(image: int, weights: int, array: DotArray, winograd: bool) -> DotMapping:
@@ -108,7 +133,10 @@ def _passes(
     shape: ConvShape, array: DotArray, cycles: Fraction, dram: dict[str, int], mapping: DotMapping
 ) -> tuple[tuple[int, ...], ...]:
     """Cut the layer into (kernel group, row stripe) passes; every total is kept exactly."""
-    groups = max(1, min(-(-shape.kernels // array.kernels), MOST_PASSES))
+    lanes, made = array.kernels, shape.kernels
+    if array.depthwise_pixels and shape.channels == 1 < shape.groups:
+        lanes, made = array.channels, shape.groups * shape.kernels
+    groups = max(1, min(-(-made // lanes), MOST_PASSES))
     stripes = max(1, min(shape.out_height, MOST_PASSES // groups))
     count = groups * stripes
     bandwidth = array.memory_bytes_per_cycle

@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hw_models.dram import TimedDram, load_standard
@@ -30,6 +30,7 @@ def started(dram: TimedDram, streams: Requests, *, fast: bool, log: list[Any] | 
 
 @settings(max_examples=examples(10), deadline=None)
 @given(drams(), st.integers(1, 3).flatmap(lambda ports: requests(ports, 12, 200)))
+@example(TimedDram(load_standard("DDR4-2400"), 1), [[(0, [(0, 1)]), (0, [(0, 1)]), (0, [(0, 1)])]])
 def test_every_command_equals_the_stepped_twin(dram: TimedDram, streams: Requests) -> None:
     log: list[tuple[int, int, int, int]] = []
     controller, works = started(dram, streams, fast=False, log=log)

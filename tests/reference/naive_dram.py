@@ -14,7 +14,7 @@ COLUMN, ACTIVATE, PRECHARGE, CLOSE_RANK, REFRESH = range(5)
 Where = tuple[int, int, int]
 
 
-@dataclass
+@dataclass(eq=False)
 class Burst:
     """One queued burst; `work` is the index of its request."""
 
@@ -26,9 +26,9 @@ class Burst:
     arrived: int
 
 
-@dataclass
+@dataclass(eq=False)
 class Work:
-    """One request of a port."""
+    """One request of a port; two of the same bursts and arrival are two."""
 
     arrival: int
     bursts: list[int]

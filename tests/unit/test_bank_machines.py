@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 import tilewright as tw
 from hw_models.banking.passes import PassClock
-from hw_models.cluster_description import load_cluster
 from hw_models.description import load_accelerator
 from hw_models.layer_engine import engine_params
 from mappers.command_file import program_data, program_from
@@ -62,15 +61,12 @@ def test_what_is_refused(preset: str, overrides: list[str], message: str) -> Non
     assert message in str(caught.value)
 
 
-def test_an_engine_and_a_cluster_refuse_what_they_are_not_built_for() -> None:
+def test_an_engine_refuses_what_it_is_not_built_for() -> None:
     banks = ["core.input.banks.count=8", "core.input.banks.word=1B"]
     with pytest.raises(InputError, match=r"scratchpads\.banks is set"):
         engine_params(load_accelerator("engine_8x8", banks))
     with pytest.raises(InputError, match=r"buffers is \[3, 2, 2, 2, 2\], built is 2"):
         engine_params(load_accelerator("engine_8x8", ["core.input.buffers=3"]))
-    wide = [f"cores.scratchpads.input.banks.{key}" for key in ("count=128", "word=4B")]
-    with pytest.raises(InputError, match="scratchpads have banks, operators of a cluster"):
-        load_cluster("quad_edge", wide)
 
 
 @settings(max_examples=examples(40), deadline=None)

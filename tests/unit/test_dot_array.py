@@ -93,3 +93,22 @@ def test_bad_arrays_are_refused() -> None:
         replace(SHAPE, kernels=0)
     with pytest.raises(InputError, match="m is 0"):
         plan_weight_tiles("x", 0, 1, 1, 1, 1, Fraction(1))
+
+
+def test_depthwise_layers_have_an_engine_of_their_own() -> None:
+    shape = ConvShape("dw", 40, 2, 1, 1, 16, 16, 3, 3, 1, 14, 14)
+    array = replace(ARRAY, pixels=8, channels=16, kernels=16, depthwise_pixels=4)
+    plan = plan_dot_array(shape, array)
+    # 2 images of 14 rows of ceil(14 / 4) steps, ceil(40 / 16) groups of channels, nine taps.
+    assert plan.busy_cycles["array"] == 2 * 14 * 4 * 3 * 9
+    assert plan.traffic_bytes["dram"] == {
+        "input": 2 * 48 * 16 * 16, "weight": 48 * 9, "operand": 0, "output": 2 * 48 * 14 * 14
+    }  # fmt: skip
+    assert plan.macs == shape.macs
+    without = plan_dot_array(shape, replace(array, depthwise_pixels=0))
+    assert without.busy_cycles["array"] == 40 * 2 * 14 * 2 * 9
+    assert without.traffic_bytes["dram"]["input"] == 40 * 2 * 16 * 16 * 16
+    full = replace(shape, groups=1, channels=40, kernels=40)
+    assert plan_dot_array(full, array) == plan_dot_array(full, replace(array, depthwise_pixels=0))
+    with pytest.raises(InputError, match="depthwise_pixels is -1, bound is >= 0"):
+        replace(array, depthwise_pixels=-1)

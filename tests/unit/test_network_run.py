@@ -100,7 +100,7 @@ class TestExecutions:
     def test_laws_hold_and_the_baseline_is_the_same(self, execution: str) -> None:
         items = 3 if execution in ("pipeline", "batch") else 1
         made = simulate_network("tiny_ic", "quad_edge", execution=execution, items=items)
-        assert all(check.ok for check in made.result.checks) and len(made.result.checks) == 8
+        assert all(check.ok for check in made.result.checks) and len(made.result.checks) == 14
         assert made.result.totals.macs == items * made.baseline.totals.macs
         assert sum(made.result.energy_pj.values()) == pytest.approx(made.result.totals.energy_pj)
         data = made.to_json()
