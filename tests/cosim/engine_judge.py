@@ -25,7 +25,7 @@ from tests.cosim.engine_cases import (
     nest,
     usual_runs,
 )
-from tests.cosim.engine_networks import branches, three_channels, short_images, single_channel, tall, two_lines
+from tests.cosim.engine_networks import branches, short_images, single_channel, tall, three_channels, two_lines
 from workloads.errors import InternalError, MismatchError
 from workloads.formats import Int
 
