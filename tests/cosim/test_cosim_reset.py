@@ -1,7 +1,7 @@
 """A reset of a single cycle, at every moment of a run: what is played behind it is as if nothing had been before.
 
 Cores are reset while every input offers and every output is taken, nightly also with everything idle; engines within
-bursts of both channels of the memory. In CI at moments some cycles apart, nightly at each.
+bursts of both channels of the memory. In CI at moments some cycles apart, nightly at each of a run of 200 cycles or less.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.cosim import systolic_cases, systolic_nm_cases
 from tests.cosim.engine_cases import BASE, BOTH, HASTY, INPUTS_STAY, OUTPUTS_STAY, THREE, Played
 from tests.cosim.engine_judge import engines, memory_bytes
 from tests.cosim.systolic_cases import fold_job, wrong_cycles, wrong_values
-from tests.reference.profile import NIGHTLY
+from tests.reference.profile import NIGHTLY, examples
 from tilewright.cores import CoreRow, list_cores
 from workloads.errors import InputError
 
@@ -45,7 +45,7 @@ ENGINES = (
 
 def moments(cycles: int) -> range:
     """Return the cycles after which a run of `cycles` on a core is reset."""
-    return range(1, cycles, 1 if NIGHTLY else max(1, cycles // MOMENTS))
+    return range(1, cycles, max(1, cycles // examples(MOMENTS)))
 
 
 def cores() -> list[CoreRow]:
