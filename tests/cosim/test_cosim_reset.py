@@ -1,7 +1,7 @@
 """A reset of a single cycle, at every moment of a run: what is played behind it is as if nothing had been before.
 
 Cores are reset while every input offers and every output is taken, nightly also with everything idle; engines within
-bursts of both channels of the memory. In CI at moments some cycles apart, nightly at each of a run of 200 cycles or less.
+bursts of both channels of the memory. In CI at some moments, nightly at each cycle of a run of 200 or less.
 """
 
 from __future__ import annotations
