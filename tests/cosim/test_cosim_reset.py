@@ -14,6 +14,7 @@ import pytest
 from hw_models.layer_engine import EngineParams
 from hw_models.systolic import SystolicParams
 from hw_models.systolic_nm import SystolicNMParams
+from rtl.emit import emit
 from rtl.engine_run import EngineRun, run_engine
 from rtl.run import JobData, Scenario, run_scenarios
 from rtl.stimulus import draw
@@ -25,7 +26,7 @@ from tests.cosim.engine_judge import engines, memory_bytes
 from tests.cosim.systolic_cases import fold_job, wrong_cycles, wrong_values
 from tests.reference.profile import NIGHTLY, examples
 from tilewright.cores import CoreRow, list_cores
-from workloads.errors import InputError
+from workloads.errors import InputError, MismatchError
 
 pytestmark = pytest.mark.cosim
 
@@ -99,6 +100,21 @@ def test_stream_core_forgets_at_a_reset(row: CoreRow) -> None:
         assert [run.wrong_beats(work) for run, work in zip(runs, works, strict=True)] == [0, 0], at
         if not scenario.back_to_back:
             assert [run.cycles for run in runs] == [work.cycles for work in works], at
+
+
+def test_a_beat_taken_in_the_cycle_of_a_reset_is_noticed() -> None:
+    """A register that loses its reset while something is offered passes with idle inputs, not with busy ones."""
+    row = next(row for row in list_cores() if row.name == "skid_8")
+    sources = dict(emit(row.params))
+    planted = sources["tw_slice.sv"].replace("if (rst) ", "if (rst & ~in_valid) ")
+    assert planted != sources["tw_slice.sv"]
+    sources["tw_slice.sv"] = planted
+    works = (stream_work(row.params, *draw(row.params, np.random.default_rng(3), "random")),)
+    idle = StreamScenario(works, reset_after_cycles=5)
+    (runs,) = run_streams(row.params, [idle], sources=sources)
+    assert runs[0].wrong_beats(works[0]) == 0
+    with pytest.raises(MismatchError, match="surplus beat"):
+        run_streams(row.params, [replace(idle, reset_busy=True)], sources=sources)
 
 
 @pytest.mark.parametrize(("params", "place", "few", "step"), ENGINES)
