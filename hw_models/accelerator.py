@@ -378,11 +378,6 @@ class Accelerator:
     def _check_dma(self) -> None:
         """Refuse DMA engines that do not go with the memory."""
         dma, dram = self.core.dma, self.dram
-        if dram.device is not None and (dma.engines or dma.sends_requests):
-            raise InputError(
-                f"accelerator '{self.name}': dma engines, max_burst, requests and descriptors go with a channel of "
-                f"fixed latency, '{dram.name}' is a DRAM with timing, whose controller queues bursts; remove one"
-            )
         if dma.max_burst_bytes is not None and dma.max_burst_bytes % dram.beat_bytes:
             raise InputError(
                 f"dma: max_burst is {dma.max_burst_bytes} bytes, not a multiple of dram.beat ({dram.beat_bytes}); "

@@ -266,7 +266,9 @@ class _Builder:
         told, host = node.host, None
         if told is not None:
             host = self.part((*path, "host"), lambda: Host(told.interval.cycles(self.clock_mhz), told.depth))
-        return self.part(path, lambda: Dma(node.outstanding, issue, engines, *limits, setup or 0, host))
+        return self.part(
+            path, lambda: Dma(node.outstanding, issue, engines, *limits, setup or 0, host, node.store_engines)
+        )
 
     def refuse_plurals(self) -> None:
         """Note parts that the description may list but that are not simulated yet."""

@@ -21,7 +21,7 @@ from hw_models.accelerator import Accelerator
 from hw_models.array_timing import timings_of
 from mappers.commands import ENGINES, AnyCommand, ComputeCommand, Engine, Program
 from sim.channel import READ
-from sim.machine import Run
+from sim.raw_run import Run
 from sim.spans import Span
 
 CAUSES = ("dram_read", "dram_write", "dram_latency", "fill_drain", "vector", "dependency", "issue")

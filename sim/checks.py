@@ -14,7 +14,7 @@ from hw_models.accelerator import Accelerator
 from mappers.commands import ComputeCommand, LoadCommand, Program, StoreCommand, VectorCommand
 from sim.dram.energy import counted_pj, layer_energy_pj, standby_pj
 from sim.energy import byte_energy_pj
-from sim.machine import Run
+from sim.raw_run import Run
 from sim.result import Check, Result
 from workloads.errors import InternalError
 

@@ -16,8 +16,9 @@ import simpy
 from hw_models.accelerator import Accelerator
 from mappers.commands import AnyCommand, LoadCommand, Program, StoreCommand, Transfer
 from sim.channel import Channel
-from sim.machine import Machine, Run, open_channel
+from sim.machine import Machine, open_channel
 from sim.progress import drive
+from sim.raw_run import Run
 from workloads.errors import InputError
 
 

@@ -219,22 +219,27 @@ class NaiveMachine:
         self.queues = {
             f"load {n}": [w for w in self.works if isinstance(w.command, LoadCommand) and w.command.dma == n]
             for n in range(dma.load_engines)
-        } | {engine: [w for w in self.works if w.command.engine == engine] for engine in ("array", "vector", "store")}
+        } | {engine: [w for w in self.works if w.command.engine == engine] for engine in ("array", "vector")}
+        for n in range(dma.store_engines):
+            self.queues[f"store {n}"] = [
+                w for w in self.works if isinstance(w.command, StoreCommand) and w.command.dma == n
+            ]
         self.done = dict.fromkeys(self.queues, 0)
         self.next = dict.fromkeys(self.queues, 0)
         self.due: list[tuple[int, str, Work]] = []
         dram = accelerator.dram
-        queues: tuple[list[Any], ...] = tuple([] for _ in range(2 * dma.load_engines))
+        queues: tuple[list[Any], ...] = tuple([] for _ in range(2 * max(dma.load_engines, dma.store_engines)))
         beat = Fraction(dram.beat_bytes) / dram.bytes_per_cycle
         self.bus = NaiveBus(beat, dram.burst_bytes // dram.beat_bytes, queues, dram.arbitration == "priority")
-        self.stream = {f"load {n}": 2 * n for n in range(dma.load_engines)} | {"store": 1}
+        self.stream = {f"load {n}": 2 * n for n in range(dma.load_engines)}
+        self.stream |= {f"store {n}": 2 * n + 1 for n in range(dma.store_engines)}
         self.link_free = [0, 0]
         self.sizes: dict[int, int] = {}
         self.senders: dict[str, NaiveSender] = {}
         if dma.sends_requests:
             latency = dram.latency_cycles
             for name, stream in self.stream.items():
-                delay, response = (1, latency) if name == "store" else (max(1, latency), 0)
+                delay, response = (1, latency) if name.startswith("store") else (max(1, latency), 0)
                 self.senders[name] = NaiveSender(
                     dma, dram.beat_bytes, delay, response, partial(self.to_channel, stream)
                 )
@@ -256,7 +261,7 @@ class NaiveMachine:
                         continue
                     work.last = moved.last
                 name = next(n for n, s in self.stream.items() if s == stream)
-                latency = self.accelerator.dram.latency_cycles if name == "store" else 0
+                latency = self.accelerator.dram.latency_cycles if name.startswith("store") else 0
                 self.due.append((work.last + latency, name, work))
             cycle += 1
             assert cycle < limit, "the naive machine does not end"
@@ -329,11 +334,11 @@ class NaiveMachine:
         return True
 
     def completed(self, engine: str) -> int:
-        """Return how many commands of `engine` have completed; of loads, how many before the first that has not."""
-        if engine != "load":
+        """Return how many commands of `engine` have completed; of loads and stores, before the first that has not."""
+        if engine not in ("load", "store"):
             return self.done[engine]
-        loads = [work for work in self.works if isinstance(work.command, LoadCommand)]
-        return next((n for n, work in enumerate(loads) if work.end < 0), len(loads))
+        own = [work for work in self.works if work.command.engine == engine]
+        return next((n for n, work in enumerate(own) if work.end < 0), len(own))
 
     def advance(self, engine: str, cycle: int) -> bool:
         """Bring the first command of `engine` that is not issued one step further, if it can go."""
@@ -363,7 +368,7 @@ class NaiveMachine:
     def free(self, engine: str, position: int, work: Work, cycle: int) -> bool:
         dma = self.accelerator.core.dma
         if engine in self.stream:
-            slots = dma.outstanding if engine == "store" else dma.engine_slots(self.stream[engine] // 2)
+            slots = dma.outstanding if engine.startswith("store") else dma.engine_slots(self.stream[engine] // 2)
             return position - self.done[engine] < slots
         if engine == "vector":
             return self.done[engine] == position
@@ -375,7 +380,7 @@ class NaiveMachine:
             self.senders[engine].take(work, cycle)
         elif isinstance(command, LoadCommand | StoreCommand):
             work.beats = naive_beats(command, dram.beat_bytes)
-            eligible = cycle + (1 if engine == "store" else max(1, dram.latency_cycles))
+            eligible = cycle + (1 if engine.startswith("store") else max(1, dram.latency_cycles))
             self.to_channel(self.stream[engine], work, eligible)
         elif isinstance(command, ComputeCommand):
             self.array.take(work, cycle)
