@@ -163,7 +163,10 @@ def _core(origin: str, node: Mapping[str, Any], shared: SharedScratchpad, noc: N
         )
     # one figure stands for both directions of the port: the greater
     energy = max(shared.read_pj_per_byte, shared.write_pj_per_byte)
-    memory = replace(seen.dram, name="shared", energy_pj_per_byte=energy, energy_source=shared.energy_source)
+    memory = replace(
+        seen.dram, name="shared", energy_pj_per_byte=energy, energy_source=shared.energy_source,
+        latency_cycles=latency, clock=None, own_latency_cycles=0,
+    )  # fmt: skip
     return replace(seen, core=replace(seen.core, name=node["name"]), dram=memory, sources=plain.sources)
 
 

@@ -144,7 +144,7 @@ def _copy(value: Any) -> Any:
 
 def _apply(tree: Any, overrides: tuple[str, ...]) -> dict[YamlPath, str]:
     """Apply the overrides to `tree`; return the override text of each path set."""
-    from hw_models.description_paths import put, resolve, settle_dram, settle_energy
+    from hw_models.description_paths import pick_clock, put, resolve, settle_dram, settle_energy
 
     changed: dict[YamlPath, str] = {}
     problems: list[str] = []
@@ -154,7 +154,10 @@ def _apply(tree: Any, overrides: tuple[str, ...]) -> dict[YamlPath, str]:
         try:
             if not separator or not short.strip() or not value.strip():
                 raise InputError(f"{subject}: expected PATH=VALUE, for example core.rows=64")
-            path = resolve(short.strip(), leaves_only=True, subject=subject)
+            plain, domain = pick_clock(tree, short.strip())
+            path = resolve(plain, leaves_only=True, subject=subject)
+            if domain is not None:
+                path = (path[0], domain, *path[2:])
             put(tree, path, parse_yaml(value.strip(), subject).tree, subject)
             settle_energy(tree, path, f"override {text}")
             settle_dram(tree, path)

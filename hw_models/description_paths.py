@@ -2,7 +2,8 @@
 
 A full path is written without list positions: ``cores.array.rows``. A short path is any selection of its names in the
 same order that ends with the same name (``core.rows``, ``array.rows``, ``rows``), as long as it fits one path only. As
-first name ``core``, ``clock``, ``channel`` and ``scratchpad`` stand for the plural or the part they are in.
+first name ``core``, ``clock``, ``channel`` and ``scratchpad`` stand for the plural or the part they are in. A clock
+domain is named after ``clocks`` (``clocks.bus.frequency``); without a name it is the first.
 """
 
 from __future__ import annotations
@@ -115,6 +116,18 @@ def settle_energy(tree: Any, path: YamlPath, source: str) -> None:
         part["source"] = source
 
 
+def pick_clock(tree: Any, short: str) -> tuple[str, int | None]:
+    """Return a path without the name of the clock domain that it has, and which of the domains that is."""
+    parts = short.split(".")
+    clocks = tree.get("clocks")
+    if len(parts) < 3 or ALIASES.get(parts[0], parts[0]) != "clocks" or not isinstance(clocks, list):
+        return short, None
+    known = [clock.get("name") if isinstance(clock, dict) else None for clock in clocks]
+    if parts[1] not in known:
+        return short, None
+    return ".".join([parts[0], *parts[2:]]), known.index(parts[1])
+
+
 def put(tree: Any, path: YamlPath, value: Any, subject: str) -> None:
     """Set the leaf `path` of a plain tree, making missing mappings on the way.
 
@@ -128,7 +141,7 @@ def put(tree: Any, path: YamlPath, value: Any, subject: str) -> None:
         if isinstance(part, int):
             if not isinstance(node, list) or not node:
                 raise InputError(f"{subject}: the description has no list to set it in; add the part to the file first")
-            if len(node) > 1:
+            if len(node) > 1 and node is not tree.get("clocks"):
                 raise InputError(f"{subject}: the description lists {len(node)} of that part; edit the file instead")
         elif not isinstance(node, dict):
             raise InputError(f"{subject}: the description has no mapping to set it in; correct the file first")

@@ -193,6 +193,8 @@ def engine_params(accelerator: Accelerator, coefficient_channels: int = 1024, co
         ),
         (core.dma.host is not None, "dma.host", "set", "a list of commands that the engine fetches itself"),
         (core.link is not None, "link", "set", "an AXI port without a link before it"),
+        (vector.clock is not None, "vector.clock", "another one", "the clock of the array"),
+        (dram.clock is not None, "dram.clock", "another one", "the clock of the array"),
         (dram.arbitration != "round_robin", "dram.arbitration", dram.arbitration, "round_robin"),
         (core.has_banks, "scratchpads.banks", "set", "memories without bank conflicts"),
         (array.accumulator_layout != "vectors", "array.accumulator_layout", "left out", "vectors"),

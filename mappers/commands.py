@@ -222,7 +222,7 @@ class LayerRecord:
     placement: Literal["array", "vector unit", "data movement"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Program:
     """A command list for one accelerator.
 

@@ -12,24 +12,25 @@ no earlier one took, so compute and stalls sum to the window by construction:
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+
+import numpy as np
 
 from hw_models.accelerator import Accelerator
 from hw_models.array_timing import timings_of
-from mappers.commands import ENGINES, AnyCommand, ComputeCommand, Engine, Program
+from mappers.commands import ComputeCommand, Program
+from mappers.kinds import kinds_of
 from sim.channel import READ
+from sim.columns import NUMBER, Columns, columns_of, kind_of
+from sim.painting import Intervals, in_order, paint, union
 from sim.raw_run import Run
-from sim.spans import Span
+from sim.span_table import IntArray
+from sim.waiting import HOST, waiting
 
 CAUSES = ("dram_read", "dram_write", "dram_latency", "fill_drain", "vector", "dependency", "issue")
 COMPUTE = "compute"
 BANK_CONFLICT = "bank_conflict"
 """A cause of machines whose scratchpads have banks; others do not list it."""
-HOST = "host"
-"""A cause of machines whose commands come from a host."""
 Piece = tuple[int, int]
 
 
@@ -59,199 +60,141 @@ class LayerTime:
         return self.end_cycle - self.window_start_cycle
 
 
-@dataclass(frozen=True, slots=True)
-class _Paint:
-    """Disjoint intervals in ascending order; `add(split, index, start, end)` accounts for a part of one."""
-
-    starts: list[int]
-    ends: list[int]
-    add: Callable[[dict[str, int], int, int, int], None]
-
-    def over(self, pieces: list[Piece], split: dict[str, int]) -> list[Piece]:
-        """Account for the parts of `pieces` under this paint; return what is left."""
-        left: list[Piece] = []
-        for start, end in pieces:
-            at = start
-            index = max(0, bisect_right(self.starts, start) - 1)
-            while index < len(self.starts) and self.starts[index] < end:
-                low, high = max(at, self.starts[index]), min(end, self.ends[index])
-                if low < high:
-                    if at < low:
-                        left.append((at, low))
-                    self.add(split, index, low, high)
-                    at = high
-                index += 1
-            if at < end:
-                left.append((at, end))
-        return left
+def windows(program: Program, run: Run, accelerator: Accelerator) -> list[Piece]:
+    """Return each layer's window; they partition the run, in program order of the layers."""
+    columns = columns_of(kinds_of(program, accelerator.dram.beat_bytes), run)
+    return _windows(len(program.layers), columns, run)
 
 
-def _named(cause: str, split: dict[str, int], _: int, start: int, end: int) -> None:
-    split[cause] += end - start
-
-
-def _labelled(segments: Sequence[tuple[int, int, str]]) -> _Paint:
-    """Return disjoint ascending (start, end, cause) as a paint."""
-    causes = [cause for _, _, cause in segments]
-
-    def add(split: dict[str, int], index: int, start: int, end: int) -> None:
-        split[causes[index]] += end - start
-
-    return _Paint([start for start, _, _ in segments], [end for _, end, _ in segments], add)
-
-
-def _union(cause: str, intervals: Sequence[Piece]) -> _Paint:
-    """Return the union of `intervals` as a paint of one colour."""
-    starts: list[int] = []
-    ends: list[int] = []
-    for start, end in sorted(intervals):
-        if start >= end:
-            continue
-        if ends and start <= ends[-1]:
-            ends[-1] = max(ends[-1], end)
-        else:
-            starts.append(start)
-            ends.append(end)
-    return _Paint(starts, ends, partial(_named, cause))
-
-
-def windows(program: Program, run: Run) -> list[Piece]:
-    """Return each layer's window; they partition the run, in program order of the layers.
+def _windows(layers: int, columns: Columns, run: Run) -> list[Piece]:
+    """Return the windows of `layers` layers.
 
     A window ends with the last completion of the layer's array, vector and store commands, no earlier than the one
     before; a layer without such commands gets an empty window, the last layer the rest of the run.
     """
-    ends = [0] * len(program.layers)
-    for command, span in zip(program.commands, run.spans, strict=True):
-        if command.engine != "load":
-            ends[command.layer] = max(ends[command.layer], span.end)
+    ends = np.zeros(layers, dtype=columns.end.dtype)
+    behind = np.flatnonzero(columns.engine != NUMBER["load"])
+    np.maximum.at(ends, columns.layer[behind], columns.end[behind])
     result, at = [], 0
-    for index, end in enumerate(ends):
-        stop = run.cycles if index == len(ends) - 1 else max(at, end)
+    for index, end in enumerate(ends.tolist()):
+        stop = run.cycles if index == layers - 1 else max(at, end)
         result.append((at, stop))
         at = stop
     return result
 
 
 class _Attribution:
-    """Paints of one run."""
+    """Paints what is left of the windows, paint by paint, and sums what each takes per layer and cause."""
 
     def __init__(self, program: Program, run: Run, accelerator: Accelerator) -> None:
         self.program, self.run, self.accelerator = program, run, accelerator
-        self.by_engine: dict[Engine, list[tuple[AnyCommand, Span]]] = {engine: [] for engine in ENGINES}
-        for command, span in zip(program.commands, run.spans, strict=True):
-            self.by_engine[command.engine].append((command, span))
-        self.streams = self._stream_paint()
-        self.vector_busy = _union(COMPUTE, [(s.issue, s.end) for _, s in self.by_engine["vector"]])
-        self.state = self._state_paints()
+        self.kinds = kinds_of(program, accelerator.dram.beat_bytes)
+        self.columns = columns_of(self.kinds, run)
+        self.causes = (COMPUTE, *causes_of(accelerator))
+        self.label = {cause: number for number, cause in enumerate(self.causes)}
+        self.windows = _windows(len(program.layers), self.columns, run)
+        self.split = np.zeros((len(program.layers), len(self.causes)), dtype=kind_of(run))
+        self.has = {
+            engine: np.isin(np.arange(len(program.layers)), self.columns.layer[self.columns.of(engine)])
+            for engine in ("array", "vector")
+        }
+        starts, ends = (np.array([window[end] for window in self.windows], dtype=kind_of(run)) for end in (0, 1))
+        self.left = Intervals.of(starts, ends, np.arange(len(program.layers)))
+        """What no paint has taken yet, labelled by layer."""
 
-    def _stream_paint(self) -> _Paint:
-        """Return the time from first to last operand of every array command, folds counted in closed form."""
-        array = self.accelerator.core.array
+    def totals(self) -> list[list[int]]:
+        """Paint everything; return the cycles per layer and cause."""
+        self._vector_layers()
         if self.accelerator.core.has_banks:
-            return self._banked_paint()
-        jobs = []
-        timings = timings_of(array)
-        for command, span in self.by_engine["array"]:
-            assert isinstance(command, ComputeCommand)
-            interval = timings[command.dataflow].interval_cycles(command.job)
-            jobs.append((span.begin, span.last, command.job.stream, interval))
-
-        def add(split: dict[str, int], index: int, start: int, end: int) -> None:
-            begin, _, stream, interval = jobs[index]
-            busy = _streamed(end - begin, stream, interval) - _streamed(start - begin, stream, interval)
-            split[COMPUTE] += busy
-            split["fill_drain"] += end - start - busy
-
-        return _Paint([job[0] for job in jobs], [job[1] for job in jobs], add)
-
-    def _banked_paint(self) -> _Paint:
-        """Return the time from first to last operand of every array command as compute, conflicts and the rest."""
-        segments = []
-        indices = (index for index, command in enumerate(self.program.commands) if command.engine == "array")
-        for index, (command, span) in zip(indices, self.by_engine["array"], strict=True):
-            assert isinstance(command, ComputeCommand)
-            compute = span.begin + command.job.folds * command.job.stream
-            waited = compute + self.run.conflicts.get(index, 0)
-            segments += [(span.begin, compute, COMPUTE), (compute, waited, BANK_CONFLICT)]
-            segments.append((waited, span.last, "fill_drain"))
-        return _labelled([segment for segment in segments if segment[0] < segment[1]])
-
-    def _state_paints(self) -> tuple[_Paint, ...]:
-        q = self.run.bus_units
-        spans = {engine: [span for _, span in self.by_engine[engine]] for engine in ENGINES}
-        behind = [span for engine in ("vector", "store") for span in spans[engine]]
-        return (
-            _union("fill_drain", [(s.last, s.end) for s in spans["array"]]),
-            _union("vector", [(s.issue, s.end) for s in spans["vector"]]),
-            _union("issue", [(s.ready, s.issue) for s in behind]),
-            _union("dram_write", [(s.issue, s.end) for s in spans["store"]]),
-            _union(
-                "dram_read", [(start // q, -(-end // q)) for stream, start, end in self.run.bus if stream % 2 == READ]
-            ),
-            _union("dram_latency", [(s.issue, s.begin) for s in spans["load"]]),
-            _union("dependency", [(0, self.run.cycles)]),
-        )
-
-    def waiting(self, engine: Engine) -> list[_Paint]:
-        """Return, per layer, the time before its commands on `engine` start their work, by what they waited for."""
-        segments: list[list[tuple[int, int, str]]] = [[] for _ in self.program.layers]
-        at = 0
-        for command, span in self.by_engine[engine]:
-            segments[command.layer] += self._before(command, span, at)
-            at = span.last
-        return [_labelled(layer) for layer in segments]
-
-    def _before(self, command: AnyCommand, span: Span, at: int) -> list[tuple[int, int, str]]:
-        """Return disjoint (start, end, cause) from `at`, the end of the command before, to the first operand."""
-        steps = [
-            (span.head, _until_head(span, "fill_drain")),
-            *self._blame(command, span),
-            (span.issue, "issue"),
-            (span.begin, "fill_drain"),
-        ]
-        result = []
-        for until, cause in steps:
-            if until > at:
-                result.append((at, until, cause))
-                at = until
+            self._take(self._banked_passes())
+        else:
+            self._take_streams()
+        for engine in ("array", "vector"):
+            self._take(self._waiting(engine))
+        for intervals in self._states():
+            self._take(intervals)
+        result: list[list[int]] = self.split.tolist()
         return result
 
-    def _blame(self, command: AnyCommand, span: Span) -> list[tuple[int, str]]:
-        """Return (until, cause) steps up to the time the waits of `command` held."""
-        ready = span.ready
-        if not span.cause:
-            return [(ready, "dependency")]
-        count = next(n for engine, n in command.waits if engine == span.cause)
-        engine = next(name for name in ENGINES if name == span.cause)
-        other = self.by_engine[engine][count - 1][1]
-        if engine == "load":
-            latency = min(other.begin, other.issue + self.accelerator.dram.latency_cycles)
-            steps = [(other.head, _until_head(other, "dram_read")), (other.ready, "dependency"), (other.issue, "issue")]
-            steps += [(latency, "dram_latency"), (ready, "dram_read")]
-        elif engine == "vector":
-            held = {"store": "dram_write", "load": "dram_read", "array": "fill_drain"}.get(other.cause, "vector")
-            steps = [
-                (other.head, _until_head(other, "vector")),
-                (other.ready, held),
-                (other.issue, "issue"),
-                (ready, "vector"),
-            ]
-        elif engine == "store":
-            steps = [(ready, "dram_write")]
-        else:
-            steps = [(ready, "fill_drain" if command.engine == "array" else "dependency")]
-        return [(min(until, ready), cause) for until, cause in steps]
+    def _take(self, over: Intervals) -> None:
+        """Paint all that is left with `over`, labelled by cause."""
+        part, self.left, layers = *paint(self.left, over), self.left.labels
+        np.add.at(self.split, (layers[part.first], over.labels[part.second]), part.ends - part.starts)
+
+    def _vector_layers(self) -> None:
+        """Count the vector unit's time as compute in layers without array commands."""
+        array = self.has["array"][self.left.labels]
+        others, self.left = self.left.where(array), self.left.where(~array)
+        vector = self.columns.of("vector")
+        self._take(union(self.columns.issue[vector], self.columns.end[vector], self.label[COMPUTE]))
+        self.left = in_order(others, self.left)
+
+    def _take_streams(self) -> None:
+        """Count the time from first to last operand of every array command, folds in closed form."""
+        timings, columns = timings_of(self.accelerator.core.array), self.columns
+        array = columns.of("array")
+        array = array[(columns.begin[array] < columns.last[array]).astype(bool)]
+        begin, last = columns.begin[array], columns.last[array]
+        stream = self.kinds.each(lambda c: c.job.stream if isinstance(c, ComputeCommand) else 0)[array]
+        interval = self.kinds.each(
+            lambda c: timings[c.dataflow].interval_cycles(c.job) if isinstance(c, ComputeCommand) else 0
+        )[array]
+        over = Intervals(begin, last, np.zeros(len(array), dtype=np.int64))
+        part, self.left, layers = *paint(self.left, over), self.left.labels
+        job = part.second
+        busy = [_streamed(edge - begin[job], stream[job], interval[job]) for edge in (part.ends, part.starts)]
+        compute = busy[0] - busy[1]
+        np.add.at(self.split[:, self.label[COMPUTE]], layers[part.first], compute)
+        np.add.at(self.split[:, self.label["fill_drain"]], layers[part.first], part.ends - part.starts - compute)
+
+    def _banked_passes(self) -> Intervals:
+        """Return the time from first to last operand of every array command as compute, conflicts and the rest."""
+        array = self.columns.of("array")
+        begin, last = self.columns.begin[array], self.columns.last[array]
+        streams = self.kinds.each(lambda c: c.job.folds * c.job.stream if isinstance(c, ComputeCommand) else 0)
+        compute = begin + streams[array]
+        conflicts = [self.run.conflicts.get(place, 0) for place in array.tolist()]
+        waited = compute + np.array(conflicts, dtype=kind_of(self.run))
+        edges = np.stack((begin, compute, waited, last), axis=1)
+        labels = [self.label[cause] for cause in (COMPUTE, BANK_CONFLICT, "fill_drain")]
+        return Intervals.of(edges[:, :-1].ravel(), edges[:, 1:].ravel(), np.tile(labels, len(array)))
+
+    def _waiting(self, engine: str) -> Intervals:
+        """Return what the commands on `engine` of the layers that it leads waited for, inside their layers' windows.
+
+        The array leads where there is an array command, else the vector unit.
+        """
+        latency = self.accelerator.dram.latency_cycles
+        found, layers = waiting(self.program, self.columns, engine, self.label, latency)
+        leads = self.has["array"] if engine == "array" else self.has["vector"] & ~self.has["array"]
+        low, high = (np.array([window[end] for window in self.windows], dtype=kind_of(self.run)) for end in (0, 1))
+        starts, ends = np.maximum(found.starts, low[layers]), np.minimum(found.ends, high[layers])
+        inside = Intervals(starts, ends, found.labels).where(leads[layers])
+        return in_order(Intervals.of(inside.starts, inside.ends, inside.labels))
+
+    def _states(self) -> list[Intervals]:
+        """Return what is busy when nothing leads."""
+        c, label, q, kind = self.columns, self.label, self.run.bus_units, kind_of(self.run)
+        array, vector, store, load = (c.of(engine) for engine in ("array", "vector", "store", "load"))
+        behind = np.concatenate((vector, store))
+        reads = [(start // q, -(-end // q)) for stream, start, end in self.run.bus if stream % 2 == READ]
+        bus = np.array(reads, dtype=kind).reshape(-1, 2)
+        whole = np.array([0, self.run.cycles], dtype=kind)
+        return [
+            union(c.last[array], c.end[array], label["fill_drain"]),
+            union(c.issue[vector], c.end[vector], label["vector"]),
+            union(c.ready[behind], c.issue[behind], label["issue"]),
+            union(c.issue[store], c.end[store], label["dram_write"]),
+            union(bus[:, 0], bus[:, 1], label["dram_read"]),
+            union(c.issue[load], c.begin[load], label["dram_latency"]),
+            union(whole[:1], whole[1:], label["dependency"]),
+        ]
 
 
-def _until_head(span: Span, cause: str) -> str:
-    """Return why a command was not at the head of its engine before: the host, where that handed it out just then."""
-    return HOST if span.given >= 0 and span.given == span.head else cause
-
-
-def _streamed(ticks: int, stream: int, interval: int) -> int:
-    """Return how many of the first `ticks` ticks of a job stream an operand."""
-    return ticks // interval * stream + min(ticks % interval, stream)
+def _streamed(ticks: IntArray, stream: IntArray, interval: IntArray) -> IntArray:
+    """Return how many of the first `ticks` ticks of jobs stream an operand."""
+    result: IntArray = ticks // interval * stream + np.minimum(ticks % interval, stream)
+    return result
 
 
 def causes_of(accelerator: Accelerator) -> tuple[str, ...]:
@@ -270,32 +213,13 @@ def attribute(program: Program, run: Run, accelerator: Accelerator) -> list[Laye
         One per layer; the windows sum to `run.cycles`, compute and stalls to each window, exactly.
     """
     paints = _Attribution(program, run, accelerator)
-    starts: list[int | None] = [None] * len(program.layers)
-    engines: list[set[str]] = [set() for _ in program.layers]
-    for command, span in zip(program.commands, run.spans, strict=True):
-        first = starts[command.layer]
-        starts[command.layer] = span.issue if first is None else min(first, span.issue)
-        engines[command.layer].add(command.engine)
-    waiting = _waiting_by_layer(paints, engines)
+    columns = paints.columns
+    starts: dict[int, int] = {}
+    for layer, issue in zip(columns.layer.tolist(), columns.issue.tolist(), strict=True):
+        if issue < starts.get(layer, issue + 1):
+            starts[layer] = issue
     result = []
-    for layer, (start, end) in enumerate(windows(program, run)):
-        split = dict.fromkeys((COMPUTE, *causes_of(accelerator)), 0)
-        pieces = [(start, end)] if start < end else []
-        order = [paints.streams, *waiting[layer], *paints.state]
-        if "array" not in engines[layer]:
-            order.insert(0, paints.vector_busy)
-        for paint in order:
-            pieces = paint.over(pieces, split)
-        compute = split.pop(COMPUTE)
-        began = starts[layer]
-        result.append(LayerTime(end if began is None else began, start, end, compute, split))
+    for layer, ((start, end), split) in enumerate(zip(paints.windows, paints.totals(), strict=True)):
+        stalls = dict(zip(paints.causes[1:], split[1:], strict=True))
+        result.append(LayerTime(starts.get(layer, end), start, end, split[0], stalls))
     return result
-
-
-def _waiting_by_layer(paints: _Attribution, engines: list[set[str]]) -> list[list[_Paint]]:
-    """Return, per layer, the paint of its leading engine: the array, else the vector unit, else none."""
-    array, vector = paints.waiting("array"), paints.waiting("vector")
-    return [
-        [array[layer]] if "array" in names else [vector[layer]] if "vector" in names else []
-        for layer, names in enumerate(engines)
-    ]

@@ -10,8 +10,12 @@ from fractions import Fraction
 from itertools import pairwise
 from math import isclose
 
+import numpy as np
+
 from hw_models.accelerator import Accelerator
-from mappers.commands import ComputeCommand, LoadCommand, Program, StoreCommand, VectorCommand
+from mappers.commands import ENGINES, AnyCommand, ComputeCommand, LoadCommand, Program, StoreCommand, VectorCommand
+from mappers.kinds import READ, RELEASED, WRITTEN, kinds_of, touches_of
+from sim.columns import columns_of
 from sim.dram.energy import counted_pj, layer_energy_pj, standby_pj
 from sim.energy import byte_energy_pj
 from sim.raw_run import Run
@@ -45,8 +49,13 @@ def require(subject: str, checks: Sequence[Check]) -> None:
             )
 
 
+def _total(program: Program, accelerator: Accelerator, compute: Callable[[AnyCommand], int]) -> int:
+    """Return the sum over all commands of what `compute` gives."""
+    return kinds_of(program, accelerator.dram.beat_bytes).total(compute)
+
+
 def _macs(result: Result, program: Program, run: Run, accelerator: Accelerator) -> tuple[bool, str]:
-    commands = sum(c.macs for c in program.commands if isinstance(c, ComputeCommand))
+    commands = _total(program, accelerator, lambda c: c.macs if isinstance(c, ComputeCommand) else 0)
     table = sum(record.macs for record in program.layers)
     layers = [layer.macs for layer in result.layers]
     ok = layers == [record.macs for record in program.layers] and commands == table == result.totals.macs
@@ -65,20 +74,24 @@ def _non_negative(result: Result, program: Program, run: Run, accelerator: Accel
         numbers += [layer.cycles, layer.compute_cycles, layer.macs, layer.start_cycle, *layer.stall_cycles.values()]
         numbers += layer.energy_pj.values()
         numbers += [n for level in layer.traffic_bytes.values() for flow in level.values() for n in flow.values()]
-    ordered = all(0 <= s.head <= s.ready <= s.issue <= s.begin <= s.last <= s.end for s in run.spans)
+    c = columns_of(kinds_of(program, accelerator.dram.beat_bytes), run)
+    ordered = all(
+        bool((a <= b).all()) for a, b in pairwise((0 * c.head, c.head, c.ready, c.issue, c.begin, c.last, c.end))
+    )
     return min(numbers) >= 0 and ordered, f"{len(numbers)} counts, {len(run.spans)} command spans in order"
 
 
 def _every_load_read(result: Result, program: Program, run: Run, accelerator: Accelerator) -> tuple[bool, str]:
-    read = {slot.tag for command in program.commands for slot in command.reads}
-    written = [slot.tag for c in program.commands if isinstance(c, LoadCommand) for slot in c.writes]
-    unread = [tag for tag in written if tag not in read]
-    return not unread, f"{len(written)} tiles loaded, {len(unread)} never read"
+    slots = touches_of(program)
+    by_load = kinds_of(program, accelerator.dram.beat_bytes).engine[slots.whose] == ENGINES.index("load")
+    written = slots.tag[(slots.part == WRITTEN) & by_load]
+    unread = written[~np.isin(written, slots.tag[slots.part == READ])]
+    return not len(unread), f"{len(written)} tiles loaded, {len(unread)} never read"
 
 
 def _bytes(result: Result, program: Program, run: Run, accelerator: Accelerator) -> tuple[bool, str]:
-    read = sum(c.bytes for c in program.commands if isinstance(c, LoadCommand))
-    written = sum(c.bytes for c in program.commands if isinstance(c, StoreCommand))
+    read = _total(program, accelerator, lambda c: c.bytes if isinstance(c, LoadCommand) else 0)
+    written = _total(program, accelerator, lambda c: c.bytes if isinstance(c, StoreCommand) else 0)
     by_layer = [
         sum(flow[way] for layer in result.layers for flow in layer.traffic_bytes["dram"].values())
         for way in ("read", "write")
@@ -105,21 +118,21 @@ def _parts(result: Result, program: Program, run: Run, accelerator: Accelerator)
 
 
 def _released(result: Result, program: Program, run: Run, accelerator: Accelerator) -> tuple[bool, str]:
-    written = {slot.tag for command in program.commands for slot in command.writes}
-    released = [slot.tag for command in program.commands for slot in command.releases]
+    slots = touches_of(program)
+    written = np.unique(slots.tag[slots.part == WRITTEN])
+    released = np.sort(slots.tag[slots.part == RELEASED])
     left = {memory: live for _, memory, live in run.occupancy}
-    ok = written == set(released) and len(released) == len(written) and not any(left.values())
+    ok = np.array_equal(written, released) and not any(left.values())
     return ok, f"{len(written)} tiles written, {len(released)} released, {sum(left.values())} bytes live at the end"
 
 
 def _bus(result: Result, program: Program, run: Run, accelerator: Accelerator) -> tuple[bool, str]:
     intervals = sorted((start, end) for _, start, end in run.bus)
     disjoint = all(first[1] <= second[0] for first, second in pairwise(intervals))
-    beats = sum(
-        transfer.beats(accelerator.dram.beat_bytes)
-        for c in program.commands
-        if isinstance(c, LoadCommand | StoreCommand)
-        for transfer in c.transfers
+    beat = accelerator.dram.beat_bytes
+    moves = LoadCommand | StoreCommand
+    beats = _total(
+        program, accelerator, lambda c: sum(t.beats(beat) for t in c.transfers) if isinstance(c, moves) else 0
     )
     if run.dram is not None:
         counts = run.dram.total
@@ -147,9 +160,10 @@ def _energy(result: Result, program: Program, run: Run, accelerator: Accelerator
     per_byte = byte_energy_pj(accelerator)
     core = accelerator.core
     operations = [0] * len(program.layers)
-    for command in program.commands:
+    kinds = kinds_of(program, accelerator.dram.beat_bytes)
+    for command, times in zip(kinds.samples, kinds.times, strict=True):
         if isinstance(command, VectorCommand):
-            operations[command.layer] += command.operations
+            operations[command.layer] += times * command.operations
     total, wrong = Fraction(0), []
     counted: list[Fraction] = []
     whole = Fraction(0)

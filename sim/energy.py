@@ -11,7 +11,17 @@ from fractions import Fraction
 
 from hw_models.accelerator import Accelerator
 from hw_models.array_timing import accesses_of
-from mappers.commands import AnyCommand, ComputeCommand, LoadCommand, Memory, Program, Slot, StoreCommand, VectorCommand
+from mappers.commands import (
+    AnyCommand,
+    ComputeCommand,
+    LoadCommand,
+    Memory,
+    Program,
+    Slot,
+    StoreCommand,
+    VectorCommand,
+)
+from mappers.kinds import kinds_of
 
 LEVELS = ("dram", "input", "weight", "accumulator", "staging")
 COMPONENTS = ("mac", "input", "weight", "accumulator", "staging", "dram", "vector")
@@ -38,6 +48,15 @@ class Ledger:
         flow = self.traffic[level].setdefault(tensor, {"read": 0, "write": 0})
         flow[direction] += moved_bytes
 
+    def add(self, other: Ledger, times: int) -> None:
+        """Add the events of `other`, each `times` times."""
+        self.macs += times * other.macs
+        self.vector_operations += times * other.vector_operations
+        for level, tensors in other.traffic.items():
+            for tensor, flow in tensors.items():
+                for direction, moved in flow.items():
+                    self.move(level, tensor, direction, times * moved)
+
     def moved_bytes(self, level: str, direction: str) -> int:
         """Return the bytes of all tensors moved at `level`."""
         return sum(flow[direction] for flow in self.traffic[level].values())
@@ -46,8 +65,11 @@ class Ledger:
 def count(program: Program, accelerator: Accelerator) -> list[Ledger]:
     """Return one ledger per layer of `program`."""
     ledgers = [Ledger() for _ in program.layers]
-    for command in program.commands:
-        count_command(ledgers[command.layer], command, accelerator)
+    kinds = kinds_of(program, accelerator.dram.beat_bytes)
+    for command, times in zip(kinds.samples, kinds.times, strict=True):
+        one = Ledger()
+        count_command(one, command, accelerator)
+        ledgers[command.layer].add(one, times)
     return ledgers
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import simpy
 
 from mappers.commands import ComputeCommand, LoadCommand, StoreCommand, VectorCommand
-from sim.channel import READ
+from sim.channel import READ, WRITE
 from sim.requests import RequestSequencer
 from sim.spans import Span, Work
 
@@ -22,8 +22,8 @@ def transfers(machine: Machine, lane: str, direction: int, engine: int) -> Proce
     """Run load or store engine `engine`, which takes the commands of `lane`."""
     dram, dma = machine.accelerator.dram, machine.dma
     stream = machine.stream(engine, direction)
-    delay = max(1, dram.latency_cycles) if direction == READ else 1
-    response = 0 if direction == READ else dram.latency_cycles
+    delay = dram.read_delay if direction == READ else lambda _: 1
+    response = dram.response_delay if direction == WRITE else lambda _: 0
     outstanding = dma.engine_slots(engine) if direction == READ else dma.outstanding
     sequencer = None
     if dma.sends_requests:
@@ -47,15 +47,16 @@ def transfers(machine: Machine, lane: str, direction: int, engine: int) -> Proce
 
         def done(cycle: int, work: Work = work) -> None:
             work.span.last = cycle
-            if response:
-                machine.complete_at(work, cycle + response)
+            after = response(cycle)
+            if after:
+                machine.complete_at(work, cycle + after)
             else:
                 machine.complete(work)
 
         if sequencer is not None:
             sequencer.submit(command.transfers, begun, done)
         else:
-            machine.port.submit(stream, machine.now + delay, command.transfers, begun, done)
+            machine.port.submit(stream, machine.now + delay(machine.now), command.transfers, begun, done)
 
 
 def array(machine: Machine) -> Process:
@@ -90,9 +91,9 @@ def vector(machine: Machine) -> Process:
         command, span = work.command, work.span
         assert isinstance(command, VectorCommand)
         span.begin = machine.now
-        cycles = unit.cycles(command.rows, command.row_elements, command.simple_passes, command.special_passes)
+        own = unit.own_cycles(command.rows, command.row_elements, command.simple_passes, command.special_passes)
         if machine.banks is not None:
-            cycles += machine.banks.vector_extra_cycles(command)
-        yield machine.timer(cycles, work)
+            own += machine.banks.vector_extra_cycles(command)
+        yield machine.timer(unit.ends(machine.now, own) - machine.now, work)
         span.last = machine.now
         machine.complete(work)

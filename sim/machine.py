@@ -12,7 +12,7 @@ waits hold and the engine is ready:
 * array: ready when the last fold of the command before has started streaming; the stream then follows the fold rule
   of the array's timing object; complete `drain_latency_cycles` after the last operand. A change of dataflow waits for
   the completion of the command before;
-* vector: ready when the command before is complete; complete after `VectorUnit.cycles`.
+* vector: ready when the command before is complete; complete at `VectorUnit.ends`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ from sim.progress import drive
 from sim.raw_run import Run
 from sim.requests import RequestSequencer
 from sim.slots import SlotMonitor
-from sim.spans import Span, Work
+from sim.span_table import Spans
+from sim.spans import Work
 from workloads.errors import Infeasible, InfeasibleError, InternalError
 
 
@@ -71,7 +72,7 @@ class Machine:
         self.port = channel if link is None else LinkPort(env, channel, link, beat)
         self._fits(program)
         self.slots = SlotMonitor(accelerator)
-        self.spans: list[Span | None] = [None] * len(program.commands)
+        self.spans = Spans(len(program.commands))
         self.dma = accelerator.core.dma
         self._loads, self._stores = lanes_of("load", self.dma.load_engines), lanes_of("store", self.dma.store_engines)
         self.lanes: tuple[str, ...] = (*self._loads, "array", "vector", *self._stores)
@@ -108,6 +109,7 @@ class Machine:
         core = accelerator.core
         self.banks = BankTiming(core) if core.has_banks else None
         self.conflicts: dict[int, int] = {}
+        self.vector_clock = core.vector.clock
         self.idle_cycles = 1 << 62 if core.has_banks else core.array.rows + core.array.cols
         """Cycles after its end in which a job still holds up the next: result rows of an OS fold leave one by one."""
         depth = max(1, core.accumulator.half_bytes // (core.array.cols * core.accumulator_bytes))
@@ -133,10 +135,9 @@ class Machine:
 
     def outcome(self) -> Run:
         """Return what happened, once the environment has nothing left to do."""
-        spans = tuple(span for span in self.spans if span is not None)
-        if len(spans) < len(self.spans):
+        if self.spans.missing:
             raise InternalError(
-                f"program '{self.program.workload}': {len(self.spans) - len(spans)} commands never completed; "
+                f"program '{self.program.workload}': {self.spans.missing} commands never completed; "
                 f"run it with `sim.progress.drive`, which says who waits"
             )
         left = self.slots.leftover()
@@ -144,10 +145,10 @@ class Machine:
             raise InternalError(
                 f"program '{self.program.workload}': {left[0]} is never released; the lowering is wrong"
             )
-        cycles = max((span.end for span in spans), default=0)
+        cycles = int(self.spans.times[:, -1].max(initial=0))
         return Run(
             cycles=cycles,
-            spans=spans,
+            spans=self.spans,
             bus=self._channel.busy,
             bus_units=self._channel.units_per_cycle,
             peak_scratchpad_bytes=self.slots.peak_bytes,
@@ -256,7 +257,7 @@ class Machine:
         lane = self.lane(command)
         if self.flight[lane].popleft() is not work:
             raise InternalError(f"program '{self.program.workload}': {lane} commands complete out of order")
-        self.spans[work.index] = span.moved(self.offset) if self.offset else span
+        self.spans.put(work.index, span, self.offset)
         if work.conflict_cycles:
             self.conflicts[work.index] = work.conflict_cycles
         self.completed += 1

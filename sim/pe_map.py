@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from hw_models.accelerator import Accelerator, PEArray
 from mappers.commands import ComputeCommand, Program
+from mappers.kinds import kinds_of
 
 IntArray = npt.NDArray[np.int64]
 Shape = tuple[str, int, int, int, int, int, int]
@@ -53,12 +54,13 @@ def pe_macs(program: Program, accelerator: Accelerator) -> list[IntArray] | None
     """
     array = accelerator.core.array
     shapes: list[Counter[tuple[Shape, int]]] = [Counter() for _ in program.layers]
-    for command in program.commands:
+    kinds = kinds_of(program, accelerator.dram.beat_bytes)
+    for command, times in zip(kinds.samples, kinds.times, strict=True):
         if isinstance(command, ComputeCommand):
             shape = _shape(command)
             if shape is None:
                 return None
-            shapes[command.layer][shape, command.macs] += 1
+            shapes[command.layer][shape, command.macs] += times
     known: dict[tuple[Shape, int], IntArray] = {}
     result = []
     for counter in shapes:

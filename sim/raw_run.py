@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +16,7 @@ class Run:
 
     Parameters
     ----------
-    spans : tuple of Span
+    spans : sequence of Span
         One per command, in program order.
     bus : list of (stream, start, end)
         Bus intervals in units of 1/`bus_units` cycle; stream 0 reads, 1 writes.
@@ -28,7 +29,7 @@ class Run:
     """
 
     cycles: int
-    spans: tuple[Span, ...]
+    spans: Sequence[Span]
     bus: list[tuple[int, int, int]]
     bus_units: int
     peak_scratchpad_bytes: int

@@ -10,9 +10,11 @@ from typing import Any, Literal, overload
 from hw_models.accelerator import Accelerator
 from hw_models.array_timing import timings_of
 from mappers.commands import ComputeCommand, LayerRecord, LoadCommand, Program, StoreCommand, VectorCommand
+from mappers.kinds import kinds_of
 from sim.attribution import LayerTime, attribute
 from sim.checks import check_result, require
 from sim.collector import paused
+from sim.columns import columns_of
 from sim.dram.energy import layer_energy_pj, summary
 from sim.energy import Ledger, byte_energy_pj, count, energy_pj
 from sim.machine import run_program
@@ -108,7 +110,7 @@ def build_result(
     if run.dram is not None and accelerator.dram.command_energy is not None:
         counted = layer_energy_pj(program, run.dram, accelerator, [time.cycles for time in times])
         energies = [energy | {"dram": pj} for energy, pj in zip(energies, counted, strict=True)]
-    firsts = first_array_issue(program, run)
+    firsts = first_array_issue(program, run, accelerator)
     multipliers = accelerator.core.array.multipliers
     layers = [
         _layer(record, note, time, ledger, energy, first, multipliers)
@@ -190,19 +192,20 @@ def _share(part: int, whole: int) -> float:
     return float(Fraction(part, whole)) if whole else 0.0
 
 
-def first_array_issue(program: Program, run: Run) -> list[int | None]:
+def first_array_issue(program: Program, run: Run, accelerator: Accelerator) -> list[int | None]:
     """Return, per layer, the cycle at which its first array command was issued."""
-    firsts: list[int | None] = [None] * len(program.layers)
-    for command, span in zip(program.commands, run.spans, strict=True):
-        if command.engine == "array" and firsts[command.layer] is None:
-            firsts[command.layer] = span.issue
-    return firsts
+    columns = columns_of(kinds_of(program, accelerator.dram.beat_bytes), run)
+    array = columns.of("array")[::-1]
+    first = dict(zip(columns.layer[array].tolist(), columns.issue[array].tolist(), strict=True))
+    return [first.get(layer) for layer in range(len(program.layers))]
 
 
 def machine_facts(accelerator: Accelerator) -> dict[str, Any]:
     """Return the rates a reader of the result needs, as plain data."""
     pattern = accelerator.core.array.sparsity
-    return ({} if pattern is None else {"weight_pattern": str(pattern)}) | {
+    clocks = {part: float(clock.mhz) for part, clock in accelerator.own_clocks().items()}
+    own = {"weight_pattern": "" if pattern is None else str(pattern), "clocks_mhz": clocks}
+    return {key: value for key, value in own.items() if value} | {
         "reference_clock_mhz": float(accelerator.clock_mhz),
         "peak_macs_per_cycle": accelerator.core.array.multipliers,
         "dram_bytes_per_cycle": float(accelerator.dram.bytes_per_cycle),
@@ -217,17 +220,18 @@ def machine_facts(accelerator: Accelerator) -> dict[str, Any]:
 def bounds_of(program: Program, accelerator: Accelerator) -> Bounds:
     """Return lower bounds of the run of `program`, from the commands alone."""
     core, dram = accelerator.core, accelerator.dram
-    macs = streaming = beats = vector = 0
     timings = timings_of(core.array)
-    for command in program.commands:
+    kinds = kinds_of(program, dram.beat_bytes)
+    macs = streaming = beats = vector = 0
+    for command, times in zip(kinds.samples, kinds.times, strict=True):
         if isinstance(command, LoadCommand | StoreCommand):
-            beats += sum(transfer.beats(dram.beat_bytes) for transfer in command.transfers)
+            beats += times * sum(transfer.beats(dram.beat_bytes) for transfer in command.transfers)
         elif isinstance(command, ComputeCommand):
-            macs += command.macs
+            macs += times * command.macs
             interval = timings[command.dataflow].interval_cycles(command.job)
-            streaming += (command.job.folds - 1) * interval + command.job.stream
+            streaming += times * ((command.job.folds - 1) * interval + command.job.stream)
         elif isinstance(command, VectorCommand):
-            vector += core.vector.cycles(
+            vector += times * core.vector.cycles(
                 command.rows, command.row_elements, command.simple_passes, command.special_passes
             )
     least = -(-macs // core.array.multipliers)

@@ -7,7 +7,8 @@ from collections.abc import Hashable, Sequence
 import simpy
 
 from sim.channel import Channel
-from sim.fast_forward.periods import Region, codes_of, regions_of
+from sim.fast_forward.codes import codes_of
+from sim.fast_forward.periods import Region, regions_of
 from sim.fast_forward.skip import Mark, mark_of, room_for, skip, stride_of
 from sim.fast_forward.state import Place, state_of
 from sim.machine import Machine

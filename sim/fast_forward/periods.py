@@ -1,41 +1,18 @@
-"""Where a command list repeats itself: commands as numbers, equal where the event model cannot tell them apart.
-
-Two commands get one number when they take the same time on the same engine, wait for completions equally far back, and
-touch slots of the same place that were last touched equally many commands ago (the previous-occurrence code that
-parameterised matching uses for renamed symbols: Baker, 1996). Tags, tensors, DRAM addresses beyond their alignment to a
-beat, and layers are left out: the event model's times do not depend on them. A wait is left out where a command before
-it on the same engine has waited for as much.
-"""
+"""Where a command list repeats itself: stretches whose numbers (`sim.fast_forward.codes`) come again."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from mappers.commands import (
-    ENGINES,
-    AnyCommand,
-    ComputeCommand,
-    Engine,
-    LoadCommand,
-    Program,
-    StoreCommand,
-    VectorCommand,
-)
+from mappers.commands import ENGINES, Engine, Program
 
 LEAST_PERIODS = 4
 LEAST_COMMANDS = 48
 MOST_PERIODS_TRIED = 96
 IntArray = npt.NDArray[np.int64]
-
-_NO_TIME = frozenset(
-    ("layer", "waits", "reads", "writes", "releases", "macs", "input_tensor", "weight_tensor", "output_tensor", "walk")
-)
-_TIMED = tuple(field.name for field in fields(ComputeCommand) if field.name not in _NO_TIME)
-"""Every field of an array command that may have to do with time; a field added later is among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,52 +43,6 @@ class Region:
         return index + self.period >= self.low
 
 
-def codes_of(program: Program, beat_bytes: int) -> IntArray:
-    """Return one number per command; see the module docstring."""
-    return _Coder(beat_bytes).codes(program)
-
-
-class _Coder:
-    def __init__(self, beat_bytes: int) -> None:
-        self._beat_bytes = beat_bytes
-        self._numbers: dict[Hashable, int] = {}
-        self._last: dict[int, int] = {}
-
-    def codes(self, program: Program) -> IntArray:
-        """Return the number of every command."""
-        before: dict[Engine, int] = dict.fromkeys(ENGINES, 0)
-        waited: dict[Engine, dict[Engine, int]] = {engine: {} for engine in ENGINES}
-        result = np.empty(len(program.commands), dtype=np.int64)
-        numbers, last = self._numbers, self._last
-        for index, command in enumerate(program.commands):
-            engine = command.engine
-            known, waits = waited[engine], []
-            for other, count in command.waits:
-                if count > known.get(other, 0):
-                    known[other] = count
-                    waits.append((other, before[other] - count))
-            slots: list[tuple[object, ...]] = []
-            for part in (command.reads, command.writes, command.releases):
-                for slot in part:
-                    tag = slot.tag
-                    since = index - last[tag] if tag in last else -1
-                    last[tag] = index
-                    slots.append((slot.memory, slot.half, slot.offset_bytes, slot.size_bytes, since))
-            shape = (len(command.reads), len(command.writes))
-            key = (engine, tuple(waits), shape, tuple(slots), self._work(command))
-            result[index] = numbers.setdefault(key, len(numbers))
-            before[engine] += 1
-        return result
-
-    def _work(self, command: AnyCommand) -> Hashable:
-        if isinstance(command, LoadCommand | StoreCommand):
-            return sum([transfer.beats(self._beat_bytes) for transfer in command.transfers])
-        if isinstance(command, ComputeCommand):
-            return tuple([getattr(command, name) for name in _TIMED])
-        assert isinstance(command, VectorCommand)
-        return command.rows, command.row_elements, command.simple_passes, command.special_passes
-
-
 def regions_of(program: Program, codes: IntArray) -> list[Region]:
     """Return where the program repeats, by place; regions of different periods may overlap.
 
@@ -120,8 +51,8 @@ def regions_of(program: Program, codes: IntArray) -> list[Region]:
     """
     found: list[tuple[int, int, int]] = []
     for period in _candidates(codes):
-        equal = codes[period:] == codes[:-period]
-        edges = np.flatnonzero(np.diff(np.concatenate(([0], equal.view(np.int8), [0]))))
+        equal = np.concatenate(([False], codes[period:] == codes[:-period], [False]))
+        edges = np.flatnonzero(equal[1:] != equal[:-1])
         for start, stop in edges.reshape(-1, 2).tolist():
             low, high = start + period, stop + period
             if high - low < max(LEAST_COMMANDS, (LEAST_PERIODS - 1) * period):

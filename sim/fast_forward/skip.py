@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from mappers.commands import ENGINES, Engine
 from sim.channel import Channel
 from sim.fast_forward.periods import Region
@@ -106,14 +108,14 @@ def skip(
 
 def _copy_spans(machine: Machine, stride: Stride, period: int, times: int) -> None:
     """Give every command left out the span of its like in the last stride."""
-    spans = machine.spans
     for engine, count in zip(ENGINES, stride.counts, strict=True):
         complete = machine.cursor[engine] - len(machine.flight[engine])
-        for index in machine.own[engine][complete - count : complete]:
-            span = spans[index]
-            assert span is not None
-            for k in range(1, times + 1):
-                spans[index + k * stride.commands] = span.moved(k * period)
+        seen = machine.own[engine][complete - count : complete]
+        if seen:
+            machine.spans.repeat(np.array(seen), stride.commands, period, times)
+        if not machine.conflicts:
+            continue
+        for index in seen:
             conflict_cycles = machine.conflicts.get(index)
             if conflict_cycles:
                 for k in range(1, times + 1):

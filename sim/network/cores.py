@@ -146,7 +146,7 @@ def _run(program: Program, core: Accelerator, timed: bool) -> CoreRun:
         cycles, times = run.cycles, tuple(attribute(program, run, core))
         active = tuple(
             time.end_cycle - min(time.window_start_cycle, time.window_start_cycle if first is None else first)
-            for time, first in zip(times, first_array_issue(program, run), strict=True)
+            for time, first in zip(times, first_array_issue(program, run, core), strict=True)
         )
         for _, memory, live in run.occupancy:
             peaks[str(memory)] = max(peaks.get(str(memory), 0), live)

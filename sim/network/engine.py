@@ -297,12 +297,12 @@ class _Execution:
             reached.succeed()
 
         if stream == READ:
-            eligible = int(self.env.now) + max(1, dram.latency_cycles)
+            eligible = int(self.env.now) + dram.read_delay(int(self.env.now))
             self.channel.submit(READ, eligible, runs, _nothing, arrived)
         else:
 
             def answered(_: int) -> None:
-                self.env.timeout(dram.latency_cycles).callbacks.append(arrived)
+                self.env.timeout(dram.response_delay(int(self.env.now))).callbacks.append(arrived)
 
             self.channel.submit(WRITE, int(self.env.now) + 1, runs, _nothing, answered)
         return event

@@ -50,7 +50,7 @@ from tests.cosim import (
     topk_cases,
     zero_point_cases,
 )
-from tests.cosim.engine_cases import engine_bench, engines, judge_engine
+from tests.cosim.engine_judge import engine_bench, engines, judge_engine
 from tests.cosim.equivalent_mutants import EQUIVALENT
 from tests.cosim.mutant_rules import Mutant, mutants_of
 from tests.cosim.test_cosim_fp16 import beside_half, counted

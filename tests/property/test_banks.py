@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hw_models.accelerator import Core, PEArray, VectorUnit
+from hw_models.accelerator import Core, PEArray
 from hw_models.array_timing import timing_of
 from hw_models.banking.banks import INPUT_LAYOUTS, WEIGHT_LAYOUTS, Banks
 from hw_models.banking.memory import Scratchpad
@@ -18,6 +18,7 @@ from hw_models.banking.passes import PassClock, PassReads
 from hw_models.banking.reads import InputRead, WeightRead, input_bytes, row_padding
 from hw_models.dma import Dma
 from hw_models.systolic import FoldJob
+from hw_models.vector_unit import VectorUnit
 from tests.reference.naive_banks import NaivePass
 from tests.reference.profile import examples
 from workloads.formats import Int

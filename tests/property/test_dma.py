@@ -28,7 +28,7 @@ from tests.property.test_lower_mac import lowered, mappings, networks
 from tests.reference.naive_machine import naive_beats, naive_requests, naive_times
 from tests.reference.naive_program_check import naive_bytes
 from tests.reference.profile import examples
-from tests.reference.sim_programs import program_of, programs, small_machine, tile
+from tests.reference.sim_programs import own_clocks, program_of, programs, small_machine, tile
 from workloads.builder import NetworkBuilder
 from workloads.errors import InputError
 
@@ -79,7 +79,8 @@ def cases(draw: st.DrawFn) -> tuple[Program, Accelerator]:
         bandwidth=Fraction(draw(st.integers(1, 40)), draw(st.integers(1, 7))), beat=beat,
         latency=draw(st.integers(0, 9)), bursts=draw(st.integers(1, 3)), outstanding=draw(st.integers(1, 3)),
         issue=draw(st.integers(0, 2)), arbitration=draw(st.sampled_from(["round_robin", "priority"])),
-        link=draw(st.none() | st.builds(Link, st.integers(1, 12), st.integers(0, 4))), **draw(cut(beat)),
+        dram_clock=draw(own_clocks()), vector_clock=draw(own_clocks()),
+        link=draw(st.none() | st.builds(Link, st.integers(1, 12), st.integers(0, 4), own_clocks())), **draw(cut(beat)),
     )  # fmt: skip
     return assigned(draw(programs(("ws", "os"))), machine.core.dma), machine
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from hw_models.accelerator import Accelerator
 from mappers.commands import Program
-from sim.fast_forward.periods import codes_of, regions_of
+from sim.fast_forward.codes import codes_of
+from sim.fast_forward.periods import regions_of
 from sim.machine import run_program
 from sim.progress import LEAST_COMMANDS
 from sim.result import LayerAnnotation

@@ -41,7 +41,7 @@ def test_attribution_accounts_for_every_tick_once(case: tuple[Program, Accelerat
     run = run_program(program, accelerator)
     times = attribute(program, run, accelerator)
     assert sum(time.cycles for time in times) == run.cycles
-    for time, (start, end) in zip(times, windows(program, run), strict=True):
+    for time, (start, end) in zip(times, windows(program, run, accelerator), strict=True):
         assert (time.window_start_cycle, time.end_cycle) == (start, end)
         assert time.compute_cycles + sum(time.stall_cycles.values()) == end - start
     split = [{"compute": time.compute_cycles, **time.stall_cycles} for time in times]
