@@ -267,12 +267,16 @@ class Core:
                     f"the {reader} needs {demand}; widen the port or shrink the array ({a.rows} x {a.cols}) or the "
                     f"vector unit ({self.vector.lanes} lanes)"
                 )
-            if pad.banks is not None and (a.sparsity is not None or a.kind == "row_stationary"):
+            if pad.banks is not None and a.kind == "row_stationary":
                 raise InputError(
-                    f"scratchpad '{pad.name}' of core '{self.name}': banks are counted for dense systolic and "
-                    f"adder_tree arrays, this one is {a.kind if a.sparsity is None else f'{a.sparsity} sparse'}; "
-                    f"remove banks or change the array"
+                    f"scratchpad '{pad.name}' of core '{self.name}': banks are counted for arrays with folds, this one "
+                    f"is {a.kind}, which runs in passes; remove banks or change the array"
                 )
+        if a.sparsity is not None and self.weight.banks is not None and self.weight.banks.layout == "output_first":
+            raise InputError(
+                f"scratchpad 'weight' of core '{self.name}': banks.layout is output_first, packed {a.sparsity} weights "
+                f"lie output_last; use that or auto"
+            )
         formats = (a.input_format, a.weight_format, a.accumulator_format)
         for pad, form in zip((self.input, self.weight, self.accumulator), formats, strict=True):
             pad.check_word(-(-form.bits // 8))
