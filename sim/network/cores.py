@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from weakref import ref
 
 from hw_models.accelerator import Accelerator
 from hw_models.cluster import Cluster
@@ -59,7 +60,6 @@ class CoreRun:
     """
 
     accelerator: Accelerator
-    program: Program
     cycles: int
     times: tuple[LayerTime, ...]
     active_cycles: tuple[int, ...]
@@ -106,17 +106,24 @@ def run_cores(program: NetworkProgram, cluster: Cluster, *, timed: bool = True) 
     timed : bool
         Run the commands; without it they are counted only.
     """
-    made: dict[tuple[int, int], CoreRun] = {}
-    runs = {}
     with paused():
-        for name, own in program.cores.items():
-            core = cluster.core(name)
-            # equal cores with equal work share one program, which is run once
-            key = id(own), next(i for i, other in enumerate(cluster.cores) if _equal(other, core))
-            if key not in made:
-                made[key] = _run(own, core, timed)
-            runs[name] = made[key]
-    return runs
+        return {name: _known(own, cluster.core(name), timed) for name, own in program.cores.items()}
+
+
+_KNOWN: dict[int, tuple[ref[Program], list[tuple[Accelerator, bool, CoreRun]]]] = {}
+
+
+def _known(program: Program, core: Accelerator, timed: bool) -> CoreRun:
+    """Return the run of `program`, made once as long as it lives: equal cores and plans share programs."""
+    key = id(program)
+    found = _KNOWN.get(key)
+    if found is None or found[0]() is not program:
+        found = _KNOWN[key] = ref(program, lambda _: _KNOWN.pop(key, None)), []
+    for other, was_timed, run in found[1]:
+        if was_timed == timed and _equal(other, core):
+            return run
+    found[1].append((core, timed, _run(program, core, timed)))
+    return found[1][-1][2]
 
 
 def _equal(a: Accelerator, b: Accelerator) -> bool:
@@ -160,7 +167,7 @@ def _run(program: Program, core: Accelerator, timed: bool) -> CoreRun:
     )
     macs = tuple(ledger.macs for ledger in ledgers)
     return CoreRun(
-        *(core, program, cycles, times, active, traffic, tuple(energies), macs, regions),
+        *(core, cycles, times, active, traffic, tuple(energies), macs, regions),
         *(dict(sorted(peaks.items())), live),
     )
 
