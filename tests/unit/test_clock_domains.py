@@ -72,6 +72,12 @@ def test_a_network_runs_in_several_domains_and_all_laws_hold(described: Path) ->
     result = tw.simulate("lenet", str(described))
     assert all(check.ok for check in result.result.checks)
     assert result.result.manifest["machine"]["clocks_mhz"] == {"dram": 560.0, "vector": 300.0}
+    for fidelity, text in (
+        ("event", "synchronisers between"),
+        ("analytic", "synchronisers and waits for the next edge"),
+    ):
+        missing = tw.simulate("lenet", str(described), fidelity=fidelity).result.not_modelled
+        assert any(part.startswith(f"{text}") for part in missing)
     slower = tw.simulate("lenet", str(described), overrides=["clocks.lanes.frequency=100MHz"])
     assert slower.totals.cycles > result.totals.cycles
 
