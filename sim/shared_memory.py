@@ -97,6 +97,11 @@ def run_shared(
             raise InputError(
                 f"shared memory: '{other.name}' has another memory or clock than '{first.name}'; give the same of both"
             )
+        if other.core.dma.streams != first.core.dma.streams:
+            raise InputError(
+                f"shared memory: '{other.name}' has {other.core.dma.streams} load or store engines, '{first.name}' "
+                f"{first.core.dma.streams}; give every core the same number"
+            )
     if multicast and first.dram.device is not None:
         raise InputError(
             f"shared memory: multicast on '{first.dram.name}', which has timing; use a channel of fixed latency"
