@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from sim.dram.banks import Banks
 from sim.dram.ports import Entry, Port
+from sim.dram.rows import open_ahead
 
 if TYPE_CHECKING:
     from sim.dram.controller import Controller
@@ -50,10 +51,9 @@ def skip_stream(c: Controller, oldest: Entry, tick: int, limit: int) -> bool:
     step = _step(c, oldest, tick)
     if not step:
         return False
-    bursts = min(
-        port.left, _open_until(c, oldest, last, tick) - port.next, (_quiet_until(c, port, limit) - 2 - tick) // step + 1
-    )
-    if bursts < LEAST:
+    most = min(port.left, (_quiet_until(c, port, limit) - 2 - tick) // step + 1)
+    bursts = open_ahead(c, oldest, count, tick, step, most) if most >= LEAST else 0
+    if not bursts:
         return False
     _apply(c, oldest, tick, step, bursts)
     return True
@@ -89,32 +89,6 @@ def _quiet_until(c: Controller, port: Port, limit: int) -> int:
         if other is not port and other.left and other.request is not None:
             quiet = min(quiet, other.request.arrival_tick)
     return quiet
-
-
-def _open_until(c: Controller, oldest: Entry, last: Entry, tick: int) -> int:
-    """Return the first burst past `last` whose row is not open, 0 if one from `oldest` on is not usable."""
-    bits = c.map.stripe_bits
-    first, at = oldest.burst >> bits, oldest.burst >> bits
-    many = c.map.shifts["bg"] < c.map.shifts["co"] and c.dram.page == "open"
-    while _stripe_open(c, at << bits, tick):
-        at += 1
-        if at > (last.burst >> bits) + 64 or (not many and at > first):
-            break
-    return at << bits if at << bits > last.burst else 0
-
-
-def _stripe_open(c: Controller, burst: int, tick: int) -> bool:
-    """Tell whether every bank of the stripe that starts at `burst` has its row open and ready."""
-    banks = c.banks
-    place = c.map.place(burst)
-    groups = range(c.map.bank_groups) if c.map.shifts["bg"] < c.map.shifts["co"] else (place.bank_group,)
-    for group in groups:
-        bank = (place.rank * c.map.bank_groups + group) * c.map.banks + place.bank
-        if banks.open_row[bank] != place.row or banks.column_ok[c.mode][bank] >= tick:
-            return False
-        if place.rank != banks.bus_rank:
-            return False
-    return True
 
 
 def _apply(c: Controller, oldest: Entry, tick: int, step: int, bursts: int) -> None:
