@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sim.dram.banks import CLOSED
+from sim.dram.pace import Pace
 from sim.dram.ports import Entry
 
 if TYPE_CHECKING:
@@ -32,64 +33,55 @@ class _Need:
     row: int
 
 
-def open_ahead(c: Controller, oldest: Entry, queued: int, tick: int, step: int, most: int) -> int:
-    """Return how many bursts leave from `tick` on, one every `step` ticks, `most` at most; send their row commands.
-
-    Parameters
-    ----------
-    queued : int
-        Bursts in the queue, in order from `oldest` on.
-    """
-    found = _needs(c, oldest, queued, tick, step, most)
+def open_ahead(c: Controller, oldest: Entry, pace: Pace, most: int) -> int:
+    """Return how many bursts of a stream leave at its pace, `most` at most; send their row commands."""
+    found = _needs(c, pace, most)
     if found is None:
         return 0
     needs, most = found
-    return _send(c, oldest, needs, tick, step, most) if needs and most > 0 else most
+    return _send(c, oldest, pace, needs, most) if needs and most > 0 else most
 
 
-def _needs(
-    c: Controller, oldest: Entry, queued: int, tick: int, step: int, most: int
-) -> tuple[list[_Need], int] | None:
+def _needs(c: Controller, pace: Pace, most: int) -> tuple[list[_Need], int] | None:
     """Return the rows to open, by age, and how many bursts can leave for all other reasons; None for no stream."""
-    banks, bits, base = c.banks, c.map.stripe_bits, oldest.burst
+    banks, bits, base, queued = c.banks, c.map.stripe_bits, pace.base, pace.queued
     rotating = c.map.shifts["bg"] < c.map.shifts["co"]
     groups = c.map.bank_groups if rotating else 1
     many = c.dram.page == "open" and (rotating or c.map.bank_groups == 1)
     needs: list[_Need] = []
     used: set[int] = set()
     column_ok = banks.column_ok[c.mode]
+    exact = int(pace.step == banks.timing.burst)  # else the idle bus before a burst has a cause, and a row is none
     at = base
-    while at - base < most + queued:  # what enters while `most` leave
-        stop = ((at >> bits) + 1) << bits
+    while at - base < queued + pace.entered(most):
+        stop = min(((at >> bits) + 1) << bits, base + queued + pace.entered(most))
         for burst in range(at, min(at + groups, stop)):
             place = burst - base
             bank, row = c.map.bank_and_row(burst)
             if bank in used or banks.rank_of[bank] != banks.bus_rank or (at > base and not many):
-                if place < queued:
-                    return None
-                return needs, min(most, place - queued)
+                return None if place < queued else (needs, min(most, pace.before(place - queued)))
             used.add(bank)
             if banks.open_row[bank] != row:
                 if not many:
                     return None
-                known = tick if place < queued else tick + (place - queued) * step + 1
-                needs.append(_Need(place, known, bank, row))
-            elif column_ok[bank] >= tick + place * step:
+                needs.append(_Need(place, pace.tick if place < queued else pace.enters(place - queued), bank, row))
+            elif column_ok[bank] >= pace.leaves(place) + exact:
                 most = min(most, place)
         at = stop
     return needs, most
 
 
-def _send(c: Controller, oldest: Entry, needs: list[_Need], tick: int, step: int, most: int) -> int:
+def _send(c: Controller, oldest: Entry, pace: Pace, needs: list[_Need], most: int) -> int:
     """Send the row commands of `needs` in order of time; return how many bursts leave before one is late."""
     banks, one_bus, column_ok = c.banks, not c.dram.standard.separate_row_commands, c.banks.column_ok[c.mode]
+    tick, step, exact = pace.tick, pace.step, int(pace.step == banks.timing.burst)
     if one_bus and step == 1:
         return min(most, needs[0].place)
     waiting: list[_Need] = []
     now, coming = tick, 0
     while waiting or coming < len(needs):
         first = waiting[0] if waiting else needs[coming]
-        end = tick + (min(most, first.place) - 1) * step
+        end = pace.leaves(min(most, first.place) - 1)
         best, best_at = None, end + 1
         for need in waiting:
             closed = banks.open_row[need.bank] == CLOSED
@@ -113,7 +105,7 @@ def _send(c: Controller, oldest: Entry, needs: list[_Need], tick: int, step: int
                 Entry(0, oldest.burst + best.place, best.bank, best.row, now, oldest.request, oldest.port), now
             )
             waiting.remove(best)
-            if column_ok[best.bank] >= tick + best.place * step:
+            if column_ok[best.bank] >= pace.leaves(best.place) + exact:
                 most = min(most, best.place)
     unmet = waiting + needs[coming:]
     return min([most, *(need.place for need in unmet)])
