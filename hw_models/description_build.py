@@ -292,7 +292,9 @@ class _Builder:
         told, host = node.host, None
         if told is not None:
             host = self.part((*path, "host"), lambda: Host(told.interval.cycles(self.clock_mhz), told.depth))
-        return self.part(path, lambda: Dma(node.outstanding, issue, engines, *limits, setup or 0, host))
+        return self.part(
+            path, lambda: Dma(node.outstanding, issue, engines, *limits, setup or 0, host, node.store_engines)
+        )
 
     def refuse_plurals(self) -> None:
         """Note names that stand twice, clocks of nothing, and parts that are listed but not simulated yet."""
