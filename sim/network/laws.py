@@ -32,8 +32,8 @@ def command_checks(
     tasks = tuple(computes(program.tasks))
     return (
         _macs(program, operators),
-        _energy(tasks, cluster, run, runs, table),
-        _counts(tasks, runs, operators),
+        _energy(tasks, program, cluster, run, runs, table),
+        _counts(tasks, program, runs, operators),
     )
 
 
@@ -56,11 +56,16 @@ def _macs(program: NetworkProgram, operators: Sequence[OperatorRow]) -> Check:
 
 
 def _energy(
-    tasks: Sequence[Compute], cluster: Cluster, run: NetworkRun, runs: Mapping[str, CoreRun], table: EnergyTable
+    tasks: Sequence[Compute],
+    program: NetworkProgram,
+    cluster: Cluster,
+    run: NetworkRun,
+    runs: Mapping[str, CoreRun],
+    table: EnergyTable,
 ) -> Check:
     """Return the law of energy: of the cores from bytes, MACs and lane operations, of DRAM from the bytes moved."""
     name = "energy is that of the bytes, MACs and lane operations of the commands, and of the bytes of DRAM"
-    entries = {core: _entry_energies(own) for core, own in runs.items()}
+    entries = {core: _entry_energies(own, _kinds(program, core, own)) for core, own in runs.items()}
     exact = Fraction(0)
     for task in tasks:
         low, high, whole = task.share
@@ -72,11 +77,10 @@ def _energy(
     return Check(name, ok, f"cores {float(inside):.6g} of {float(exact):.6g} pJ, DRAM {float(dram):.6g} pJ")
 
 
-def _entry_energies(own: CoreRun) -> list[Fraction]:
+def _entry_energies(own: CoreRun, kinds: Kinds) -> list[Fraction]:
     """Return the energy of every entry of a core's program, from what its commands move and compute."""
     core = own.accelerator.core
     exact = [macs * Fraction(core.array.mac_pj) for macs in own.macs]
-    kinds = _kinds(own)
     for command, times in zip(kinds.samples, kinds.times, strict=True):
         if isinstance(command, VectorCommand):
             exact[command.layer] += times * command.operations * core.vector.op_pj
@@ -87,11 +91,13 @@ def _entry_energies(own: CoreRun) -> list[Fraction]:
     return exact
 
 
-def _counts(tasks: Sequence[Compute], runs: Mapping[str, CoreRun], operators: Sequence[OperatorRow]) -> Check:
+def _counts(
+    tasks: Sequence[Compute], program: NetworkProgram, runs: Mapping[str, CoreRun], operators: Sequence[OperatorRow]
+) -> Check:
     """Return the law of counts: rows have their shares of what cores did, and ports moved what commands move."""
     wrong = []
     for core, own in runs.items():
-        kinds = _kinds(own)
+        kinds = _kinds(program, core, own)
         asked = [
             kinds.total(lambda c: c.bytes if isinstance(c, LoadCommand) else 0),
             kinds.total(lambda c: c.bytes if isinstance(c, StoreCommand) else 0),
@@ -118,5 +124,5 @@ def _counts(tasks: Sequence[Compute], runs: Mapping[str, CoreRun], operators: Se
     return Check(name, not wrong, f"{len(operators)} operators, that differ: {', '.join(wrong[:3]) or 'none'}")
 
 
-def _kinds(own: CoreRun) -> Kinds:
-    return kinds_of(own.program, own.accelerator.dram.beat_bytes)
+def _kinds(program: NetworkProgram, core: str, own: CoreRun) -> Kinds:
+    return kinds_of(program.cores[core], own.accelerator.dram.beat_bytes)
