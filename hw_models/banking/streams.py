@@ -152,7 +152,8 @@ def input_by_pixel(read: InputRead, layout: Layout, banks: Banks, group: int, la
     def offsets(size: int) -> IntArray:
         more = np.arange(size, dtype=np.int64) * pixels.channel_pitch
         wide = np.where(lowest_channel[..., None] == NOTHING, NOTHING, lowest_channel[..., None] + more)
-        return wide.reshape(len(wide), -1)
+        rows: IntArray = wide.reshape(len(wide), -1)
+        return rows
 
     words = -(-read.channels // places)
     starts = np.arange(words, dtype=np.int64)[None, :] * (places * pixels.channel_pitch)

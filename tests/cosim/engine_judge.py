@@ -25,7 +25,7 @@ from tests.cosim.engine_cases import (
     nest,
     usual_runs,
 )
-from tests.cosim.engine_networks import branches, five_channels, short_images, single_channel, tall, two_lines
+from tests.cosim.engine_networks import branches, short_images, single_channel, tall, three_channels, two_lines
 from workloads.errors import InternalError, MismatchError
 from workloads.formats import Int
 
@@ -49,7 +49,7 @@ def more_runs() -> dict[EngineParams, tuple[Played, ...]]:
     jobs = nest("fc", "os", [TileLoop("K", 8, 2)])  # all operands there: only the array says when the next may issue
     orders: tuple[tuple[Dataflow, Dataflow], ...] = (("ws", "os"), ("os", "ws"))
     turns = nest("conv", "is")  # two pixels an image, three banks: the third image is turned past the last bank
-    parts = nest("conv", "is", [TileLoop("C", 5, 2)])  # jobs of one fold, with weights of one, two channels apart
+    parts = nest("conv", "is", [TileLoop("C", 3, 2)], (0, 1, 0))  # weights of its jobs two channels apart and one
     changes = [(nest("first", one), nest("second", other)) for one, other in orders]
     return {
         OUTPUTS_STAY: (
@@ -58,10 +58,13 @@ def more_runs() -> dict[EngineParams, tuple[Played, ...]]:
         ),
         INPUTS_STAY: (
             Played(make_case(INPUTS_STAY, short_images, 3, PAGE - 65, edges=False, nests=[turns])),
-            Played(make_case(INPUTS_STAY, five_channels, 3, PAGE - 65, edges=False, nests=[parts])),
+            Played(make_case(INPUTS_STAY, three_channels, 3, PAGE - 65, edges=False, nests=[parts])),
         ),
         BOTH: tuple(Played(make_case(BOTH, branches, 3, PAGE - 65, edges=False, nests=pair)) for pair in changes),
-        FOUR_COLUMNS: tuple(Played(hasty(FOUR_COLUMNS, height)) for height in (2, 1)),
+        FOUR_COLUMNS: (
+            *(Played(hasty(FOUR_COLUMNS, height)) for height in (2, 1)),
+            Played(make_case(FOUR_COLUMNS, short_images, 3, PAGE - 65, edges=False, nests=[turns])),
+        ),
         TALL_FOLDS: (Played(mapped(TALL_FOLDS, two_lines, nest("conv", "is"))),),
     }
 

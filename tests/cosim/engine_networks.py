@@ -29,9 +29,9 @@ def two_lines(b: NetworkBuilder) -> str:
     return b.conv(b.input("image", (1, 1, LINES, 8)), 2, 1, name="conv")
 
 
-def five_channels(b: NetworkBuilder) -> str:
-    """Build a point-wise convolution of five channels to five."""
-    return b.conv(b.input("image", (1, 5, 3, 4)), 5, 1, name="conv")
+def three_channels(b: NetworkBuilder) -> str:
+    """Build a point-wise convolution of three channels to five."""
+    return b.conv(b.input("image", (1, 3, 3, 4)), 5, 1, name="conv")
 
 
 def pooled_residual(b: NetworkBuilder) -> str:

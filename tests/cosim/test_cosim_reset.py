@@ -1,7 +1,7 @@
 """A reset of a single cycle, at every moment of a run: what is played behind it is as if nothing had been before.
 
 Cores are reset while every input offers and every output is taken, nightly also with everything idle; engines within
-bursts of both channels of the memory. In CI at moments some cycles apart, nightly at each.
+bursts of both channels of the memory. In CI at some moments, nightly at each cycle of a run of 200 or less.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import pytest
 from hw_models.layer_engine import EngineParams
 from hw_models.systolic import SystolicParams
 from hw_models.systolic_nm import SystolicNMParams
+from rtl.emit import emit
 from rtl.engine_run import EngineRun, run_engine
 from rtl.run import JobData, Scenario, run_scenarios
 from rtl.stimulus import draw
@@ -23,9 +24,9 @@ from tests.cosim import systolic_cases, systolic_nm_cases
 from tests.cosim.engine_cases import BASE, BOTH, HASTY, INPUTS_STAY, OUTPUTS_STAY, THREE, Played
 from tests.cosim.engine_judge import engines, memory_bytes
 from tests.cosim.systolic_cases import fold_job, wrong_cycles, wrong_values
-from tests.reference.profile import NIGHTLY
+from tests.reference.profile import NIGHTLY, examples
 from tilewright.cores import CoreRow, list_cores
-from workloads.errors import InputError
+from workloads.errors import InputError, MismatchError
 
 pytestmark = pytest.mark.cosim
 
@@ -45,7 +46,7 @@ ENGINES = (
 
 def moments(cycles: int) -> range:
     """Return the cycles after which a run of `cycles` on a core is reset."""
-    return range(1, cycles, 1 if NIGHTLY else max(1, cycles // MOMENTS))
+    return range(1, cycles, max(1, cycles // examples(MOMENTS)))
 
 
 def cores() -> list[CoreRow]:
@@ -99,6 +100,21 @@ def test_stream_core_forgets_at_a_reset(row: CoreRow) -> None:
         assert [run.wrong_beats(work) for run, work in zip(runs, works, strict=True)] == [0, 0], at
         if not scenario.back_to_back:
             assert [run.cycles for run in runs] == [work.cycles for work in works], at
+
+
+def test_a_beat_taken_in_the_cycle_of_a_reset_is_noticed() -> None:
+    """A register that loses its reset while something is offered passes with idle inputs, not with busy ones."""
+    row = next(row for row in list_cores() if row.name == "skid_8")
+    sources = dict(emit(row.params))
+    planted = sources["tw_slice.sv"].replace("if (rst) ", "if (rst & ~in_valid) ")
+    assert planted != sources["tw_slice.sv"]
+    sources["tw_slice.sv"] = planted
+    works = (stream_work(row.params, *draw(row.params, np.random.default_rng(3), "random")),)
+    idle = StreamScenario(works, reset_after_cycles=5)
+    (runs,) = run_streams(row.params, [idle], sources=sources)
+    assert runs[0].wrong_beats(works[0]) == 0
+    with pytest.raises(MismatchError, match="surplus beat"):
+        run_streams(row.params, [replace(idle, reset_busy=True)], sources=sources)
 
 
 @pytest.mark.parametrize(("params", "place", "few", "step"), ENGINES)
