@@ -270,3 +270,15 @@ def test_bad_windows_and_cores_without_commands() -> None:
         network_over_time(made.program, made.run, {}, ["core0"], 0)
     with pytest.raises(InputError, match=r"core '.*' is row_stationary, which runs in passes and has no commands"):
         load_cluster("eyeriss_v1")
+
+
+def test_cores_are_chosen_by_what_commands_take_where_closed_forms_are_blind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One core of three has few banks: the layer mapper's bound does not see that, its commands do."""
+    few = ["big.core.input.banks.count=64", "big.core.input.banks.word=1B"]
+
+    def cycles() -> int:
+        return simulate_named("lenet", "hetero_edge", tensors="none", overrides=few).result.totals.cycles
+
+    seen = cycles()
+    monkeypatch.setattr("tilewright.network_times.by_commands", lambda graph, cluster, options: options)
+    assert seen < cycles()
