@@ -197,6 +197,10 @@ class _Choice:
         self.tiles = tiles
         self.graph, self.cluster, self.objective, self.time_limit_s = graph, cluster, objective, time_limit_s
         self.options = core_options(graph, cluster, objective)
+        if tiles and cluster.beyond_closed_form:
+            from tilewright.network_times import by_commands
+
+            self.options = by_commands(graph, cluster, self.options)
         self._split: Any = None
 
     def _parts(self, execution: str) -> tuple[Any, Any]:

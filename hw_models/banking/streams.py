@@ -156,9 +156,8 @@ def input_by_pixel(read: InputRead, layout: Layout, banks: Banks, group: int, la
 
     words = -(-read.channels // places)
     starts = np.arange(words, dtype=np.int64)[None, :] * (places * pixels.channel_pitch)
-    cycles = _by_word(starts, read.channels, places, offsets, banks)[0]
-    result: IntArray = cycles.T.reshape(len(order), taps * words)
-    return result
+    cycles: IntArray = _by_word(starts, read.channels, places, offsets, banks)[0].T.reshape(len(order), taps * words)
+    return cycles
 
 
 def _word_starts(read: WeightRead, layout: Layout, group: int) -> tuple[IntArray, int, int]:
