@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import Any
 
 import simpy
@@ -110,10 +111,14 @@ class Machine:
         """Engines that take commands in order; several load engines are a lane each."""
         self.own: dict[str, list[int]] = {lane: [] for lane in self.lanes}
         self._load_number: dict[int, int] = {}
-        for index, command in enumerate(program.commands):
-            self.own[self.lane(command)].append(index)
-            if command.engine == "load":
-                self._load_number[index] = len(self._load_number) + 1
+        if self._dma.engines:
+            for index, command in enumerate(program.commands):
+                self.own[self.lane(command)].append(index)
+                if command.engine == "load":
+                    self._load_number[index] = len(self._load_number) + 1
+        else:
+            for index, engine in enumerate(map(attrgetter("engine"), program.commands)):
+                self.own[engine].append(index)
         self._arrived: set[int] = set()
         self.cursor: dict[str, int] = dict.fromkeys(self.lanes, 0)
         """Per lane, commands taken or left out."""
@@ -201,7 +206,8 @@ class Machine:
     @property
     def _now(self) -> int:
         """Value of the current cycle; every delay is an integer, so the kernel's clock is one."""
-        return int(self._env.now)
+        now: int = self._env.now  # type: ignore[assignment]
+        return now
 
     # --- synchronisation ------------------------------------------------------------------------------------------
 
@@ -265,7 +271,7 @@ class Machine:
         for slot in command.releases:
             self.slots.release(slot, now + self.offset)
             self.mentions.pop(slot.tag, None)
-        lane = self.lane(command)
+        lane = self.lane(command) if self._dma.engines else command.engine
         if self.flight[lane].popleft() is not work:
             raise InternalError(f"program '{self.program.workload}': {lane} commands complete out of order")
         self.spans.put(work.index, span, self.offset)
