@@ -177,6 +177,11 @@ def _kept(program: Program, which: int, make: Callable[[], Any]) -> Any:
     return found[1]
 
 
+def forget() -> None:
+    """Forget what is kept of every program, for measurements."""
+    _KEPT.clear()
+
+
 def kinds_of(program: Program, beat_bytes: int) -> Kinds:
     """Return the kinds of the commands of `program` on a bus of `beat_bytes`."""
     kinds: Kinds = _kept(program, beat_bytes, lambda: _made(program, beat_bytes))
