@@ -1,8 +1,9 @@
 """CPU seconds of the event model on whole networks, beside their bounds, and its rate beside SCALE-Sim's.
 
-Every network runs in a process of its own; CPU seconds are user + system. "event model" is the run alone; "result" is all
-of `tw.simulate` but import and mapping: description, network, closed forms, run, attribution, energy, every law, result
-file; a bound is beside it. Nothing is kept from one repetition to the next. The last lines compare with SCALE-Sim in its own environment on the first layers of ResNet-18, in cycles per CPU second.
+Every network runs in a process of its own; CPU seconds are user + system. "event model" is the run alone; "result" is
+all of `tw.simulate` but import and mapping: description, network, closed forms, run, attribution, energy, every law,
+result file; a bound is beside it. Nothing is kept from one repetition to the next. The last lines compare with
+SCALE-Sim in its own environment on the first layers of ResNet-18, in cycles per CPU second.
 
 Run: python benchmarks/event_speed.py [--repeat 3] [--only NAME] [--scalesim PYTHON] [--layers 1]
 """
