@@ -267,12 +267,16 @@ class Core:
                     f"the {reader} needs {demand}; widen the port or shrink the array ({a.rows} x {a.cols}) or the "
                     f"vector unit ({self.vector.lanes} lanes)"
                 )
-            if pad.banks is not None and (a.sparsity is not None or a.kind == "row_stationary"):
+            if pad.banks is not None and a.kind == "row_stationary":
                 raise InputError(
-                    f"scratchpad '{pad.name}' of core '{self.name}': banks are counted for dense systolic and "
-                    f"adder_tree arrays, this one is {a.kind if a.sparsity is None else f'{a.sparsity} sparse'}; "
-                    f"remove banks or change the array"
+                    f"scratchpad '{pad.name}' of core '{self.name}': banks are counted for arrays with folds, this one "
+                    f"is {a.kind}, which runs in passes; remove banks or change the array"
                 )
+        if a.sparsity is not None and self.weight.banks is not None and self.weight.banks.layout == "output_first":
+            raise InputError(
+                f"scratchpad 'weight' of core '{self.name}': banks.layout is output_first, packed {a.sparsity} weights "
+                f"lie output_last; use that or auto"
+            )
         formats = (a.input_format, a.weight_format, a.accumulator_format)
         for pad, form in zip((self.input, self.weight, self.accumulator), formats, strict=True):
             pad.check_word(-(-form.bits // 8))
@@ -340,11 +344,6 @@ class Accelerator:
     def _check_dma(self) -> None:
         """Refuse DMA engines that do not go with the memory."""
         dma, dram = self.core.dma, self.dram
-        if dram.device is not None and (dma.engines or dma.sends_requests):
-            raise InputError(
-                f"accelerator '{self.name}': dma engines, max_burst, requests and descriptors go with a channel of "
-                f"fixed latency, '{dram.name}' is a DRAM with timing, whose controller queues bursts; remove one"
-            )
         if dma.max_burst_bytes is not None and dma.max_burst_bytes % dram.beat_bytes:
             raise InputError(
                 f"dma: max_burst is {dma.max_burst_bytes} bytes, not a multiple of dram.beat ({dram.beat_bytes}); "

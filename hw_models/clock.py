@@ -9,6 +9,8 @@ from math import lcm
 from workloads.errors import InputError
 
 MAX_TICK_HZ = 1 << 63
+MAX_ROUNDED = 1 << 20
+"""Terms of a ratio of clocks up to which counts of cycles times it stay in 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,17 @@ class OwnClock:
     def least(self, own_cycles: int) -> int:
         """Return the fewest reference cycles that `own_cycles` take, whatever the phase."""
         return -(-own_cycles * self.ratio.denominator // self.ratio.numerator)
+
+    def rounded(self) -> tuple[int, int]:
+        """Return reference cycles per own cycles, as two terms whose products with counts fit 64 bits.
+
+        Exact where the ratio's own terms do; else rounded down, by a part in `MAX_ROUNDED` of a reference cycle, so
+        that a bound stays one.
+        """
+        own, reference = self.ratio.numerator, self.ratio.denominator
+        if max(own, reference) <= MAX_ROUNDED:
+            return reference, own
+        return reference * MAX_ROUNDED // own, MAX_ROUNDED
 
     def phase(self, cycle: int) -> int:
         """Return where between two own edges `cycle` lies; equal phases have equal futures."""

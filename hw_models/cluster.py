@@ -16,6 +16,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from hw_models.accelerator import Accelerator, DramChannel
+from hw_models.digest import figures_of
 from hw_models.noc import NetworkOnChip
 from workloads.errors import InputError
 from workloads.nearest import nearest
@@ -165,6 +166,8 @@ class Cluster:
             ],
             "outstanding": self.outstanding,
         }
+        if dram.device is not None or dram.clock is not None or dram.arbitration != "round_robin":
+            plain["channel"] = figures_of(dram)
         if self.noc is not None:
             plain["noc"] = [str(value) for value in astuple(self.noc)]
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()

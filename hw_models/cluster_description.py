@@ -13,7 +13,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from hw_models.accelerator import Accelerator
+from hw_models.accelerator import Accelerator, DramChannel
+from hw_models.clock import own_clock
 from hw_models.cluster import Cluster, SharedScratchpad
 from hw_models.description import cluster_names, load_accelerator, preset_names
 from hw_models.energy import load_energy_table
@@ -103,14 +104,15 @@ def _build(document: YamlDocument, overrides: Sequence[str]) -> Cluster:
     tree = _changed(origin, tree, overrides)
     _check_keys(origin, tree)
     channel = load_accelerator(tree["dram"]["like"], tree["dram"].get("set", []))
+    clock_mhz = load_accelerator(tree["cores"][0]["like"], tree["cores"][0].get("set", [])).clock_mhz
     shared_tree = tree["shared"]
     try:
         port = parse_port_bytes_per_cycle(shared_tree["port"])
         capacity = parse_bytes(shared_tree["capacity"])
-        latency = parse_latency(shared_tree["latency"]).cycles(channel.clock_mhz)
+        latency = parse_latency(shared_tree["latency"]).cycles(clock_mhz)
     except InputError as error:
         raise InputError(f"{origin}: shared: {error}") from None
-    noc = _noc(origin, tree["noc"], channel.clock_mhz) if tree.get("noc") is not None else None
+    noc = _noc(origin, tree["noc"], clock_mhz) if tree.get("noc") is not None else None
     table = load_energy_table("published")
     read, write = (
         table.sram_per_byte(max(1, capacity), access, channel.technology_nm, allow_default=True)
@@ -123,7 +125,26 @@ def _build(document: YamlDocument, overrides: Sequence[str]) -> Cluster:
         raise InputError(f"{origin}: outstanding is {outstanding!r}, an integer is needed; correct it")
     sources: tuple[tuple[str, str], ...] = (("cluster", tree["source"]), ("shared.energy", read.source))
     sources += tuple((f"{core.core.name}.{path}", text) for core in cores for path, text in core.sources)
-    return Cluster(tree["name"], tree["summary"], cores, shared, channel.dram, outstanding, sources, noc)
+    dram = _beside(channel.dram, channel.clock_mhz, clock_mhz)
+    return Cluster(tree["name"], tree["summary"], cores, shared, dram, outstanding, sources, noc)
+
+
+def _beside(dram: DramChannel, own_mhz: Fraction, clock_mhz: Fraction) -> DramChannel:
+    """Return `dram`, described beside a reference clock of `own_mhz`, beside cores of `clock_mhz`: the same channel."""
+    if own_mhz == clock_mhz:
+        return dram
+    rate = dram.bytes_per_cycle * own_mhz / clock_mhz
+    if dram.device is not None:  # its times are of its own clock already
+        return replace(dram, bytes_per_cycle=rate)
+    name, mhz, own_cycles = "dram", own_mhz, dram.latency_cycles
+    if dram.clock is not None:
+        name, mhz, own_cycles = dram.clock.name, dram.clock.mhz, dram.own_latency_cycles
+    if mhz == clock_mhz:
+        return replace(dram, bytes_per_cycle=rate, latency_cycles=own_cycles, clock=None, own_latency_cycles=0)
+    clock = own_clock(name, mhz, clock_mhz)
+    return replace(
+        dram, bytes_per_cycle=rate, latency_cycles=clock.least(own_cycles), clock=clock, own_latency_cycles=own_cycles
+    )
 
 
 def _noc(origin: str, node: Mapping[str, Any], clock_mhz: Fraction) -> NetworkOnChip:

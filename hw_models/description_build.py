@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
 from fractions import Fraction
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from hw_models.accelerator import Accelerator, Core, DramChannel, PEArray
 from hw_models.banking.banks import banks_of
 from hw_models.banking.memory import Scratchpad
 from hw_models.clock import OwnClock, own_clock
 from hw_models.description_dram import FIXED_KEYS, TIMED_KEYS, timed_channel
+from hw_models.description_paths import no_clock
 from hw_models.description_schema import (
     AcceleratorNode,
     ArrayNode,
@@ -24,6 +24,7 @@ from hw_models.description_schema import (
     ScratchpadNode,
     VectorNode,
 )
+from hw_models.digest import figures_of
 from hw_models.dma import Dma, Host, LoadEngine
 from hw_models.energy import EnergyTable, Figure, load_energy_table
 from hw_models.link import Link
@@ -32,10 +33,7 @@ from hw_models.sparsity import Sparsity
 from hw_models.vector_unit import VectorUnit
 from hw_models.yaml_edge import YamlPath
 from workloads.errors import InputError
-from workloads.nearest import nearest
 
-_LATER = ("operand_buffers", "output_buffers", "engines", "descriptor_cycles", "arbitration", "own_latency_cycles")
-"""Keys that came after the first hashes; at their default they are left out, so that old machines keep theirs."""
 T = TypeVar("T")
 Mistake = tuple[YamlPath, str]
 
@@ -72,8 +70,7 @@ class _Builder:
             return None
         self.used_clocks.add(name)
         if name not in known:
-            hint = nearest(name, list(known)) or f"; use one of {', '.join(known)}"
-            self.mistakes.append(((*path, "clock"), f"clock '{name}' is unknown{hint}"))
+            self.mistakes.append(((*path, "clock"), no_clock(name, list(known))))
             return None
         if name == self.tree.clocks[0].name:
             return None
@@ -295,7 +292,9 @@ class _Builder:
         told, host = node.host, None
         if told is not None:
             host = self.part((*path, "host"), lambda: Host(told.interval.cycles(self.clock_mhz), told.depth))
-        return self.part(path, lambda: Dma(node.outstanding, issue, engines, *limits, setup or 0, host))
+        return self.part(
+            path, lambda: Dma(node.outstanding, issue, engines, *limits, setup or 0, host, node.store_engines)
+        )
 
     def refuse_plurals(self) -> None:
         """Note names that stand twice, clocks of nothing, and parts that are listed but not simulated yet."""
@@ -347,18 +346,6 @@ def build(tree: AcceleratorNode, sources: tuple[tuple[str, str], ...]) -> tuple[
 
 def _digest(name: str, clock_mhz: Fraction, node_nm: int, channel: DramChannel, core: Core) -> str:
     """Return the hash of the resolved machine: every figure, no prose, independent of how the file was written."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, Fraction):
-            return f"{value.numerator}/{value.denominator}"
-        if is_dataclass(value) and not isinstance(value, type):
-            stated = {
-                f.name: getattr(value, f.name) for f in fields(value) if f.name not in ("energy_source", "source")
-            }
-            later = {f.name for f in fields(value) if f.name in _LATER and getattr(value, f.name) == f.default}
-            return {key: plain(item) for key, item in stated.items() if item is not None and key not in later}
-        return [plain(item) for item in value] if isinstance(value, tuple) else value
-
     tree = {"name": name, "clock_mhz": clock_mhz, "technology_nm": node_nm, "dram": channel, "core": core}
-    text = json.dumps({key: plain(value) for key, value in tree.items()}, sort_keys=True, separators=(",", ":"))
+    text = json.dumps({key: figures_of(value) for key, value in tree.items()}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

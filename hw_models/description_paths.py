@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -116,16 +116,36 @@ def settle_energy(tree: Any, path: YamlPath, source: str) -> None:
         part["source"] = source
 
 
-def pick_clock(tree: Any, short: str) -> tuple[str, int | None]:
-    """Return a path without the name of the clock domain that it has, and which of the domains that is."""
+def split_clock(short: str) -> tuple[str, str | None]:
+    """Return a path without the name of the clock domain that stands in it, and that name, None without one."""
     parts = short.split(".")
+    if len(parts) == 3 and ALIASES.get(parts[0], parts[0]) == "clocks":
+        return f"{parts[0]}.{parts[2]}", parts[1]
+    return short, None
+
+
+def pick_clock(tree: Any, short: str, subject: str) -> tuple[str, int | None]:
+    """Return a path without the name of the clock domain that it has, and which of the domains that is.
+
+    Raises
+    ------
+    InputError
+        If the description has no clock of that name.
+    """
+    plain, domain = split_clock(short)
     clocks = tree.get("clocks")
-    if len(parts) < 3 or ALIASES.get(parts[0], parts[0]) != "clocks" or not isinstance(clocks, list):
+    if domain is None or not isinstance(clocks, list):
         return short, None
-    known = [clock.get("name") if isinstance(clock, dict) else None for clock in clocks]
-    if parts[1] not in known:
-        return short, None
-    return ".".join([parts[0], *parts[2:]]), known.index(parts[1])
+    known = [str(clock.get("name")) if isinstance(clock, dict) else "" for clock in clocks]
+    if domain not in known:
+        raise InputError(f"{subject}: {no_clock(domain, known)}")
+    return plain, known.index(domain)
+
+
+def no_clock(name: str, known: Sequence[str]) -> str:
+    """Return the complaint that `name` is none of the clocks `known`."""
+    hint = nearest(name, known) or f"; use one of {', '.join(known)}"
+    return f"clock '{name}' is unknown{hint}"
 
 
 def put(tree: Any, path: YamlPath, value: Any, subject: str) -> None:

@@ -307,6 +307,7 @@ class DmaNode(_Node):
     )
     descriptor: Delay | None = _key("time to set up a descriptor; left out: none", default=None)
     host: HostNode | None = None
+    store_engines: Count = _key("store engines side by side; the stores of a program take turns", default=1)
 
 
 class LinkNode(_Node):

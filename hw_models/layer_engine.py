@@ -186,7 +186,7 @@ def engine_params(accelerator: Accelerator, coefficient_channels: int = 1024, co
         (dram.device is not None, "dram.standard", "set", "a channel of fixed latency"),
         (set(core.buffers.values()) != {2}, "buffers", list(core.buffers.values()), "2 in every memory"),
         (
-            bool(core.dma.engines) or core.dma.sends_requests,
+            bool(core.dma.engines) or core.dma.store_engines > 1 or core.dma.sends_requests,
             "dma",
             "cut up",
             "one load and one store engine, no limits",

@@ -280,5 +280,5 @@ class LayerTraffic:
         every, last = rows * steps * step + tiles * fixed, last_rows * last_steps * step + fixed
         if unit.clock is None:
             return every + tiles * self.issue, last + self.issue
-        own, reference = unit.clock.ratio.numerator, unit.clock.ratio.denominator
+        reference, own = unit.clock.rounded()
         return ceil_div(every * reference, own) + tiles * self.issue, ceil_div(last * reference, own) + self.issue

@@ -93,6 +93,8 @@ class RequestSequencer:
         self._work: simpy.Event | None = None
         self._room: simpy.Event | None = None
         self._in_flight = 0
+        self.counts: list[int] = []
+        """Requests of every command so far."""
         env.process(self._run())
 
     def submit(self, transfers: Sequence[Transfer], begun: Callable[[int], None], done: Callable[[int], None]) -> None:
@@ -116,6 +118,7 @@ class RequestSequencer:
                 for descriptor in descriptors_of(transfer, dma.descriptor_dimensions)
             ]
             command.left = sum(len(part) for part in parts)
+            self.counts.append(command.left)
             for part in parts:
                 ready = max(ready, command.issue) + dma.descriptor_cycles
                 for request in part:

@@ -17,8 +17,9 @@ from sim.collector import paused
 from sim.columns import columns_of
 from sim.dram.energy import layer_energy_pj, summary
 from sim.energy import Ledger, byte_energy_pj, count, energy_pj
-from sim.machine import Run, run_program
+from sim.machine import run_program
 from sim.pe_map import pe_macs, regions_of
+from sim.raw_run import Run
 from sim.result import Bounds, LayerAnnotation, LayerResult, Result, Totals
 from workloads.errors import InternalError
 

@@ -164,6 +164,31 @@ def bandwidth(result: dict[str, Any]) -> Figure:
     return figure
 
 
+def scratchpads(result: dict[str, Any]) -> Figure:
+    """Return the most live bytes of the scratchpads of each core over time, stacked."""
+    inside = {name: own for name, own in result["over_time"].get("core_bytes", {}).items() if own}
+    figure, axes = figure_and_axes(9.0, 0.9 + 1.3 * max(1, len(inside)))
+    if not inside:
+        axes.text(0.5, 0.5, "the commands of no core were run", ha="center", va="center")
+        axes.set_axis_off()
+        return figure
+    axes.remove()
+    size = result["over_time"]["window_cycles"]
+    memories = sorted({memory for own in inside.values() for memory in own})
+    grid = figure.subplots(len(inside), 1, sharex=True, sharey=True, squeeze=False).ravel()
+    for axis, (name, own) in zip(grid, inside.items(), strict=True):
+        edges = [index * size for index in range(len(result["over_time"]["bus_cycles"]))]
+        heights = [[held / 1024 for held in own.get(memory, [0] * len(edges))] for memory in memories]
+        axis.stackplot(edges, heights, labels=memories, colors=COLOURS[: len(memories)], step="post", linewidth=0)
+        axis.set_ylabel(f"{plain(name)}\nKiB live", fontsize=8)
+        for side in ("top", "right"):
+            axis.spines[side].set_visible(False)
+    grid[0].legend(fontsize=7, ncols=5, frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0))
+    grid[-1].set_xlim(0, max(1, result["totals"]["cycles"]))
+    grid[-1].set_xlabel("cycles")
+    return figure
+
+
 METRIC_PLOTS = {
     "waterfall": waterfall,
     "bandwidth": bandwidth,
@@ -171,4 +196,5 @@ METRIC_PLOTS = {
     "energy": energy,
     "operands": operands,
     "pe_regions": pe_regions,
+    "scratchpads": scratchpads,
 }

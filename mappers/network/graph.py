@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from hw_models.accelerator import Accelerator
+from mappers.commands import Program
 from mappers.dram_layout import Layout, make_layout
 from mappers.group import Group, make_groups
 from mappers.plan import array_layers, make_problem
@@ -59,6 +60,8 @@ class OperatorGraph:
         Activations that come from outside, and those that must end in DRAM.
     shown : mapping of str to tuple of str
         See `behind`.
+    lowered : dict
+        What `Lowering` has made of the works of a core so far: plans of one network share most of them.
     """
 
     network: Network
@@ -69,6 +72,7 @@ class OperatorGraph:
     sources: tuple[str, ...]
     outputs: tuple[str, ...]
     shown: Mapping[str, tuple[str, ...]]
+    lowered: dict[object, Program] = field(default_factory=dict, compare=False, repr=False)
 
     def behind(self, name: str) -> tuple[str, ...]:
         """Return the tensors whose bytes the network's tensor `name` shows: itself, or what it joins or views."""

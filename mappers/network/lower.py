@@ -123,8 +123,7 @@ class Lowering:
 
     def _programs(self) -> dict[str, Program]:
         """Return the commands of every core; equal cores with equal work are lowered once."""
-        made: dict[tuple[Accelerator, tuple[Work, ...]], Program] = {}
-        programs = {}
+        made, programs = self.graph.lowered, {}
         for name, works in self.works.items():
             key = nameless(self.cores[name]), tuple(works)
             if key not in made:

@@ -70,6 +70,12 @@ class Port:
         self._segment, self._at = self.request.segments, 0
         self.next, self.left = self._segment[0]
 
+    def following(self) -> int | None:
+        """Return when what follows the current run arrives (0: it has), None if nothing is known to follow."""
+        if self._at + 1 < len(self._segment):
+            return 0
+        return self.waiting[0].arrival_tick if self.waiting else None
+
     def step(self, bursts: int) -> None:
         """Note that `bursts` bursts of the current run, at most `left`, have entered."""
         self.next += bursts

@@ -1,25 +1,29 @@
 """Exact closed form of a sequential stream: many column commands at once, up to the next event that can interact.
 
-Taken when one run of consecutive bursts is alone: every queued burst is of it, the queue is full, nothing waits in the
-other direction. While all rows are open, one burst leaves the queue every `step` ticks, always the oldest, and the next
-of the run enters one tick later:
+Taken when one run of consecutive bursts is alone: every queued burst is of it, and nothing waits in the other
+direction. While rows are open in time, one burst leaves the queue every `step` ticks, always the oldest, and the next
+of the run enter as there is room (`sim.dram.pace`):
 
 * the bank groups of consecutive bursts rotate, and a group's turn comes round no sooner than ccd_l allows: `step` is
   max(ccd_s, burst);
 * or all bursts lie in one bank group: `step` is max(ccd_l, ccd_s, burst).
 
-The skip ends before: the first burst whose row is not open enters; a refresh is due; a request of another port has
-arrived; the run has entered to its end; the time to advance to. Everything the steps would have left behind is set:
+Rows of the run that are not open yet are opened in between (`sim.dram.rows`). The skip ends before: the turn of the
+first burst whose row is not open by then; a refresh is due; another request has arrived or a burst of it could enter;
+the last burst of the run leaves; the time to advance to. Everything the steps would have left behind is set:
 queue, bank, group and bus constraints, counts, timeline. Equality with the steps is a property test.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from sim.dram.banks import Banks
+from sim.dram.pace import Pace
 from sim.dram.ports import Entry, Port
+from sim.dram.rows import open_ahead
 
 if TYPE_CHECKING:
     from sim.dram.controller import Controller
@@ -32,31 +36,45 @@ def skip_stream(c: Controller, oldest: Entry, tick: int, limit: int) -> bool:
     """Skip from the column command of `oldest` at `tick` if the module's conditions hold; tell whether it did."""
     mode, port = c.mode, oldest.port
     queue = c.order[mode]
-    count = len(queue)
-    if (
-        count != c.dram.queue
-        or count < 2
-        or c.order[1 - mode]
-        or port.request is not oldest.request
-        or port.left < LEAST
-        or oldest.burst != port.next - count
-        or next(iter(queue)) != oldest.seq
-        or c.passed[mode]
-    ):
-        return False
-    last = next(reversed(queue.values()))
-    if last.request is not oldest.request or last.burst != port.next - 1 or last.seq - oldest.seq != count - 1:
+    if len(queue) < 2 or c.order[1 - mode] or c.passed[mode] or next(iter(queue)) != oldest.seq:
         return False
     step = _step(c, oldest, tick)
     if not step:
         return False
-    bursts = min(
-        port.left, _open_until(c, oldest, last, tick) - port.next, (_quiet_until(c, port, limit) - 2 - tick) // step + 1
-    )
-    if bursts < LEAST:
+    left = port.left if port.request is oldest.request and port.next == oldest.burst + len(queue) else 0
+    pace = Pace(oldest.burst, tick, step, len(queue), c.dram.queue, max(c.enter_ok, tick + 1), left)
+    most = _most(c, pace, port, limit)
+    if most < LEAST or not _sequential(queue.values(), oldest) or not _early(c, pace, oldest):
         return False
-    _apply(c, oldest, tick, step, bursts)
-    return True
+    bursts = open_ahead(c, oldest, pace, most)
+    if bursts:
+        _apply(c, oldest, pace, bursts)
+    return bursts > 0
+
+
+def _sequential(queued: Iterable[Entry], oldest: Entry) -> bool:
+    """Tell whether the queued bursts are consecutive ones of one request."""
+    request = oldest.request
+    return all(e.burst == burst and e.request is request for burst, e in enumerate(queued, oldest.burst))
+
+
+def _early(c: Controller, pace: Pace, oldest: Entry) -> bool:
+    """Tell whether every burst is queued when the one before it leaves, and so no gap before it is for want of it."""
+    late = pace.tick - pace.step + c.banks.timing.burst
+    return pace.first - pace.tick <= (pace.queued - 1) * pace.step and (
+        pace.step == c.banks.timing.burst or oldest.arrival_tick <= late
+    )
+
+
+def _most(c: Controller, pace: Pace, port: Port, limit: int) -> int:
+    """Return how many bursts can leave before something else can happen; the last of the run does not."""
+    most = min(pace.queued + pace.left - 1, pace.until(_quiet_until(c, port, limit, pace.left > 0)))
+    if c.dram.page == "closed":  # a burst closes its row where none behind it wants it
+        return min(most, pace.left) if pace.queued == pace.room else 0
+    arrival = port.following() if pace.left else None
+    if arrival is not None:
+        most = min(most, pace.until(max(arrival, pace.enters(pace.left - 1) + 1)))
+    return most
 
 
 def _step(c: Controller, oldest: Entry, tick: int) -> int:
@@ -70,7 +88,7 @@ def _step(c: Controller, oldest: Entry, tick: int) -> int:
         steady = tick == banks.bus_end - banks.latency[mode] - t.burst + step
         steady = steady and (step > t.ccd_l or banks.group_ok[mode][banks.group_of[oldest.bank]] == tick)
         return step if steady and banks.bus_direction == mode else 0
-    if shifts["bg"] or groups * least < t.ccd_l or c.dram.queue <= groups:
+    if shifts["bg"] or groups * least < t.ccd_l or len(c.order[mode]) <= groups:
         return 0
     if tick != banks.bus_end - banks.latency[mode] - t.burst + least or banks.bus_direction != mode:
         return 0
@@ -82,47 +100,20 @@ def _step(c: Controller, oldest: Entry, tick: int) -> int:
     return least
 
 
-def _quiet_until(c: Controller, port: Port, limit: int) -> int:
-    """Return the first tick at which something else can happen."""
+def _quiet_until(c: Controller, port: Port, limit: int, entering: bool) -> int:
+    """Return the first tick at which something else can happen; the run is `entering` from `port`, or it is over."""
     quiet = min(limit, *c.banks.due)
     for other in c.ports:
-        if other is not port and other.left and other.request is not None:
+        if (other is not port or not entering) and other.left and other.request is not None:
             quiet = min(quiet, other.request.arrival_tick)
     return quiet
 
 
-def _open_until(c: Controller, oldest: Entry, last: Entry, tick: int) -> int:
-    """Return the first burst past `last` whose row is not open, 0 if one from `oldest` on is not usable."""
-    bits = c.map.stripe_bits
-    first, at = oldest.burst >> bits, oldest.burst >> bits
-    many = c.map.shifts["bg"] < c.map.shifts["co"] and c.dram.page == "open"
-    while _stripe_open(c, at << bits, tick):
-        at += 1
-        if at > (last.burst >> bits) + 64 or (not many and at > first):
-            break
-    return at << bits if at << bits > last.burst else 0
-
-
-def _stripe_open(c: Controller, burst: int, tick: int) -> bool:
-    """Tell whether every bank of the stripe that starts at `burst` has its row open and ready."""
-    banks = c.banks
-    place = c.map.place(burst)
-    groups = range(c.map.bank_groups) if c.map.shifts["bg"] < c.map.shifts["co"] else (place.bank_group,)
-    for group in groups:
-        bank = (place.rank * c.map.bank_groups + group) * c.map.banks + place.bank
-        if banks.open_row[bank] != place.row or banks.column_ok[c.mode][bank] >= tick:
-            return False
-        if place.rank != banks.bus_rank:
-            return False
-    return True
-
-
-def _apply(c: Controller, oldest: Entry, tick: int, step: int, bursts: int) -> None:
-    """Leave everything as `bursts` steps would, the last one's replacement entered."""
+def _apply(c: Controller, oldest: Entry, pace: Pace, bursts: int) -> None:
+    """Leave everything as `bursts` steps would, what has entered in the tick after the last included."""
     banks, mode, port, request = c.banks, c.mode, oldest.port, oldest.request
-    t, queue = banks.timing, c.order[mode]
-    count = len(queue)
-    end_tick = tick + (bursts - 1) * step
+    t, tick, step = banks.timing, pace.tick, pace.step
+    end_tick = pace.leaves(bursts - 1)
     if step > t.burst:
         _gaps(c, oldest, tick, step, bursts)
     _constraints(banks, c, oldest.burst, tick, step, bursts)
@@ -142,10 +133,14 @@ def _apply(c: Controller, oldest: Entry, tick: int, step: int, bursts: int) -> N
     request.columns_left -= bursts
     request.end_tick = data_end
     c.sent += bursts
-    c.passed[mode] = 0
-    _refill(c, port, oldest, tick, step, bursts, count)
-    c.turn = c.ports.index(port)
-    c.tick, c.enter_ok = end_tick + 1, end_tick + 2
+    c.enter_ok = max(c.enter_ok, end_tick + 1)
+    entered = pace.entered(bursts)
+    _refill(c, oldest, pace, bursts, entered)
+    if entered:
+        c.turn = c.ports.index(port)
+        c.enter_ok = max(c.enter_ok, pace.enters(entered - 1) + 1)
+        port.step(entered)
+    c.tick = end_tick + 1
     c.skipped += bursts
 
 
@@ -170,8 +165,7 @@ def _constraints(banks: Banks, c: Controller, burst: int, tick: int, step: int, 
     while at < end:
         stop = min(end, ((at >> bits) + 1) << bits)
         for last in range(max(at, stop - groups), stop):
-            place = c.map.place(last)
-            bank = (place.rank * c.map.bank_groups + place.bank_group) * c.map.banks + place.bank
+            bank, _ = c.map.bank_and_row(last)
             sent = (last - at) // groups + 1
             banks.counts.row_hits += sent - banks.fresh[bank]
             banks.fresh[bank] = banks.refreshed[bank] = False
@@ -179,22 +173,20 @@ def _constraints(banks: Banks, c: Controller, burst: int, tick: int, step: int, 
         at = stop
 
 
-def _refill(c: Controller, port: Port, oldest: Entry, tick: int, step: int, bursts: int, count: int) -> None:
-    """Replace the bursts that left by those that entered."""
-    mode, request = c.mode, oldest.request
-    queue = c.order[mode]
-    start = port.next
-    kept = [entry for entry in queue.values() if entry.burst >= oldest.burst + bursts]
+def _refill(c: Controller, oldest: Entry, pace: Pace, bursts: int, entered: int) -> None:
+    """Take the first `bursts` bursts out of the queue and put in those of the `entered` that have not left again."""
+    queue, by_bank = c.order[c.mode], c.by_bank[c.mode]
+    kept = [entry for entry in queue.values() if entry.burst >= pace.base + bursts]
+    start, request, port, place = pace.base + pace.queued, oldest.request, oldest.port, c.map.bank_and_row
+    for number in range(max(0, bursts - pace.queued), entered):
+        bank, row = place(start + number)
+        kept.append(Entry(c.seq + 1 + number, start + number, bank, row, pace.enters(number), request, port))
+    c.seq += entered
     queue.clear()
-    c.by_bank[mode].clear()
-    c.seq = oldest.seq + count - 1
+    by_bank.clear()
     for entry in kept:
         queue[entry.seq] = entry
-        c.by_bank[mode].setdefault(entry.bank, deque()).append(entry)
-    first = max(0, bursts - count)
-    c.seq += first
-    for number in range(first, bursts):
-        entry = c.entry(port, request, start + number, tick + number * step + 1)
-        queue[entry.seq] = entry
-        c.by_bank[mode].setdefault(entry.bank, deque()).append(entry)
-    port.step(bursts)
+        if entry.bank in by_bank:
+            by_bank[entry.bank].append(entry)
+        else:
+            by_bank[entry.bank] = deque((entry,))

@@ -8,9 +8,10 @@ commands (`sim.energy`, `sim.pe_map`). What an operator waits for beyond that - 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from weakref import ref
 
 from hw_models.accelerator import Accelerator
 from hw_models.cluster import Cluster
@@ -54,10 +55,11 @@ class CoreRun:
         Useful MACs of blocks of PEs per entry; None on row-stationary arrays.
     peak_bytes : dict of str to int
         Most live bytes of each memory.
+    live_bytes : tuple of dict
+        Per entry, the most live bytes of each memory in its time; empty where only counts were asked for.
     """
 
     accelerator: Accelerator
-    program: Program
     cycles: int
     times: tuple[LayerTime, ...]
     active_cycles: tuple[int, ...]
@@ -66,6 +68,7 @@ class CoreRun:
     macs: tuple[int, ...]
     regions: PERegions | None
     peak_bytes: dict[str, int]
+    live_bytes: tuple[dict[str, int], ...]
 
     def cycles_of(self, task: Compute) -> tuple[int, dict[str, int]]:
         """Return the cycles of `task` in which the array or vector unit works, and the others by cause."""
@@ -103,17 +106,24 @@ def run_cores(program: NetworkProgram, cluster: Cluster, *, timed: bool = True) 
     timed : bool
         Run the commands; without it they are counted only.
     """
-    made: dict[tuple[int, int], CoreRun] = {}
-    runs = {}
     with paused():
-        for name, own in program.cores.items():
-            core = cluster.core(name)
-            # equal cores with equal work share one program, which is run once
-            key = id(own), next(i for i, other in enumerate(cluster.cores) if _equal(other, core))
-            if key not in made:
-                made[key] = _run(own, core, timed)
-            runs[name] = made[key]
-    return runs
+        return {name: _known(own, cluster.core(name), timed) for name, own in program.cores.items()}
+
+
+_KNOWN: dict[int, tuple[ref[Program], list[tuple[Accelerator, bool, CoreRun]]]] = {}
+
+
+def _known(program: Program, core: Accelerator, timed: bool) -> CoreRun:
+    """Return the run of `program`, made once as long as it lives: equal cores and plans share programs."""
+    key = id(program)
+    found = _KNOWN.get(key)
+    if found is None or found[0]() is not program:
+        found = _KNOWN[key] = ref(program, lambda _: _KNOWN.pop(key, None)), []
+    for other, was_timed, run in found[1]:
+        if was_timed == timed and _equal(other, core):
+            return run
+    found[1].append((core, timed, _run(program, core, timed)))
+    return found[1][-1][2]
 
 
 def _equal(a: Accelerator, b: Accelerator) -> bool:
@@ -141,6 +151,7 @@ def _run(program: Program, core: Accelerator, timed: bool) -> CoreRun:
     cycles, peaks = 0, dict[str, int]()
     times: tuple[LayerTime, ...] = ()
     active: tuple[int, ...] = ()
+    live: tuple[dict[str, int], ...] = ()
     if timed and program.commands:
         run = run_program(program, core)
         cycles, times = run.cycles, tuple(attribute(program, run, core))
@@ -148,15 +159,44 @@ def _run(program: Program, core: Accelerator, timed: bool) -> CoreRun:
             time.end_cycle - min(time.window_start_cycle, time.window_start_cycle if first is None else first)
             for time, first in zip(times, first_array_issue(program, run, core), strict=True)
         )
-        for _, memory, live in run.occupancy:
-            peaks[str(memory)] = max(peaks.get(str(memory), 0), live)
+        live = tuple(most_live(run.occupancy, [(time.window_start_cycle, time.end_cycle) for time in times]))
+        for _, memory, held in run.occupancy:
+            peaks[str(memory)] = max(peaks.get(str(memory), 0), held)
     traffic = tuple(
         {PORT if level == "dram" else level: flows for level, flows in ledger.traffic.items()} for ledger in ledgers
     )
     macs = tuple(ledger.macs for ledger in ledgers)
     return CoreRun(
-        *(core, program, cycles, times, active, traffic, tuple(energies), macs, regions, dict(sorted(peaks.items())))
+        *(core, cycles, times, active, traffic, tuple(energies), macs, regions),
+        *(dict(sorted(peaks.items())), live),
     )
+
+
+def most_live(changes: Sequence[tuple[int, str, int]], windows: Sequence[tuple[int, int]]) -> list[dict[str, int]]:
+    """Return the most live bytes of each memory in every window, carried over windows without a change.
+
+    Parameters
+    ----------
+    changes : sequence of (cycle, memory, bytes live from then on)
+    windows : sequence of (start, end)
+        One after the other; what changes at the end of one belongs to the next.
+    """
+    found: list[dict[str, int]] = [{} for _ in windows]
+    by_memory: dict[str, list[tuple[int, int]]] = {}
+    for cycle, memory, held in changes:
+        by_memory.setdefault(str(memory), []).append((cycle, held))
+    for memory in sorted(by_memory):
+        # of several changes in one cycle the last holds
+        own, at, held = sorted(dict(by_memory[memory]).items()), 0, 0
+        for place, (start, end) in enumerate(windows):
+            while at < len(own) and own[at][0] <= start:
+                held, at = own[at][1], at + 1
+            most = held if start < end else 0
+            while at < len(own) and own[at][0] < end:
+                held, at = own[at][1], at + 1
+                most = max(most, held)
+            found[place][memory] = most
+    return found
 
 
 def _operand(traffic: Traffic, tensor: str) -> str:

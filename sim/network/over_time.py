@@ -7,7 +7,7 @@ response); those of the DRAM channel over the time in which its bus was busy in 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mappers.network.program import Compute, NetworkProgram
 from sim.channel import READ, WRITE
@@ -36,6 +36,9 @@ class NetworkOverTime:
         Cycles in which the channel is busy.
     occupied_bytes : list of int
         Most bytes live in the shared scratchpad.
+    core_bytes : dict of str to dict of str to list of int
+        Per core and scratchpad, the most bytes live while some operator of the window runs, as in the run of the core's
+        commands; empty where these were not run.
     """
 
     window_cycles: int
@@ -44,6 +47,7 @@ class NetworkOverTime:
     busy_cycles: dict[str, list[int]]
     bus_cycles: list[float]
     occupied_bytes: list[int]
+    core_bytes: dict[str, dict[str, list[int]]] = field(default_factory=dict)
 
 
 def network_over_time(
@@ -82,7 +86,24 @@ def network_over_time(
         moved[way]["dram"] = _channel(intervals, run.moved_bytes[direction], size * run.bus_units, count)
     bus = [units / run.bus_units for units in _used([(a, b) for _, a, b in run.bus], size * run.bus_units, count)]
     live = _most(run.memory.timeline, size, count)
-    return NetworkOverTime(size, moved["read"], moved["write"], busy, bus, live)
+    inside = _inside_cores(program, run, runs, size, count)
+    return NetworkOverTime(size, moved["read"], moved["write"], busy, bus, live, inside)
+
+
+def _inside_cores(
+    program: NetworkProgram, run: NetworkRun, runs: Mapping[str, CoreRun], size: int, count: int
+) -> dict[str, dict[str, list[int]]]:
+    """Return, per core and scratchpad, the most bytes that the operators running in each window hold."""
+    found = {
+        name: {memory: [0] * count for memory in own.peak_bytes} for name, own in sorted(runs.items()) if own.times
+    }
+    for task, span in zip(program.tasks, run.spans, strict=True):
+        if isinstance(task, Compute) and task.core in found and span.end > span.start:
+            for memory, most in runs[task.core].live_bytes[task.entry].items():
+                series = found[task.core][memory]
+                for window in range(span.start // size, min(count - 1, (span.end - 1) // size) + 1):
+                    series[window] = max(series[window], most)
+    return found
 
 
 def _spread(series: list[int], whole: int, start: int, end: int, size: int) -> None:

@@ -85,12 +85,12 @@ def test_report_is_the_same_from_the_run_and_from_its_file(
     assert run(words) == 0
     kept = sorted(path.name for path in (tmp_path / "a").iterdir())
     drawn = {f"{name}.png" for name in PLOTS}
-    assert len(drawn) == 9 and set(kept) == drawn | {"operators.csv", "report.html", "result.json"}
+    assert len(drawn) == 10 and set(kept) == drawn | {"operators.csv", "report.html", "result.json"}
     for name in kept:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
     page = (tmp_path / "a" / "report.html").read_text()
     assert "http" not in page.replace("http://www.w3.org", "") and "<script" not in page
-    assert page.count("data:image/png;base64,") == 9 and "stack2.conv2" in page and "tilewright sim tiny_ic" in page
+    assert page.count("data:image/png;base64,") == 10 and "stack2.conv2" in page and "tilewright sim tiny_ic" in page
     capsys.readouterr()
     assert run(["report", str(tmp_path / "a"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["schema"] == "tilewright.files/1"

@@ -95,5 +95,5 @@ def test_the_report_of_a_cluster_lays_out_in_a_browser(tmp_path: Path) -> None:
         assert seen["fetched"] == [] or all(name.startswith("data:") for name in seen["fetched"])
         assert seen["width"] <= seen["window"]
         assert {"Operators", "Cores", "Energy", "Roofline", "Plots", "Not modelled"} <= set(seen["headings"])
-        assert len(seen["figures"]) == 9 and all(w > 200 and h > 60 for _, w, h in seen["figures"])
+        assert len(seen["figures"]) == 10 and all(w > 200 and h > 60 for _, w, h in seen["figures"])
         assert seen["cards"][0] == f"{result['totals']['cycles']:,}" and seen["failed"] == 0

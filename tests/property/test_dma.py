@@ -16,7 +16,7 @@ from hw_models.dma import Dma, Host, LoadEngine
 from hw_models.layer_engine import engine_params
 from hw_models.link import Link
 from mappers.analytic import bounds
-from mappers.commands import LoadCommand, Program, Transfer
+from mappers.commands import LoadCommand, Program, StoreCommand, Transfer
 from mappers.legality import check_mapping
 from mappers.plan import make_plan
 from sim.machine import run_program
@@ -46,9 +46,11 @@ def cut(draw: st.DrawFn, beat: int) -> dict[str, Any]:
     split = draw(st.sampled_from(SPLITS))
     engines = tuple(LoadEngine(f"e{n}", serves, draw(st.integers(1, 2))) for n, serves in enumerate(split))
     host = draw(st.none() | st.builds(Host, st.integers(0, 12), st.integers(1, 3)))
+    stores = draw(st.sampled_from([1, 1, 2, 3]))
     if draw(st.integers(0, 3)) == 0:
-        return {"engines": engines, "host": host}
+        return {"engines": engines, "host": host, "store_engines": stores}
     return {
+        "store_engines": stores,
         "engines": engines,
         "host": host,
         "max_burst_bytes": draw(st.none() | st.sampled_from([beat, 2 * beat, 3 * beat])),
@@ -59,11 +61,15 @@ def cut(draw: st.DrawFn, beat: int) -> dict[str, Any]:
 
 
 def assigned(program: Program, dma: Dma) -> Program:
-    """Return `program` with every load on the engine that serves its memory."""
-    commands = tuple(
-        replace(c, dma=dma.engine_of(c.writes[0].memory)) if isinstance(c, LoadCommand) else c for c in program.commands
-    )
-    return replace(program, commands=commands)
+    """Return `program` with every load on the engine that serves its memory, and stores on theirs in turn."""
+    made, stores = [], 0
+    for command in program.commands:
+        if isinstance(command, LoadCommand):
+            command = replace(command, dma=dma.engine_of(command.writes[0].memory))
+        elif isinstance(command, StoreCommand):
+            command, stores = replace(command, dma=stores % dma.store_engines), stores + 1
+        made.append(command)
+    return replace(program, commands=tuple(made))
 
 
 @st.composite
@@ -148,7 +154,8 @@ def test_one_request_in_flight_takes_a_latency_each() -> None:
         ("edge_int8", ["dma.descriptor_dimensions=9"], "descriptor_dimensions is 9, bound is 1..8"),
         ("edge_int8", ["dma.descriptor=2s"], "has no unit|unit"),
         ("edge_int8", ["dma.host.interval=4cycles", "dma.host.depth=0"], "dma.host.depth: value is 0"),
-        ("edge_ddr4", ["dma.requests=4"], "is a DRAM with timing, whose controller queues bursts"),
+        ("edge_ddr4", ["dma.max_burst=96B"], "max_burst is 96 bytes, not a multiple of dram.beat (64)"),
+        ("edge_int8", ["dma.store_engines=99"], "store_engines is 99, bound is 1..4"),
     ],
 )
 def test_what_is_refused(preset: str, overrides: list[str], message: str) -> None:

@@ -224,17 +224,22 @@ class NaiveMachine:
         self.queues = {
             f"load {n}": [w for w in self.works if isinstance(w.command, LoadCommand) and w.command.dma == n]
             for n in range(dma.load_engines)
-        } | {engine: [w for w in self.works if w.command.engine == engine] for engine in ("array", "vector", "store")}
+        } | {engine: [w for w in self.works if w.command.engine == engine] for engine in ("array", "vector")}
+        for n in range(dma.store_engines):
+            self.queues[f"store {n}"] = [
+                w for w in self.works if isinstance(w.command, StoreCommand) and w.command.dma == n
+            ]
         self.done = dict.fromkeys(self.queues, 0)
         self.next = dict.fromkeys(self.queues, 0)
         self.due: list[tuple[int, str, Work]] = []
         dram = accelerator.dram
-        queues: tuple[list[Any], ...] = tuple([] for _ in range(2 * dma.load_engines))
+        queues: tuple[list[Any], ...] = tuple([] for _ in range(2 * max(dma.load_engines, dma.store_engines)))
         beat = Fraction(dram.beat_bytes) / dram.bytes_per_cycle
         self.bus = NaiveBus(
             beat, dram.burst_bytes // dram.beat_bytes, queues, dram.arbitration == "priority", dram.clock
         )
-        self.stream = {f"load {n}": 2 * n for n in range(dma.load_engines)} | {"store": 1}
+        self.stream = {f"load {n}": 2 * n for n in range(dma.load_engines)}
+        self.stream |= {f"store {n}": 2 * n + 1 for n in range(dma.store_engines)}
         self.link_free = [0, 0]
         self.sizes: dict[int, int] = {}
         self.senders: dict[str, NaiveSender] = {}
@@ -251,10 +256,10 @@ class NaiveMachine:
         return naive_ends(dram.clock, cycle, own) - cycle
 
     def delay(self, engine: str, cycle: int) -> int:
-        return 1 if engine == "store" else max(1, self.latency(cycle))
+        return 1 if engine.startswith("store") else max(1, self.latency(cycle))
 
     def response(self, engine: str, cycle: int) -> int:
-        return self.latency(cycle) if engine == "store" else 0
+        return self.latency(cycle) if engine.startswith("store") else 0
 
     def run(self, limit: int = 200_000) -> list[Times]:
         cycle = 0
@@ -347,11 +352,11 @@ class NaiveMachine:
         return True
 
     def completed(self, engine: str) -> int:
-        """Return how many commands of `engine` have completed; of loads, how many before the first that has not."""
-        if engine != "load":
+        """Return how many commands of `engine` have completed; of loads and stores, before the first that has not."""
+        if engine not in ("load", "store"):
             return self.done[engine]
-        loads = [work for work in self.works if isinstance(work.command, LoadCommand)]
-        return next((n for n, work in enumerate(loads) if work.end < 0), len(loads))
+        own = [work for work in self.works if work.command.engine == engine]
+        return next((n for n, work in enumerate(own) if work.end < 0), len(own))
 
     def advance(self, engine: str, cycle: int) -> bool:
         """Bring the first command of `engine` that is not issued one step further, if it can go."""
@@ -381,7 +386,7 @@ class NaiveMachine:
     def free(self, engine: str, position: int, work: Work, cycle: int) -> bool:
         dma = self.accelerator.core.dma
         if engine in self.stream:
-            slots = dma.outstanding if engine == "store" else dma.engine_slots(self.stream[engine] // 2)
+            slots = dma.outstanding if engine.startswith("store") else dma.engine_slots(self.stream[engine] // 2)
             return position - self.done[engine] < slots
         if engine == "vector":
             return self.done[engine] == position

@@ -176,3 +176,19 @@ def test_leaving_out_what_repeats_changes_nothing(overrides: list[str]) -> None:
     ahead, full = (run_program(program, machine, fast_forward=fast) for fast in (True, False))
     assert (ahead.cycles, ahead.spans, ahead.conflicts) == (full.cycles, full.spans, full.conflicts)
     assert ahead.skipped > 0 == full.skipped
+
+
+def test_sparse_arrays_wait_for_banks_and_enough_of_them_change_nothing() -> None:
+    sparse = ["core.sparsity.n=2", "core.sparsity.m=4"]
+    plenty = [
+        f"core.{memory}.banks.{key}" for memory in ("input", "weight") for key in ("count=1024", "word=1B", "ports=16")
+    ]
+    few = ["core.input.banks.count=128", "core.input.banks.word=1B", "core.input.banks.layout=channel_last"]
+    plain, free, waiting = (tw.simulate("lenet", overrides=[*sparse, *more]) for more in ([], plenty, few))
+    assert free.totals.cycles == plain.totals.cycles < waiting.totals.cycles
+    assert sum(layer.stall_cycles["bank_conflict"] for layer in free.layers) == 0
+    assert sum(layer.stall_cycles["bank_conflict"] for layer in waiting.layers) > 0
+    with pytest.raises(InputError, match=r"output_first, packed 2:4 weights lie output_last; use that or auto"):
+        load_accelerator("edge_int8", [*sparse, *plenty, "core.weight.banks.layout=output_first"])
+    with pytest.raises(InputError, match=r"counted for arrays with folds, this one is row_stationary, which runs in"):
+        load_accelerator("eyeriss_v1", ["core.input.banks.count=32", "core.input.banks.word=1B"])

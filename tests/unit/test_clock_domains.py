@@ -14,6 +14,8 @@ from hw_models.clock import own_clock
 from hw_models.description import load_accelerator
 from hw_models.layer_engine import engine_params
 from tests.reference.naive_clocks import naive_edge, naive_ends
+from tilewright.sweeps.names import check_names
+from tilewright.sweeps.spec import read_spec
 from workloads.errors import InputError
 
 RATES = st.integers(1, 40)
@@ -27,6 +29,15 @@ def test_edges_equal_those_that_are_walked(own: int, reference: int, cycle: int,
     least = min(naive_ends(clock, start, own_cycles) - start for start in range(reference + 1))
     assert clock.least(own_cycles) == least
     assert (clock.phase(cycle) == 0) == (naive_edge(clock, Fraction(cycle)) == cycle)
+
+
+@given(st.integers(1, 1 << 40), st.integers(1, 1 << 40), st.integers(0, 1 << 40))
+def test_rounded_terms_stay_a_bound(own: int, reference: int, own_cycles: int) -> None:
+    clock = own_clock("own", Fraction(own, 1 << 20), Fraction(reference, 1 << 20))
+    above, below = clock.rounded()
+    short = own_cycles / clock.ratio - Fraction(own_cycles * above, below)
+    assert 0 <= short <= Fraction(own_cycles, 1 << 20)
+    assert not short or max(own, reference) > 1 << 20
 
 
 MEMORY = """name: two_clocks
@@ -72,6 +83,12 @@ def test_a_network_runs_in_several_domains_and_all_laws_hold(described: Path) ->
     result = tw.simulate("lenet", str(described))
     assert all(check.ok for check in result.result.checks)
     assert result.result.manifest["machine"]["clocks_mhz"] == {"dram": 560.0, "vector": 300.0}
+    for fidelity, text in (
+        ("event", "synchronisers between"),
+        ("analytic", "synchronisers and waits for the next edge"),
+    ):
+        missing = tw.simulate("lenet", str(described), fidelity=fidelity).result.not_modelled
+        assert any(part.startswith(f"{text}") for part in missing)
     slower = tw.simulate("lenet", str(described), overrides=["clocks.lanes.frequency=100MHz"])
     assert slower.totals.cycles > result.totals.cycles
 
@@ -104,6 +121,37 @@ def test_what_does_not_go_together_is_refused(described: Path, old: str, new: st
     described.write_text(MEMORY.replace(old, new), encoding="utf-8")
     with pytest.raises(InputError, match=message):
         load_accelerator(described)
+
+
+def test_a_clock_of_many_digits_does_not_leave_64_bits_in_the_search(described: Path) -> None:
+    slow = ["vector.simple=1000000cycles", "vector.lanes=1"]
+    near, plain = (
+        tw.simulate("lenet", str(described), overrides=[f"clocks.lanes.frequency={mhz}MHz", *slow])
+        for mhz in ("299.9999999", "300")
+    )
+    first, second = (simulation.result.layers[0].mapping for simulation in (near, plain))
+    assert first is not None and second is not None
+    assert first["loops"] == second["loops"]
+
+
+def test_a_sweep_names_clocks_by_their_domain(described: Path, tmp_path: Path) -> None:
+    text = "workloads: lenet\narchs: two_clocks.yaml\ngrid:\n  clocks.lanes.frequency: [100MHz, 300MHz]\n"
+    spec = described.parent / "sweep.yaml"
+    spec.write_text(text)
+    check_names(read_spec(spec), "sweep.yaml")
+    spec.write_text(text.replace("lanes", "lames"))
+    with pytest.raises(
+        InputError, match=r"grid.clocks.lames.frequency: .*: clock 'lames' is unknown; did you mean 'la"
+    ):
+        check_names(read_spec(spec), "sweep.yaml")
+    spec.write_text(text.replace("lanes", "core") + "  clock.frequency: [100MHz]\n")
+    with pytest.raises(InputError, match=r"grid names 'clocks.core.frequency' twice"):
+        check_names(read_spec(spec), "sweep.yaml")
+
+
+def test_an_override_of_no_clock_is_refused_with_those_there_are(described: Path) -> None:
+    with pytest.raises(InputError, match="clock 'memory' is unknown; use one of core, bus, lanes"):
+        load_accelerator(described, ["clocks.memory.frequency=1GHz"])
 
 
 def test_an_engine_is_built_for_one_clock(described: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from mappers.plan import make_plan
 from sim.attribution import attribute
 from sim.energy import count, energy_pj
 from sim.machine import run_program
+from sim.network.cores import most_live
 from sim.network.engine import run_network
 from sim.network.over_time import network_over_time
 from sim.network.rows import INSIDE
@@ -110,8 +112,29 @@ def test_parts_sum_to_the_whole(execution: str) -> None:
         for level in ("port", "input", "weight", "accumulator", "staging"):
             moved = sum(flow[way] for row in made["operators"] for flow in row["traffic_bytes"][level].values())
             assert sum(series[f"{way}_bytes"][level]) == moved
+    for core in made["cores"]:
+        for memory, peak in core["peak_bytes"].items():
+            assert max(series["core_bytes"][core["name"]][memory]) == peak
     assert max(series["occupied_bytes"]) <= made["totals"]["peak_scratchpad_bytes"]
     assert all(sum(series["busy_cycles"][core["name"]]) == core["busy_cycles"] for core in made["cores"])
+
+
+@settings(max_examples=examples(60), deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.sampled_from("ab"), st.integers(0, 9)), max_size=12),
+    st.lists(st.integers(0, 12), min_size=1, max_size=6),
+)
+def test_what_is_live_in_a_window_is_that_of_its_cycles(drawn: list[tuple[int, str, int]], lengths: list[int]) -> None:
+    changes = sorted(drawn, key=lambda change: change[0])
+    edges = [sum(lengths[:n]) for n in range(len(lengths) + 1)]
+    windows = list(pairwise(edges))
+    for (start, end), found in zip(windows, most_live(changes, windows), strict=True):
+        for memory, most in found.items():
+            at = [
+                next((held for cycle, name, held in reversed(changes) if name == memory and cycle <= now), 0)
+                for now in range(start, end)
+            ]
+            assert most == max(at, default=0)
 
 
 def twin(moves: list[tuple[int, int, int]], size: int, count: int) -> list[int]:

@@ -143,3 +143,7 @@ def test_same_input_same_bytes(tmp_path: Path) -> None:
     assert texts[0] == texts[1] and traces[0] == traces[1]
     events = json.loads(traces[0])["traceEvents"]
     assert {event["ph"] for event in events} == {"M", "X", "C"}
+    port = [event["args"] for event in events if event["name"] == "port bytes per cycle"]
+    series = made.result.over_time
+    moved = sum(part["read"] for part in port) * series.window_cycles
+    assert moved == pytest.approx(sum(series.read_bytes["port"]))
