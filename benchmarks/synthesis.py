@@ -35,10 +35,10 @@ TITLES = {"xc7": "xc7", "xcup": "xcup", "ecp5": "ecp5", "ice40": "ice40 (hx/up, 
 Measured = tuple[CoreRow, dict[str, Resources], float | None]
 
 
-def small_engine(flow: Dataflow, sparsity: Sparsity | None = None) -> CoreRow:
-    """Return a 2 x 2 layer engine; those of the list hold far larger memories."""
+def small_engine(flow: Dataflow, sparsity: Sparsity | None = None, side: int = 2) -> CoreRow:
+    """Return a layer engine of `side` rows and columns; those of the list hold far larger memories."""
     params = EngineParams(
-        rows=2, cols=2, input_format=Int(8), weight_format=Int(8), accumulator_bits=32, input_bytes=1024,
+        rows=side, cols=side, input_format=Int(8), weight_format=Int(8), accumulator_bits=32, input_bytes=1024,
         weight_bytes=1024, operand_bytes=512, output_bytes=512, coefficient_channels=64, accumulator_depth=16,
         pool_depth=16, vector_latency_cycles=8, issue_cycles=2, memory_latency_cycles=20, beat_bytes=4, burst_beats=8,
         outstanding=2, commands=16, sparsity=sparsity, dataflows=(flow,),
@@ -49,7 +49,7 @@ def small_engine(flow: Dataflow, sparsity: Sparsity | None = None) -> CoreRow:
 def measured_rows() -> list[CoreRow]:
     """Return the cores of the list, layer engines at a size of their own."""
     listed = [row for row in list_cores() if not isinstance(row.params, EngineParams)]
-    dense = [small_engine(flow) for flow in ("ws", "os", "is")]
+    dense = [small_engine("ws", side=1), *(small_engine(flow) for flow in ("ws", "os", "is"))]
     return [*listed, *dense, *(small_engine(flow, Sparsity(2, 4)) for flow in ("ws", "os"))]
 
 
