@@ -83,15 +83,16 @@ class Machine:
         self.own: dict[str, list[int]] = {lane: [] for lane in self.lanes}
         self._place: dict[int, int] = {}
         """Per load or store, its number among these; only where several engines share them."""
-        if len(self.lanes) == len(ENGINES):
-            for index, engine in enumerate(map(attrgetter("engine"), program.commands)):
-                self.own[engine].append(index)
-        else:
+        self._apart = len(self.lanes) > len(ENGINES)
+        if self._apart:
             seen: dict[Engine, int] = dict.fromkeys(ENGINES, 0)
             for index, command in enumerate(program.commands):
                 self.own[self.lane(command)].append(index)
                 seen[command.engine] += 1
                 self._place[index] = seen[command.engine]
+        else:
+            for index, engine in enumerate(map(attrgetter("engine"), program.commands)):
+                self.own[engine].append(index)
         self._arrived: dict[Engine, set[int]] = {engine: set() for engine in ENGINES}
         self.cursor: dict[str, int] = dict.fromkeys(self.lanes, 0)
         """Per lane, commands taken or left out."""
@@ -260,7 +261,7 @@ class Machine:
         for slot in command.releases:
             self.slots.release(slot, now + self.offset)
             self.mentions.pop(slot.tag, None)
-        lane = self.lane(command) if self.dma.engines else command.engine
+        lane = self.lane(command) if self._apart else command.engine
         if self.flight[lane].popleft() is not work:
             raise InternalError(f"program '{self.program.workload}': {lane} commands complete out of order")
         self.spans.put(work.index, span, self.offset)
