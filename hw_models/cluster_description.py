@@ -176,6 +176,8 @@ def _core(origin: str, node: Mapping[str, Any], shared: SharedScratchpad, noc: N
         f"dram.beat={width}B",
         f"dram.burst={width * 16}B",
     ]
+    if plain.dram.device is not None:  # the port takes the place of the DRAM, its energy follows below
+        port = ["dram.standard=null", "dram.energy.per_byte=0pJ", *port]
     seen = load_accelerator(node["like"], [*node.get("set", []), *port])
     if seen.dram.bytes_per_cycle != width:
         raise InputError(

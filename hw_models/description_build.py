@@ -12,9 +12,10 @@ from hw_models.accelerator import Accelerator, Core, DramChannel, PEArray
 from hw_models.banking.banks import banks_of
 from hw_models.banking.memory import Scratchpad
 from hw_models.clock import OwnClock, own_clock
-from hw_models.description_dram import FIXED_KEYS, TIMED_KEYS, timed_channel
+from hw_models.description_dram import FIXED_KEYS, timed_channel
 from hw_models.description_paths import no_clock
 from hw_models.description_schema import (
+    TIMED_KEYS,
     AcceleratorNode,
     ArrayNode,
     CoreNode,

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hw_models.accelerator import DramChannel
-from hw_models.description_schema import DramNode
+from hw_models.description_schema import TIMED_KEYS, DramNode
 from hw_models.dram.address import DEFAULT_MAP
 from hw_models.dram.channel import TimedDram
 from hw_models.dram.energy import CommandEnergy, command_energy, stream_pj_per_byte
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from hw_models.description_build import _Builder
 
 FIXED_KEYS = ("bandwidth", "latency", "beat", "burst")
-TIMED_KEYS = ("channels", "ranks", "map", "hashed", "page", "queue", "batch", "bypass_limit", "refresh")
 
 
 def timed_channel(builder: _Builder, node: DramNode, path: YamlPath) -> DramChannel | None:

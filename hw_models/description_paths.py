@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from hw_models.description_schema import AcceleratorNode
+from hw_models.description_schema import TIMED_KEYS, AcceleratorNode
 from hw_models.yaml_edge import YamlPath
 from workloads.errors import InputError
 from workloads.nearest import nearest
@@ -92,13 +92,14 @@ def _in_order(asked: tuple[str, ...], full: tuple[str, ...]) -> bool:
 
 
 def settle_dram(tree: Any, path: YamlPath) -> None:
-    """Take the keys of a fixed channel out of the description where an override names a DRAM standard, or back."""
+    """Take the keys of a fixed channel out of the description where an override names a standard, or back (null)."""
     if names(path)[:1] != ("dram",) or len(names(path)) != 2 or not tree["dram"]:
         return
     node, key = tree["dram"][0], path[-1]
     if key == "standard":
-        for fixed in ("bandwidth", "latency", "beat", "burst", "energy"):
-            node.pop(fixed, None)
+        back = node[key] is None
+        for other in ("standard", *TIMED_KEYS) if back else ("bandwidth", "latency", "beat", "burst", "energy"):
+            node.pop(other, None)
 
 
 def settle_energy(tree: Any, path: YamlPath, source: str) -> None:

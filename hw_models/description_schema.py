@@ -113,6 +113,10 @@ class DramEnergyNode(_Node):
     source: Text | None = _key("where `per_byte` comes from", default=None)
 
 
+TIMED_KEYS = ("channels", "ranks", "map", "hashed", "page", "queue", "batch", "bypass_limit", "refresh")
+"""Keys of `dram` that go with a standard."""
+
+
 class DramNode(_Node):
     """Off-chip memory: a channel of fixed latency and bandwidth, or a `standard` with the timing of its commands."""
 

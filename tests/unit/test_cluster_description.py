@@ -134,3 +134,11 @@ class TestBadInput:
     def test_what_is_not_simulated_in_a_cluster(self) -> None:
         with pytest.raises(InputError, match=r"no core 'core7'; did you mean"):
             load_cluster("quad_edge").core("core7")
+
+
+def test_a_core_described_on_a_timed_dram_has_its_port_instead() -> None:
+    cluster = load_cluster("edge_ddr4", ["dram.ranks=2"])
+    (core,) = cluster.cores
+    assert core.dram.device is None and core.dram.name == "shared"
+    assert core.dram.bytes_per_cycle == cluster.shared.port_bytes_per_cycle
+    assert cluster.dram.device is not None and cluster.dram.device.ranks == 2
