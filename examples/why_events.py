@@ -19,8 +19,9 @@ from mappers.commands import AnyCommand, LayerRecord, LoadCommand, Program, Slot
 from mappers.given import GivenPlan
 from mappers.mapping import Mapping, TileLoop
 from mappers.plan import make_plan
-from sim.machine import Run, run_program
+from sim.machine import run_program
 from sim.pipeline import chain, run_pipeline
+from sim.raw_run import Run
 from sim.shared_memory import run_shared
 from sim.simulation import bounds_of
 from workloads.builder import NetworkBuilder

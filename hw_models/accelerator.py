@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from hw_models.banking.memory import Scratchpad, check_buffers
+from hw_models.banking.memory import Scratchpad
+from hw_models.bounds import MAX_BYTES_PER_CYCLE, MAX_LATENCY_CYCLES, check_positive
+from hw_models.clock import OwnClock
 from hw_models.dma import Dma
 from hw_models.dram.channel import TimedDram
 from hw_models.dram.energy import CommandEnergy
 from hw_models.link import Link
 from hw_models.pe_memories import PEMemories
 from hw_models.sparsity import Sparsity
+from hw_models.vector_unit import VectorUnit
 from workloads.errors import InputError
 from workloads.formats import Int
 
@@ -25,18 +28,6 @@ ArrayKind = Literal["systolic", "adder_tree", "row_stationary"]
 Arbitration = Literal["round_robin", "priority"]
 ReductionUnroll = Literal["window", "channel"]
 AccumulatorLayout = Literal["vectors"]
-
-
-def _positive(subject: str, **values: int) -> None:
-    """Raise `InputError` naming the first value below one."""
-    for key, value in values.items():
-        if value < 1:
-            raise InputError(f"{subject}: {key} is {value}, bound is >= 1; give a positive integer")
-
-
-MAX_LATENCY_CYCLES = 1 << 20
-MAX_BYTES_PER_CYCLE = 1 << 20
-"""Beyond these bounds a description is a slip of the pen, and products of counts leave 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +53,10 @@ class DramChannel:
         Who of several streams has the bus next: in turn, or the first of them, core 0 before core 1, reads first.
     command_energy : CommandEnergy, optional
         What the event model counts instead of `energy_pj_per_byte`, which is then a sequential stream's.
+    clock : OwnClock, optional
+        Of a channel of fixed latency, at whose edges it begins to move data; None: the reference clock.
+    own_latency_cycles : int
+        The latency in cycles of that clock; `latency_cycles` is then its least time in reference cycles.
     """
 
     name: str
@@ -74,9 +69,11 @@ class DramChannel:
     device: TimedDram | None = None
     command_energy: CommandEnergy | None = None
     arbitration: Arbitration = "round_robin"
+    clock: OwnClock | None = None
+    own_latency_cycles: int = 0
 
     def __post_init__(self) -> None:
-        _positive(f"dram '{self.name}'", beat_bytes=self.beat_bytes, burst_bytes=self.burst_bytes)
+        check_positive(f"dram '{self.name}'", beat_bytes=self.beat_bytes, burst_bytes=self.burst_bytes)
         if self.bytes_per_cycle <= 0:
             raise InputError(f"dram '{self.name}': bandwidth is {self.bytes_per_cycle} bytes per cycle; raise it")
         if not 0 <= self.latency_cycles <= MAX_LATENCY_CYCLES:
@@ -99,8 +96,24 @@ class DramChannel:
                 f"dram '{self.name}': arbitration is {self.arbitration} with a standard, whose controller goes round "
                 f"its ports; remove one of the two"
             )
+        if self.clock is not None and self.device is not None:
+            raise InputError(
+                f"dram '{self.name}': clock is set with a standard, which has its own; remove one of the two"
+            )
         if self.energy_pj_per_byte < 0:
             raise InputError(f"dram '{self.name}': energy_pj_per_byte is negative; correct it")
+
+    def read_delay(self, cycle: int) -> int:
+        """Return the cycles from a read's issue at `cycle` to its eligibility for the bus, one at least."""
+        return max(1, self.latency_cycles if self.clock is None else self._ends(cycle) - cycle)
+
+    def response_delay(self, cycle: int) -> int:
+        """Return the cycles from a write's last beat, over at `cycle`, to its response."""
+        return self.latency_cycles if self.clock is None else self._ends(cycle) - cycle
+
+    def _ends(self, cycle: int) -> int:
+        assert self.clock is not None
+        return self.clock.ends(cycle, self.own_latency_cycles)
 
     def beats_cycles(self, beats: int) -> Fraction:
         """Return the exact bus time of `beats` beats, in cycles."""
@@ -150,7 +163,7 @@ class PEArray:
     accumulator_layout: AccumulatorLayout | None = None
 
     def __post_init__(self) -> None:
-        _positive("array", rows=self.rows, cols=self.cols)
+        check_positive("array", rows=self.rows, cols=self.cols)
         if self.sparsity is not None and self.kind != "systolic":
             raise InputError(
                 f"array: sparsity is {self.sparsity} on a {self.kind} array, only systolic ones are modelled with it; "
@@ -219,68 +232,6 @@ class PEArray:
 
 
 @dataclass(frozen=True, slots=True)
-class VectorUnit:
-    """Lane-parallel unit for requantisation, activation, element-wise, pooling, softmax and norms.
-
-    Parameters
-    ----------
-    lanes : int
-        Elements processed per step.
-    latency_cycles : int
-        Pipeline depth from first element in to first element out.
-    simple_cycles, special_cycles : int
-        Cycles of one step for simple (add, multiply, compare, shift) and for special (exp, divide, square root, tanh)
-        operations.
-    operand_half_bytes, output_half_bytes : int
-        Capacity of one buffer of the operand and of the output staging memory.
-    op_pj : Fraction
-        Energy of one lane operation.
-    writes_input : bool
-        Whether results can go to the input scratchpad, so that activations may stay on chip.
-    operand_buffers, output_buffers : int
-        Buffers of the two staging memories, 1 to 3.
-    """
-
-    lanes: int
-    latency_cycles: int
-    simple_cycles: int
-    special_cycles: int
-    operand_half_bytes: int
-    output_half_bytes: int
-    op_pj: Fraction
-    buffer_pj_per_byte: Fraction
-    energy_source: str
-    writes_input: bool = True
-    operand_buffers: int = 2
-    output_buffers: int = 2
-
-    def __post_init__(self) -> None:
-        check_buffers("vector unit", "operand_buffers", self.operand_buffers)
-        check_buffers("vector unit", "output_buffers", self.output_buffers)
-        _positive(
-            "vector unit",
-            lanes=self.lanes,
-            simple_cycles=self.simple_cycles,
-            special_cycles=self.special_cycles,
-            operand_half_bytes=self.operand_half_bytes,
-            output_half_bytes=self.output_half_bytes,
-        )
-        if not 0 <= self.latency_cycles <= MAX_LATENCY_CYCLES:
-            raise InputError(
-                f"vector unit: latency_cycles is {self.latency_cycles}, bound is 0..{MAX_LATENCY_CYCLES}; correct it"
-            )
-
-    def cycles(self, rows: int, row_elements: int, simple_ops: int, special_ops: int) -> int:
-        """Return the time of a vector command over `rows` rows of `row_elements` elements, in cycles.
-
-        A step takes up to `lanes` elements of one row. Simple operations of one pass are chained in the pipeline, so
-        a pass costs one step time however many of them it has; `simple_ops` and `special_ops` count passes.
-        """
-        steps = rows * -(-row_elements // self.lanes)
-        return steps * (simple_ops * self.simple_cycles + special_ops * self.special_cycles) + self.latency_cycles
-
-
-@dataclass(frozen=True, slots=True)
 class Core:
     """One array with its scratchpads, vector unit and DMA engines."""
 
@@ -294,6 +245,11 @@ class Core:
     link: Link | None = None
 
     def __post_init__(self) -> None:
+        if self.has_banks and self.vector.clock is not None:
+            raise InputError(
+                f"core '{self.name}': scratchpads have banks and the vector unit has a clock of its own, whose steps "
+                f"have no place in the cycles of a bank; remove one of the two"
+            )
         a = self.array
         sums = -(-a.cols * a.accumulator_format.bits // 8)
         lanes = -(-self.vector.lanes * a.accumulator_format.bits // 8)
@@ -311,12 +267,16 @@ class Core:
                     f"the {reader} needs {demand}; widen the port or shrink the array ({a.rows} x {a.cols}) or the "
                     f"vector unit ({self.vector.lanes} lanes)"
                 )
-            if pad.banks is not None and (a.sparsity is not None or a.kind == "row_stationary"):
+            if pad.banks is not None and a.kind == "row_stationary":
                 raise InputError(
-                    f"scratchpad '{pad.name}' of core '{self.name}': banks are counted for dense systolic and "
-                    f"adder_tree arrays, this one is {a.kind if a.sparsity is None else f'{a.sparsity} sparse'}; "
-                    f"remove banks or change the array"
+                    f"scratchpad '{pad.name}' of core '{self.name}': banks are counted for arrays with folds, this one "
+                    f"is {a.kind}, which runs in passes; remove banks or change the array"
                 )
+        if a.sparsity is not None and self.weight.banks is not None and self.weight.banks.layout == "output_first":
+            raise InputError(
+                f"scratchpad 'weight' of core '{self.name}': banks.layout is output_first, packed {a.sparsity} weights "
+                f"lie output_last; use that or auto"
+            )
         formats = (a.input_format, a.weight_format, a.accumulator_format)
         for pad, form in zip((self.input, self.weight, self.accumulator), formats, strict=True):
             pad.check_word(-(-form.bits // 8))
@@ -375,14 +335,15 @@ class Accelerator:
             pad.check_refill(self.dram.bytes_per_cycle, self.dram.name)
         self._check_dma()
 
+    def own_clocks(self) -> dict[str, OwnClock]:
+        """Return the clocks of the parts that do not run on the reference clock."""
+        link = None if self.core.link is None else self.core.link.clock
+        clocks = {"dram": self.dram.clock, "link": link, "vector": self.core.vector.clock}
+        return {part: clock for part, clock in clocks.items() if clock is not None}
+
     def _check_dma(self) -> None:
         """Refuse DMA engines that do not go with the memory."""
         dma, dram = self.core.dma, self.dram
-        if dram.device is not None and (dma.engines or dma.sends_requests):
-            raise InputError(
-                f"accelerator '{self.name}': dma engines, max_burst, requests and descriptors go with a channel of "
-                f"fixed latency, '{dram.name}' is a DRAM with timing, whose controller queues bursts; remove one"
-            )
         if dma.max_burst_bytes is not None and dma.max_burst_bytes % dram.beat_bytes:
             raise InputError(
                 f"dma: max_burst is {dma.max_burst_bytes} bytes, not a multiple of dram.beat ({dram.beat_bytes}); "

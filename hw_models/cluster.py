@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from fractions import Fraction
 from functools import cached_property
 
 from hw_models.accelerator import Accelerator, DramChannel
+from hw_models.digest import figures_of
+from hw_models.noc import NetworkOnChip
 from workloads.errors import InputError
 from workloads.nearest import nearest
 
@@ -63,6 +65,8 @@ class Cluster:
         The one channel behind the shared scratchpad.
     outstanding : int
         Loads that the DMA engine may have in flight.
+    noc : NetworkOnChip, optional
+        What the ports share on their way to the shared scratchpad. None: they do not disturb each other.
 
     Raises
     ------
@@ -77,6 +81,7 @@ class Cluster:
     dram: DramChannel
     outstanding: int
     sources: tuple[tuple[str, str], ...]
+    noc: NetworkOnChip | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.cores) <= MAX_CORES:
@@ -94,11 +99,17 @@ class Cluster:
                 listed = ", ".join(str(float(value)) for value in sorted(values))
                 raise InputError(f"cluster '{self.name}': {what} of its cores is {listed}, bound is one; make it equal")
         for core in self.cores:
-            if core.core.array.sparsity is not None:
+            if core.core.array.kind == "row_stationary":
                 raise InputError(
-                    f"cluster '{self.name}': core '{core.core.name}' has a sparse array, which is not simulated in a "
-                    "cluster yet; use a dense one"
+                    f"cluster '{self.name}': core '{core.core.name}' is row_stationary, which runs in passes and has "
+                    "no commands; use a systolic or adder_tree array, or simulate it alone"
                 )
+        patterns = {str(core.core.array.sparsity or "dense") for core in self.cores}
+        if len(patterns) > 1:
+            raise InputError(
+                f"cluster '{self.name}': its arrays take weights that are {' and '.join(sorted(patterns))}, bound is "
+                "one pattern: the weights of a network are stored in one form; make the cores alike"
+            )
         if self.outstanding < 1:
             raise InputError(f"cluster '{self.name}': outstanding is {self.outstanding}, bound is >= 1; correct it")
 
@@ -111,6 +122,22 @@ class Cluster:
     def core_names(self) -> list[str]:
         """Value of the names of the cores, in order."""
         return [core.core.name for core in self.cores]
+
+    @property
+    def beyond_closed_form(self) -> str:
+        """Value of a core's key that closed forms leave out and commands do not; "" if there is none."""
+        for core in self.cores:
+            dma = core.core.dma
+            for there, key in (
+                (core.core.has_banks, "banks"),
+                (bool(dma.engines), "dma.engines"),
+                (dma.sends_requests, "dma requests or descriptors"),
+                (dma.host is not None, "dma.host"),
+                (core.core.link is not None, "link"),
+            ):
+                if there:
+                    return f"{key} of core '{core.core.name}'"
+        return ""
 
     @property
     def macs_per_cycle(self) -> int:
@@ -139,4 +166,8 @@ class Cluster:
             ],
             "outstanding": self.outstanding,
         }
+        if dram.device is not None or dram.clock is not None or dram.arbitration != "round_robin":
+            plain["channel"] = figures_of(dram)
+        if self.noc is not None:
+            plain["noc"] = [str(value) for value in astuple(self.noc)]
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()

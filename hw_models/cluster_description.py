@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from hw_models.accelerator import Accelerator
+from hw_models.accelerator import Accelerator, DramChannel
+from hw_models.clock import own_clock
 from hw_models.cluster import Cluster, SharedScratchpad
 from hw_models.description import cluster_names, load_accelerator, preset_names
 from hw_models.energy import load_energy_table
+from hw_models.noc import NetworkOnChip
 from hw_models.units import parse_bytes, parse_latency, parse_port_bytes_per_cycle
 from hw_models.yaml_edge import YamlDocument, parse_yaml, read_yaml
 from workloads.errors import InputError
@@ -24,10 +27,11 @@ from workloads.nearest import nearest
 DEFAULTS = {"capacity": "1MiB", "port": "64B/cycle", "latency": "4cycles"}
 """Shared scratchpad of a single-core description: own choice, twice the words of a 32-byte DRAM bus."""
 _KEYS = {
-    "": ("name", "summary", "source", "sources", "cores", "shared", "dram", "outstanding"),
+    "": ("name", "summary", "source", "sources", "cores", "shared", "dram", "outstanding", "noc"),
     "cores": ("name", "like", "set"),
     "dram": ("like", "set"),
     "shared": ("capacity", "port", "latency"),
+    "noc": ("width", "delay", "burst", "arbitration", "multicast"),
 }
 
 
@@ -53,9 +57,9 @@ def load_cluster(name_or_path: str, overrides: Sequence[str] = ()) -> Cluster:
     Parameters
     ----------
     overrides : sequence of str
-        ``shared.KEY=VALUE``, ``outstanding=N``, ``dram.PATH=VALUE`` (the channel), ``CORE.PATH=VALUE`` (one core by
-        name) or ``cores.PATH=VALUE`` (every core); PATH as in `load_accelerator`. For a single-core description
-        everything but ``shared.`` and ``outstanding`` is an override of that description.
+        ``shared.KEY=VALUE``, ``noc.KEY=VALUE``, ``outstanding=N``, ``dram.PATH=VALUE`` (the channel),
+        ``CORE.PATH=VALUE`` (one core by name) or ``cores.PATH=VALUE`` (every core); PATH as in `load_accelerator`. For
+        a single-core description everything but ``shared.``, ``noc.`` and ``outstanding`` is an override of it.
 
     Raises
     ------
@@ -72,7 +76,7 @@ def load_cluster(name_or_path: str, overrides: Sequence[str] = ()) -> Cluster:
         return _build(_preset(name_or_path), overrides)
     if is_cluster(name_or_path):
         return _build(read_yaml(name_or_path), overrides)
-    own = [o for o in overrides if o.partition("=")[0].strip().partition(".")[0] in ("shared", "outstanding")]
+    own = [o for o in overrides if o.partition("=")[0].strip().partition(".")[0] in ("shared", "outstanding", "noc")]
     rest = [o for o in overrides if o not in own]
     alone = load_accelerator(name_or_path, rest)
     tree = {
@@ -98,60 +102,92 @@ def _build(document: YamlDocument, overrides: Sequence[str]) -> Cluster:
         raise InputError(f"{origin}: is not a mapping; start with name: and see docs/network_mapping.md")
     _check_keys(origin, tree)
     tree = _changed(origin, tree, overrides)
+    _check_keys(origin, tree)
     channel = load_accelerator(tree["dram"]["like"], tree["dram"].get("set", []))
+    clock_mhz = load_accelerator(tree["cores"][0]["like"], tree["cores"][0].get("set", [])).clock_mhz
     shared_tree = tree["shared"]
     try:
         port = parse_port_bytes_per_cycle(shared_tree["port"])
         capacity = parse_bytes(shared_tree["capacity"])
-        latency = parse_latency(shared_tree["latency"]).cycles(channel.clock_mhz)
+        latency = parse_latency(shared_tree["latency"]).cycles(clock_mhz)
     except InputError as error:
         raise InputError(f"{origin}: shared: {error}") from None
+    noc = _noc(origin, tree["noc"], clock_mhz) if tree.get("noc") is not None else None
     table = load_energy_table("published")
     read, write = (
         table.sram_per_byte(max(1, capacity), access, channel.technology_nm, allow_default=True)
         for access in ("read", "write")
     )
     shared = SharedScratchpad(capacity, port, latency, read.pj, write.pj, read.source)
-    cores = tuple(_core(origin, node, shared) for node in tree["cores"])
+    cores = tuple(_core(origin, node, shared, noc) for node in tree["cores"])
     outstanding = tree.get("outstanding", channel.core.dma.outstanding)
     if not isinstance(outstanding, int):
         raise InputError(f"{origin}: outstanding is {outstanding!r}, an integer is needed; correct it")
     sources: tuple[tuple[str, str], ...] = (("cluster", tree["source"]), ("shared.energy", read.source))
     sources += tuple((f"{core.core.name}.{path}", text) for core in cores for path, text in core.sources)
-    return Cluster(tree["name"], tree["summary"], cores, shared, channel.dram, outstanding, sources)
+    dram = _beside(channel.dram, channel.clock_mhz, clock_mhz)
+    return Cluster(tree["name"], tree["summary"], cores, shared, dram, outstanding, sources, noc)
 
 
-def _core(origin: str, node: Mapping[str, Any], shared: SharedScratchpad) -> Accelerator:
-    """Return a core whose memory is its port to the shared scratchpad."""
+def _beside(dram: DramChannel, own_mhz: Fraction, clock_mhz: Fraction) -> DramChannel:
+    """Return `dram`, described beside a reference clock of `own_mhz`, beside cores of `clock_mhz`: the same channel."""
+    if own_mhz == clock_mhz:
+        return dram
+    rate = dram.bytes_per_cycle * own_mhz / clock_mhz
+    if dram.device is not None:  # its times are of its own clock already
+        return replace(dram, bytes_per_cycle=rate)
+    name, mhz, own_cycles = "dram", own_mhz, dram.latency_cycles
+    if dram.clock is not None:
+        name, mhz, own_cycles = dram.clock.name, dram.clock.mhz, dram.own_latency_cycles
+    if mhz == clock_mhz:
+        return replace(dram, bytes_per_cycle=rate, latency_cycles=own_cycles, clock=None, own_latency_cycles=0)
+    clock = own_clock(name, mhz, clock_mhz)
+    return replace(
+        dram, bytes_per_cycle=rate, latency_cycles=clock.least(own_cycles), clock=clock, own_latency_cycles=own_cycles
+    )
+
+
+def _noc(origin: str, node: Mapping[str, Any], clock_mhz: Fraction) -> NetworkOnChip:
+    """Return the network on chip; a burst is four words where none is stated."""
+    multicast = node.get("multicast", False)
+    if multicast not in (True, False, "true", "false"):
+        raise InputError(f"{origin}: noc: multicast is {multicast!r}, bound is true or false; choose one")
+    try:
+        width = parse_port_bytes_per_cycle(node["width"])
+        return NetworkOnChip(
+            *(width, parse_latency(node["delay"]).cycles(clock_mhz)),
+            parse_bytes(node["burst"]) if "burst" in node else 4 * width,
+            node.get("arbitration", "round_robin"),
+            multicast in (True, "true"),
+        )
+    except InputError as error:
+        raise InputError(f"{origin}: {str(error) if str(error).startswith('noc') else f'noc: {error}'}") from None
+
+
+def _core(origin: str, node: Mapping[str, Any], shared: SharedScratchpad, noc: NetworkOnChip | None) -> Accelerator:
+    """Return a core whose memory is its port to the shared scratchpad, no faster than the network on chip."""
+    width = shared.port_bytes_per_cycle if noc is None else min(shared.port_bytes_per_cycle, noc.bytes_per_cycle)
+    latency = shared.latency_cycles + (0 if noc is None else noc.latency_cycles)
     plain = load_accelerator(node["like"], node.get("set", []))
     clock = plain.clock_mhz
     port = [
-        f"dram.bandwidth={float(shared.port_bytes_per_cycle * clock / 1000):g}GB/s",
-        f"dram.latency={shared.latency_cycles}cycles",
-        f"dram.beat={shared.port_bytes_per_cycle}B",
-        f"dram.burst={shared.port_bytes_per_cycle * 16}B",
+        f"dram.bandwidth={float(width * clock / 1000):g}GB/s",
+        f"dram.latency={latency}cycles",
+        f"dram.beat={width}B",
+        f"dram.burst={width * 16}B",
     ]
     seen = load_accelerator(node["like"], [*node.get("set", []), *port])
-    if seen.dram.bytes_per_cycle != shared.port_bytes_per_cycle:
+    if seen.dram.bytes_per_cycle != width:
         raise InputError(
-            f"{origin}: core '{node['name']}': a port of {shared.port_bytes_per_cycle} bytes per cycle is no bandwidth "
+            f"{origin}: core '{node['name']}': a port of {width} bytes per cycle is no bandwidth "
             f"at {float(clock):g} MHz; choose another clock or port"
         )
-    dma = seen.core.dma
-    for wrong, what in (
-        (seen.core.has_banks, "scratchpads have banks"),
-        (bool(dma.engines) or dma.sends_requests, "its DMA has engines, requests or descriptors"),
-        (seen.core.link is not None, "it has a link besides its port to the shared scratchpad"),
-        (dma.host is not None, "its commands come from a host"),
-    ):
-        if wrong:
-            raise InputError(
-                f"{origin}: core '{node['name']}': {what}, operators of a cluster take their closed form, which leaves "
-                f"that out; remove it or simulate the core alone"
-            )
     # one figure stands for both directions of the port: the greater
     energy = max(shared.read_pj_per_byte, shared.write_pj_per_byte)
-    memory = replace(seen.dram, name="shared", energy_pj_per_byte=energy, energy_source=shared.energy_source)
+    memory = replace(
+        seen.dram, name="shared", energy_pj_per_byte=energy, energy_source=shared.energy_source,
+        latency_cycles=latency, clock=None, own_latency_cycles=0,
+    )  # fmt: skip
     return replace(seen, core=replace(seen.core, name=node["name"]), dram=memory, sources=plain.sources)
 
 
@@ -159,6 +195,8 @@ def _check_keys(origin: str, tree: Mapping[str, Any]) -> None:
     """Raise on every unknown or missing key."""
     wrong = []
     nodes: list[tuple[str, Any]] = [("", tree), ("shared", tree.get("shared")), ("dram", tree.get("dram"))]
+    if tree.get("noc") is not None:
+        nodes.append(("noc", tree["noc"]))
     cores = tree.get("cores")
     nodes += [("cores", node) for node in (cores if isinstance(cores, list) else [None])]
     for place, node in nodes:
@@ -167,7 +205,7 @@ def _check_keys(origin: str, tree: Mapping[str, Any]) -> None:
             wrong.append(f"{label}is missing or no mapping; give {', '.join(known)}")
             continue
         wrong += [f"{label}key '{key}' is unknown{nearest(key, known)}" for key in node if key not in known]
-        optional = ("set", "sources", "outstanding")
+        optional = ("set", "sources", "outstanding", "noc", "burst", "arbitration", "multicast")
         wrong += [f"{label}key '{key}' is missing; add it" for key in known if key not in node and key not in optional]
         wrong += [
             f"{label}{key} is {node[key]!r}, a text is needed; correct it"
@@ -187,6 +225,7 @@ def _changed(origin: str, tree: Mapping[str, Any], overrides: Sequence[str]) -> 
     made: dict[str, Any] = {
         **tree,
         "shared": dict(tree["shared"]),
+        "noc": dict(tree["noc"]) if tree.get("noc") is not None else None,
         "dram": {**tree["dram"], "set": list(tree["dram"].get("set", []))},
         "cores": [{**node, "set": list(node.get("set", []))} for node in tree["cores"]],
     }
@@ -198,6 +237,8 @@ def _changed(origin: str, tree: Mapping[str, Any], overrides: Sequence[str]) -> 
             raise InputError(f"--set {override}: there is no '='; write PATH=VALUE")
         if head == "shared" and rest in _KEYS["shared"]:
             made["shared"][rest] = value.strip()
+        elif head == "noc" and rest in _KEYS["noc"]:
+            made["noc"] = {**(made["noc"] or {}), rest: value.strip()}
         elif head == "outstanding" and value.strip().isdigit():
             made["outstanding"] = int(value)
         elif head == "dram":
@@ -207,7 +248,7 @@ def _changed(origin: str, tree: Mapping[str, Any], overrides: Sequence[str]) -> 
                 if head in ("cores", node["name"]):
                     node["set"].append(f"{rest}={value}")
         else:
-            places = ["shared", "outstanding", "dram", "cores", *names]
+            places = ["shared", "outstanding", "noc", "dram", "cores", *names]
             raise InputError(
                 f"--set {override}: '{path}' is no part of {origin}{nearest(head, places)}; start with one of "
                 f"{', '.join(places)}, and after shared one of {', '.join(_KEYS['shared'])}"

@@ -95,6 +95,12 @@ def _load(name: str, overrides: tuple[str, ...], is_file: bool) -> Accelerator:
     return _resolve(read_yaml(name), overrides)
 
 
+def clock_names(name_or_path: str) -> tuple[str, ...]:
+    """Return the names of the clock domains of a description that loads, the reference clock first."""
+    document = _document(name_or_path) if name_or_path in preset_names() else read_yaml(name_or_path)
+    return tuple(str(clock["name"]) for clock in document.tree["clocks"])
+
+
 def _document(name: str) -> YamlDocument:
     """Return the parsed preset `name`."""
     text = (resources.files("hw_models.presets") / f"{name}.yaml").read_text(encoding="utf-8")
@@ -144,7 +150,7 @@ def _copy(value: Any) -> Any:
 
 def _apply(tree: Any, overrides: tuple[str, ...]) -> dict[YamlPath, str]:
     """Apply the overrides to `tree`; return the override text of each path set."""
-    from hw_models.description_paths import put, resolve, settle_dram, settle_energy
+    from hw_models.description_paths import pick_clock, put, resolve, settle_dram, settle_energy
 
     changed: dict[YamlPath, str] = {}
     problems: list[str] = []
@@ -154,7 +160,10 @@ def _apply(tree: Any, overrides: tuple[str, ...]) -> dict[YamlPath, str]:
         try:
             if not separator or not short.strip() or not value.strip():
                 raise InputError(f"{subject}: expected PATH=VALUE, for example core.rows=64")
-            path = resolve(short.strip(), leaves_only=True, subject=subject)
+            plain, domain = pick_clock(tree, short.strip(), subject)
+            path = resolve(plain, leaves_only=True, subject=subject)
+            if domain is not None:
+                path = (path[0], domain, *path[2:])
             put(tree, path, parse_yaml(value.strip(), subject).tree, subject)
             settle_energy(tree, path, f"override {text}")
             settle_dram(tree, path)

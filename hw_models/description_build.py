@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
 from fractions import Fraction
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from hw_models.accelerator import Accelerator, Core, DramChannel, PEArray, VectorUnit
+from hw_models.accelerator import Accelerator, Core, DramChannel, PEArray
 from hw_models.banking.banks import banks_of
 from hw_models.banking.memory import Scratchpad
+from hw_models.clock import OwnClock, own_clock
 from hw_models.description_dram import FIXED_KEYS, TIMED_KEYS, timed_channel
+from hw_models.description_paths import no_clock
 from hw_models.description_schema import (
     AcceleratorNode,
     ArrayNode,
@@ -23,16 +24,16 @@ from hw_models.description_schema import (
     ScratchpadNode,
     VectorNode,
 )
+from hw_models.digest import figures_of
 from hw_models.dma import Dma, Host, LoadEngine
 from hw_models.energy import EnergyTable, Figure, load_energy_table
 from hw_models.link import Link
 from hw_models.pe_memories import PEMemories
 from hw_models.sparsity import Sparsity
+from hw_models.vector_unit import VectorUnit
 from hw_models.yaml_edge import YamlPath
 from workloads.errors import InputError
 
-_LATER = ("operand_buffers", "output_buffers", "engines", "descriptor_cycles", "arbitration")
-"""Keys that came after the first hashes; at their default they are left out, so that old machines keep theirs."""
 T = TypeVar("T")
 Mistake = tuple[YamlPath, str]
 
@@ -46,6 +47,7 @@ class _Builder:
         self.figures: list[tuple[YamlPath, str]] = []
         self.node_nm = tree.energy.node
         self.clock_mhz = tree.clocks[0].frequency
+        self.used_clocks = {tree.clocks[0].name}
         self.table: EnergyTable | None = None
         if tree.energy.table is not None:
             name = tree.energy.table
@@ -60,6 +62,19 @@ class _Builder:
         except InputError as error:
             self.mistakes.append((path, str(error)))
             return None
+
+    def domain(self, name: str | None, path: YamlPath) -> OwnClock | None:
+        """Return the clock that a part at `path` names, None for the reference clock."""
+        known = {clock.name: clock.frequency for clock in self.tree.clocks}
+        if name is None:
+            return None
+        self.used_clocks.add(name)
+        if name not in known:
+            self.mistakes.append(((*path, "clock"), no_clock(name, list(known))))
+            return None
+        if name == self.tree.clocks[0].name:
+            return None
+        return self.part((*path, "clock"), lambda: own_clock(name, known[name], self.clock_mhz))
 
     def figure(self, path: YamlPath, make: Callable[[EnergyTable], Figure]) -> Fraction:
         """Return a figure of the energy table and note its source."""
@@ -108,15 +123,22 @@ class _Builder:
         assert node.latency is not None and node.bandwidth is not None  # noqa: PT018
         delay, beat, burst = node.latency, node.beat or 0, node.burst or 0
         pj = self.dram_energy(node, path)
-        latency = self.part((*path, "latency"), lambda: delay.cycles(self.clock_mhz))
-        if latency is None:
+        clock = self.domain(node.clock, path)
+        mhz = self.clock_mhz if clock is None else clock.mhz
+        own = self.part((*path, "latency"), lambda: delay.cycles(mhz))
+        if own is None:
             return None
-        rate = node.bandwidth.bytes_per_cycle(self.clock_mhz)
+        rate = node.bandwidth.bytes_per_cycle(mhz) * mhz / self.clock_mhz
         source = self.sources_at((*path, "energy"))
         turns = node.arbitration or "round_robin"
+        latency, own = (own, 0) if clock is None else (clock.least(own), own)
         return self.part(
-            path, lambda: DramChannel(node.name, rate, latency, beat, burst, pj, source, arbitration=turns)
-        )
+            path,
+            lambda: DramChannel(
+                node.name, rate, latency, beat, burst, pj, source, arbitration=turns, clock=clock,
+                own_latency_cycles=own,
+            ),
+        )  # fmt: skip
 
     def dram_energy(self, node: DramNode, path: YamlPath) -> Fraction:
         """Return the energy of a byte that the description states or names."""
@@ -205,10 +227,11 @@ class _Builder:
             nm = self.node_nm
             operation = self.figure(where, lambda t: t.lane_operation(nm))
             buffer = max(self.sram(where, max(node.operand_half, node.output_half)))
-        clock = self.clock_mhz
-        latency = self.part((*path, "latency"), lambda: node.latency.cycles(clock))
-        simple = self.part((*path, "simple"), lambda: node.simple.cycles(clock))
-        special = self.part((*path, "special"), lambda: node.special.cycles(clock))
+        clock = self.domain(node.clock, path)
+        mhz = self.clock_mhz if clock is None else clock.mhz
+        latency = self.part((*path, "latency"), lambda: node.latency.cycles(mhz))
+        simple = self.part((*path, "simple"), lambda: node.simple.cycles(mhz))
+        special = self.part((*path, "special"), lambda: node.special.cycles(mhz))
         if latency is None or simple is None or special is None:
             return None
         return self.part(
@@ -223,6 +246,7 @@ class _Builder:
                 writes_input=node.writes_input,
                 operand_buffers=node.operand_buffers,
                 output_buffers=node.output_buffers,
+                clock=clock,
                 op_pj=operation,
                 buffer_pj_per_byte=buffer,
                 energy_source=self.sources_at(where),
@@ -254,7 +278,9 @@ class _Builder:
         first, second, third = (pad for pad in built if pad is not None)
         way, link = node.link, None
         if way is not None:
-            link = self.part((*path, "link"), lambda: Link(way.width, way.delay.cycles(self.clock_mhz)))
+            clock = self.domain(way.clock, (*path, "link"))
+            mhz = self.clock_mhz if clock is None else clock.mhz
+            link = self.part((*path, "link"), lambda: Link(way.width, way.delay.cycles(mhz), clock))
         return self.part(path, lambda: Core(node.name, array, first, second, third, vector, dma, link))
 
     def dma(self, node: DmaNode, path: YamlPath, issue: int) -> Dma | None:
@@ -266,16 +292,22 @@ class _Builder:
         told, host = node.host, None
         if told is not None:
             host = self.part((*path, "host"), lambda: Host(told.interval.cycles(self.clock_mhz), told.depth))
-        return self.part(path, lambda: Dma(node.outstanding, issue, engines, *limits, setup or 0, host))
+        return self.part(
+            path, lambda: Dma(node.outstanding, issue, engines, *limits, setup or 0, host, node.store_engines)
+        )
 
     def refuse_plurals(self) -> None:
-        """Note parts that the description may list but that are not simulated yet."""
-        for key, what in (("clocks", "clock domains"), ("dram", "DRAM channels"), ("cores", "cores")):
+        """Note names that stand twice, clocks of nothing, and parts that are listed but not simulated yet."""
+        for number, clock in enumerate(self.tree.clocks):
+            if clock.name not in self.used_clocks:
+                text = f"clock '{clock.name}' is the clock of nothing; name it in dram, vector or link, or remove it"
+                self.mistakes.append((("clocks", number), text))
+        for key, what in (("clocks", ""), ("dram", "DRAM channels"), ("cores", "cores")):
             items = getattr(self.tree, key)
             names = [item.name for item in items]
             if len(set(names)) != len(names):
                 self.mistakes.append(((key,), f"{key} has the name '{max(names, key=names.count)}' twice; rename one"))
-            if len(items) > 1:
+            if what and len(items) > 1:
                 listed = ", ".join(names)
                 text = f"{len(items)} {what} ({listed}), bound is 1, more are not simulated yet; keep one"
                 self.mistakes.append(((key, 1), text))
@@ -290,9 +322,9 @@ def build(tree: AcceleratorNode, sources: tuple[tuple[str, str], ...]) -> tuple[
         Sources of the figures that the file states; those of the energy figures are added.
     """
     b = _Builder(tree)
-    b.refuse_plurals()
     channel = b.dram(tree.dram[0], ("dram", 0))
     core = b.core(tree.cores[0], ("cores", 0), channel)
+    b.refuse_plurals()
     if b.mistakes or channel is None or core is None:
         return None, b.mistakes
     energy = tuple((".".join(str(p) for p in path if not isinstance(p, int)), text) for path, text in b.figures)
@@ -314,18 +346,6 @@ def build(tree: AcceleratorNode, sources: tuple[tuple[str, str], ...]) -> tuple[
 
 def _digest(name: str, clock_mhz: Fraction, node_nm: int, channel: DramChannel, core: Core) -> str:
     """Return the hash of the resolved machine: every figure, no prose, independent of how the file was written."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, Fraction):
-            return f"{value.numerator}/{value.denominator}"
-        if is_dataclass(value) and not isinstance(value, type):
-            stated = {
-                f.name: getattr(value, f.name) for f in fields(value) if f.name not in ("energy_source", "source")
-            }
-            later = {f.name for f in fields(value) if f.name in _LATER and getattr(value, f.name) == f.default}
-            return {key: plain(item) for key, item in stated.items() if item is not None and key not in later}
-        return [plain(item) for item in value] if isinstance(value, tuple) else value
-
     tree = {"name": name, "clock_mhz": clock_mhz, "technology_nm": node_nm, "dram": channel, "core": core}
-    text = json.dumps({key: plain(value) for key, value in tree.items()}, sort_keys=True, separators=(",", ":"))
+    text = json.dumps({key: figures_of(value) for key, value in tree.items()}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

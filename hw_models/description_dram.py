@@ -23,7 +23,7 @@ TIMED_KEYS = ("channels", "ranks", "map", "hashed", "page", "queue", "batch", "b
 
 def timed_channel(builder: _Builder, node: DramNode, path: YamlPath) -> DramChannel | None:
     """Return the channel of a node with a `standard`, or None with the mistakes noted in `builder`."""
-    for key in ("bandwidth", "beat", "burst", "arbitration"):
+    for key in ("bandwidth", "beat", "burst", "arbitration", "clock"):
         if getattr(node, key) is not None:
             builder.mistakes.append(((*path, key), f"key '{key}' follows from dram.standard; remove one of the two"))
     standard = builder.part((*path, "standard"), lambda: load_standard(node.standard or ""))

@@ -2,14 +2,15 @@
 
 A full path is written without list positions: ``cores.array.rows``. A short path is any selection of its names in the
 same order that ends with the same name (``core.rows``, ``array.rows``, ``rows``), as long as it fits one path only. As
-first name ``core``, ``clock``, ``channel`` and ``scratchpad`` stand for the plural or the part they are in.
+first name ``core``, ``clock``, ``channel`` and ``scratchpad`` stand for the plural or the part they are in. A clock
+domain is named after ``clocks`` (``clocks.bus.frequency``); without a name it is the first.
 """
 
 from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -115,6 +116,38 @@ def settle_energy(tree: Any, path: YamlPath, source: str) -> None:
         part["source"] = source
 
 
+def split_clock(short: str) -> tuple[str, str | None]:
+    """Return a path without the name of the clock domain that stands in it, and that name, None without one."""
+    parts = short.split(".")
+    if len(parts) == 3 and ALIASES.get(parts[0], parts[0]) == "clocks":
+        return f"{parts[0]}.{parts[2]}", parts[1]
+    return short, None
+
+
+def pick_clock(tree: Any, short: str, subject: str) -> tuple[str, int | None]:
+    """Return a path without the name of the clock domain that it has, and which of the domains that is.
+
+    Raises
+    ------
+    InputError
+        If the description has no clock of that name.
+    """
+    plain, domain = split_clock(short)
+    clocks = tree.get("clocks")
+    if domain is None or not isinstance(clocks, list):
+        return short, None
+    known = [str(clock.get("name")) if isinstance(clock, dict) else "" for clock in clocks]
+    if domain not in known:
+        raise InputError(f"{subject}: {no_clock(domain, known)}")
+    return plain, known.index(domain)
+
+
+def no_clock(name: str, known: Sequence[str]) -> str:
+    """Return the complaint that `name` is none of the clocks `known`."""
+    hint = nearest(name, known) or f"; use one of {', '.join(known)}"
+    return f"clock '{name}' is unknown{hint}"
+
+
 def put(tree: Any, path: YamlPath, value: Any, subject: str) -> None:
     """Set the leaf `path` of a plain tree, making missing mappings on the way.
 
@@ -128,7 +161,7 @@ def put(tree: Any, path: YamlPath, value: Any, subject: str) -> None:
         if isinstance(part, int):
             if not isinstance(node, list) or not node:
                 raise InputError(f"{subject}: the description has no list to set it in; add the part to the file first")
-            if len(node) > 1:
+            if len(node) > 1 and node is not tree.get("clocks"):
                 raise InputError(f"{subject}: the description lists {len(node)} of that part; edit the file instead")
         elif not isinstance(node, dict):
             raise InputError(f"{subject}: the description has no mapping to set it in; correct the file first")

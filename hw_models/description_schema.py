@@ -99,7 +99,7 @@ def _key(text: str, **more: Any) -> Any:
 
 
 class ClockNode(_Node):
-    """A clock domain. The first (and today only) one is the reference of every cycle count."""
+    """A clock domain. The first one is the reference of every cycle count; parts name another one with `clock`."""
 
     name: Name = _key("name of the domain")
     frequency: Mhz = _key("clock frequency; cycles and bytes per second are converted with it, exactly")
@@ -158,6 +158,9 @@ class DramNode(_Node):
     )
     bypass_limit: Count | None = _key("standard: bursts that may pass the oldest one; left out: 64", default=None)
     refresh: bool | None = _key("standard: whether ranks are refreshed; left out: true", default=None)
+    clock: Name | None = _key(
+        "fixed channel: clock of its cycles, at whose edges data begins to move; left out: the first", default=None
+    )
     energy: DramEnergyNode | None = _key("left out with a `standard`: from its currents", default=None)
 
 
@@ -271,6 +274,7 @@ class VectorNode(_Node):
     output_half: Bytes = _key("capacity of one buffer of the output staging memory")
     operand_buffers: Count = _key("buffers of the operand staging memory: 1, 2 or 3", default=2)
     output_buffers: Count = _key("buffers of the output staging memory: 1, 2 or 3", default=2)
+    clock: Name | None = _key("clock of its cycles; left out: the first", default=None)
     writes_input: bool = _key("results can go to the input scratchpad: activations may stay on chip", default=True)
     energy: VectorEnergyNode | None = None
 
@@ -303,6 +307,7 @@ class DmaNode(_Node):
     )
     descriptor: Delay | None = _key("time to set up a descriptor; left out: none", default=None)
     host: HostNode | None = None
+    store_engines: Count = _key("store engines side by side; the stores of a program take turns", default=1)
 
 
 class LinkNode(_Node):
@@ -310,6 +315,7 @@ class LinkNode(_Node):
 
     width: PortWidth = _key("bytes per cycle of each direction")
     delay: Delay = _key("from the last byte in to the last byte out")
+    clock: Name | None = _key("clock of its cycles; left out: the first", default=None)
 
 
 class CoreNode(_Node):

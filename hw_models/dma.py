@@ -80,6 +80,9 @@ class Dma:
         Time of an engine to fetch and set up a descriptor, before its first request; the next one is set up meanwhile.
     host : Host, optional
         Who hands out the commands of all engines. None: every engine has its commands from the start.
+    store_engines : int
+        Store engines side by side; the stores of a program take turns between them, and complete for the rest of the
+        machine in program order.
     """
 
     outstanding: int
@@ -90,6 +93,7 @@ class Dma:
     descriptor_dimensions: int | None = None
     descriptor_cycles: int = 0
     host: Host | None = None
+    store_engines: int = 1
 
     def __post_init__(self) -> None:
         bounds: tuple[tuple[str, int | None, int, int], ...] = (
@@ -98,6 +102,7 @@ class Dma:
             ("requests", self.requests, 1, 1 << 24),
             ("descriptor_dimensions", self.descriptor_dimensions, 1, MAX_DIMENSIONS),
             ("descriptor", self.descriptor_cycles, 0, MAX_SETUP_CYCLES),
+            ("store_engines", self.store_engines, 1, MAX_ENGINES),
         )
         for key, value, least, most in bounds:
             if value is not None and not least <= value <= most:
@@ -129,6 +134,16 @@ class Dma:
     def load_slots(self) -> int:
         """Value of the load commands that may have requests in flight, of all engines together."""
         return sum(engine.outstanding for engine in self.engines) or self.outstanding
+
+    @property
+    def store_slots(self) -> int:
+        """Value of the store commands that may have requests in flight, of all engines together."""
+        return self.outstanding * self.store_engines
+
+    @property
+    def streams(self) -> int:
+        """Value of the streams of each direction on the memory: one per engine."""
+        return max(self.load_engines, self.store_engines)
 
     @property
     def sends_requests(self) -> bool:

@@ -118,9 +118,10 @@ def row_stationary_array(accelerator: Accelerator) -> RowStationaryArray:
     Raises
     ------
     InputError
-        If the array has no `pe_memories`, or words of several widths.
+        If the array has no `pe_memories`, or words of several widths, or the machine has parts that passes do not know.
     """
     core, array = accelerator.core, accelerator.core.array
+    _refuse_unknown(accelerator)
     inside = array.pe_memories
     if inside is None:
         raise InputError(
@@ -153,3 +154,21 @@ def row_stationary_array(accelerator: Accelerator) -> RowStationaryArray:
         memory_bytes_per_cycle=accelerator.dram.bytes_per_cycle,
         latency_cycles=accelerator.dram.latency_cycles,
     )
+
+
+def _refuse_unknown(accelerator: Accelerator) -> None:
+    """Raise on what a description may state and passes would not count."""
+    core = accelerator.core
+    for there, what in (
+        (accelerator.dram.device is not None, "dram.standard"),
+        (core.link is not None, "link"),
+        (core.dma.host is not None, "dma.host"),
+        (bool(core.dma.engines), "dma.engines"),
+        (core.dma.sends_requests, "dma requests or descriptors"),
+        *((True, f"{part}.clock") for part in accelerator.own_clocks()),
+    ):
+        if there:
+            raise InputError(
+                f"accelerator '{accelerator.name}': {what} is stated, but a row-stationary array runs in passes on one "
+                f"clock and a channel of fixed latency, which do not know it; remove it"
+            )

@@ -97,6 +97,8 @@ class BankReads:
             outputs=_length(step["K"]),
             element_bytes=problem.weight_bytes,
             start_bytes=starts[1] + terms * problem.channel_terms,
+            places=problem.places,
+            word_bits=problem.stored_bits if problem.stored_places > 1 else 0,
         )
         return PassReads(data, weight, *layouts)
 
@@ -105,7 +107,8 @@ class BankReads:
         data = _open(self.core.input.banks, INPUT_LAYOUTS)
         if self.resident:
             data = tuple(dict.fromkeys(_unpadded(layout) for layout in data))
-        return list(product(data, _open(self.core.weight.banks, WEIGHT_LAYOUTS)))
+        packed = self.problem.stored_places > 1  # words of N:M weights have one order
+        return list(product(data, _open(self.core.weight.banks, WEIGHT_LAYOUTS[:1] if packed else WEIGHT_LAYOUTS)))
 
     def choose(self, steps: Iterable[tuple[Ranges, Ranges, Ranges]], clock: PassClock) -> Layouts:
         """Return the layouts with the shortest passes; the first of equals.

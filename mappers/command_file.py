@@ -58,6 +58,8 @@ def _command_data(command: AnyCommand) -> dict[str, Any]:
     data: dict[str, Any] = _adapter(type(command)).dump_python(command, mode="json")
     if data.get("bank_reads", 0) is None:
         del data["bank_reads"]
+    elif "bank_reads" in data and data["bank_reads"]["weight"]["places"] == 1:
+        del data["bank_reads"]["weight"]["places"], data["bank_reads"]["weight"]["word_bits"]
     if data.get("dma") == 0:
         del data["dma"]
     if (data.get("walk") or {}).get("planes") == 1:

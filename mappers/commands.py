@@ -135,11 +135,12 @@ class LoadCommand(Command):
 
 @dataclass(frozen=True, slots=True)
 class StoreCommand(Command):
-    """Move the one read slot to DRAM."""
+    """Move the one read slot to DRAM; `dma` is the number of the store engine, where there are several."""
 
     tensor: str
     transfers: tuple[Transfer, ...]
     engine: Engine = "store"
+    dma: int = 0
 
     @property
     def bytes(self) -> int:

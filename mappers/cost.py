@@ -166,7 +166,7 @@ class LayerCost(LayerTraffic):
         real_loads = 0 if self.problem.sees_border_alone else i.loads
         loads = beat * load_beats + u * first * (real_loads + w.loads + o.loads)
         stores = beat * o.store_beats + u * (issue + 1 + dram.latency_cycles) * o.stores
-        slots = core.dma.outstanding
+        slots = core.dma.store_slots
         load_slots = core.dma.load_slots
         result = np.maximum(begin + u * array + finish, begin + head + u * o.vector_cycles + tail)
         operands = beat * (i.load_beats + w.load_beats)

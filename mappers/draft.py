@@ -170,13 +170,15 @@ class ProgramDraft:
     def finish(self) -> tuple[AnyCommand, ...]:
         """Return the commands; a wait that an earlier command of the same engine already made is left out.
 
-        Each of several load engines is one by itself: it is in order, the engines among each other are not.
+        Each of several load or store engines is one by itself: it is in order, the engines among each other are not.
         """
         made: list[AnyCommand] = []
         known: dict[tuple[Engine, int], Waits] = {}
         for draft in self._drafts:
             if draft.engine == "load":
                 draft.fields["dma"] = self._dma.engine_of(draft.writes[0].memory)
+            elif draft.engine == "store":
+                draft.fields["dma"] = (draft.number - 1) % self._dma.store_engines
             passed = known.setdefault((draft.engine, draft.fields.get("dma", 0)), {})
             waits = tuple((e, draft.waits[e]) for e in ENGINES if draft.waits.get(e, 0) > passed.get(e, 0))
             merge(passed, dict(waits))

@@ -10,6 +10,7 @@ from hw_models.accelerator import Accelerator
 from mappers.commands import LayerRecord, Program
 from mappers.draft import ProgramDraft
 from mappers.dram_layout import DramImage, Layout
+from mappers.group import Group
 from mappers.lower_mac import MacLowering, MacOperands
 from mappers.lower_vector import VectorLowering
 from mappers.mac_views import input_view, output_view, weight_view
@@ -35,7 +36,7 @@ def lower(
     lowering = _Lowering(network, accelerator, layout, residency, image)
     for index, entry in enumerate(groups):
         lowering.group(index, entry)
-    records = tuple(_record(network, entry) for entry in groups)
+    records = tuple(record_of(network, entry.group, sum(part.problem.macs for part in entry.parts)) for entry in groups)
     program = Program(network.name, accelerator.name, records, lowering.draft.finish(), image.size_bytes)
     return program, addresses
 
@@ -87,12 +88,11 @@ class _Lowering:
         )
 
 
-def _record(network: Network, entry: PlannedGroup) -> LayerRecord:
-    group = entry.group
+def record_of(network: Network, group: Group, macs: int) -> LayerRecord:
+    """Return the entry of `group`, which makes `macs` products, in a program's layer table."""
     lead = group.lead
     if isinstance(lead, MacLayer):
         dims = tuple(lead.dims.as_dict().items())
     else:
         dims = (("outputs", sum(prod(network.tensor(name).shape) for name in lead.outputs)),)
-    macs = sum(part.problem.macs for part in entry.parts)
     return LayerRecord(lead.name, lead.op, group.names, dims, macs, group.kind)

@@ -269,7 +269,7 @@ class LayerTraffic:
         problem, unit, ax = self.problem, self.accelerator.core.vector, self.axes
         step = problem.simple_passes * unit.simple_cycles + problem.special_passes * unit.special_cycles
         rows = self.size["N"] * self.size["OD"] * self.size["OY"] * self.size["OX"]
-        steps, fixed = np.zeros_like(ix["K"]), unit.latency_cycles + self.issue
+        steps, fixed = np.zeros_like(ix["K"]), unit.latency_cycles
         for count, size in self.classes_of(ix, ("G", "K")):
             steps = steps + count * ceil_div(size["G"] * size["K"], unit.lanes)
         last_rows = np.ones_like(ix["K"])
@@ -277,4 +277,8 @@ class LayerTraffic:
             last_rows = last_rows * ax[dim].last[ix[dim]]
         last_steps = ceil_div(ax["G"].last[ix["G"]] * ax["K"].last[ix["K"]], unit.lanes)
         tiles = self.trips_of(ix, ("N", "G", "K", "OD", "OY", "OX"))
-        return rows * steps * step + tiles * fixed, last_rows * last_steps * step + fixed
+        every, last = rows * steps * step + tiles * fixed, last_rows * last_steps * step + fixed
+        if unit.clock is None:
+            return every + tiles * self.issue, last + self.issue
+        reference, own = unit.clock.rounded()
+        return ceil_div(every * reference, own) + tiles * self.issue, ceil_div(last * reference, own) + self.issue

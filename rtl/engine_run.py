@@ -44,6 +44,8 @@ class EngineRun:
         Start, and from so many cycles on ask for a second start until it is taken, which is then reported; 0 does not.
     reset_after_cycles : int
         Start, reset after so many cycles, load and start again; 0 does not.
+    reset_cycles : int
+        How long that reset is held.
     probe : bool
         Also play the control port: read every register, write where it must refuse, hold answers back.
     """
@@ -54,21 +56,28 @@ class EngineRun:
     disturb: bool = False
     error_from: int = NO_ERROR
     reset_after_cycles: int = 0
+    reset_cycles: int = 2
     again_after_cycles: int = 0
     probe: bool = False
+
+    def __post_init__(self) -> None:
+        if self.reset_cycles < 1:
+            raise InputError(f"layer engine run: reset_cycles is {self.reset_cycles}, bound is >= 1; raise it")
 
 
 @dataclass(frozen=True)
 class EngineOutcome:
-    """Cycle counter, error register (bit 0 read, bit 1 write) and DRAM after a run.
+    """Cycle counter, error register (bit 0 read, bit 1 write) and DRAM after a run; channels that a reset cut off.
 
     A run that does not end in twenty times its expected cycles has `cycles` -1 and no memory, and so has every run
-    behind it. A run that stored an unknown value (X) has no memory.
+    behind it. A run that stored an unknown value (X) has no memory. A channel, ``r`` or ``w``, is cut off where a beat
+    stood on it behind which its burst had more.
     """
 
     cycles: int
     error: int
     memory: Bytes | None
+    cut: tuple[str, ...] = ()
 
 
 def run_engine(
@@ -111,6 +120,7 @@ def run_engine(
                 "disturb": run.disturb,
                 "error_from": run.error_from,
                 "reset_after_cycles": run.reset_after_cycles,
+                "reset_cycles": run.reset_cycles,
                 "again_after_cycles": run.again_after_cycles,
                 "timeout_cycles": HANG_CYCLES + 20 * run.expected_cycles,
                 "probe": run.probe,
@@ -132,6 +142,7 @@ def run_engine(
                 made["cycles"],
                 made["error"],
                 _bytes(folder / made["memory"], params.beat_bytes) if made["memory"] else None,
+                tuple(made["cut"]),
             )
             for made in report["runs"]
         ]

@@ -36,6 +36,8 @@ class StreamScenario:
         Of the pauses.
     reset_after_cycles : int, optional
         Start, reset in the middle, then play the whole scenario.
+    reset_busy : bool
+        Offer on every input and take on every output in the cycle of that reset; otherwise nothing moves in it.
     check_paths : bool
         Also check each cycle that no output answers an input in the same cycle.
     """
@@ -46,6 +48,7 @@ class StreamScenario:
     back_pressure_percent: int = 0
     seed: int = 0
     reset_after_cycles: int | None = None
+    reset_busy: bool = False
     check_paths: bool = False
 
     def __post_init__(self) -> None:
@@ -159,6 +162,7 @@ def _scenario(scenario: StreamScenario) -> StreamScenarioRequest:
         "back_pressure_percent": scenario.back_pressure_percent,
         "seed": scenario.seed,
         "reset_after_cycles": scenario.reset_after_cycles,
+        "reset_busy": scenario.reset_busy,
         "check_paths": scenario.check_paths,
         "timeout_cycles": 100 + int(2 * stretch * bound),
     }

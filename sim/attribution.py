@@ -22,8 +22,8 @@ from mappers.commands import ComputeCommand, Program
 from mappers.kinds import kinds_of
 from sim.channel import READ
 from sim.columns import NUMBER, Columns, columns_of, kind_of
-from sim.machine import Run
 from sim.painting import Intervals, in_order, paint, union
+from sim.raw_run import Run
 from sim.span_table import IntArray
 from sim.waiting import HOST, waiting
 

@@ -6,9 +6,10 @@ priority the first of them has it, at every burst anew. A request becomes eligib
 a cycle or more after it is submitted, so that a decision at time t depends on nothing that happens at t.
 
 Bus time is exact: with a bandwidth that gives a/q cycles per beat it is counted in units of 1/q cycle, and a transfer
-that ends inside a cycle is complete at the end of that cycle. A run of bursts of one stream is one event; it is cut
-short at the first burst boundary at which the other stream has become eligible, which gives the same times as stepping
-every burst.
+that ends inside a cycle is complete at the end of that cycle. With a clock of its own a request's first beat, and the
+first after a turn of the bus, begin at the edge of that clock that comes next. A run of bursts of one stream is one
+event; it is cut short at the first burst boundary at which the other stream has become eligible, which gives the same
+times as stepping every burst.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
+from math import lcm
 
 import simpy
 
@@ -72,8 +75,10 @@ class Channel:
     def __init__(self, env: simpy.Environment, dram: DramChannel, cores: int = 1) -> None:
         self._env = env
         per_beat = dram.beats_cycles(1)
-        self._q = per_beat.denominator
-        self._beat = per_beat.numerator
+        ratio = Fraction(1) if dram.clock is None else dram.clock.ratio
+        self._q = lcm(per_beat.denominator, ratio.numerator)
+        self._beat = int(per_beat * self._q)
+        self._edge = 1 if dram.clock is None else int(self._q / ratio)
         self.beat_bytes = dram.beat_bytes
         self._burst_beats = dram.burst_bytes // dram.beat_bytes
         self._queues: tuple[deque[_Request], ...] = tuple(deque() for _ in range(2 * cores))
@@ -112,7 +117,7 @@ class Channel:
         )
         run = self._run
         planned = None if run is None else (run.stream, run.beats, run.start - now, run.end - now)
-        return queues, planned, max(0, self._free - now), self._last
+        return queues, planned, max(0, self._free - now), self._last, now % self._edge
 
     def is_planned(self, run: object) -> bool:
         """Tell whether `run`, the value of a timer of this channel, is the one it waits for."""
@@ -201,6 +206,8 @@ class Channel:
         stream = eligible[0]
         if not self._priority:
             stream = min(eligible, key=lambda index: (index - self._last - 1) % len(self._queues))
+        if stream != self._last or not self._queues[stream][0].started:
+            start = -(-start // self._edge) * self._edge
         self._schedule(self._cut(stream, start, self._queues[stream][0].beats))
 
     def _schedule(self, run: _Run) -> None:

@@ -18,7 +18,7 @@ from mappers.kinds import READ, RELEASED, WRITTEN, kinds_of, touches_of
 from sim.columns import columns_of
 from sim.dram.energy import counted_pj, layer_energy_pj, standby_pj
 from sim.energy import byte_energy_pj
-from sim.machine import Run
+from sim.raw_run import Run
 from sim.result import Check, Result
 from workloads.errors import InternalError
 

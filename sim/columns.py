@@ -9,7 +9,7 @@ import numpy as np
 
 from mappers.commands import ENGINES
 from mappers.kinds import Kinds
-from sim.machine import Run
+from sim.raw_run import Run
 from sim.span_table import LONGEST, TIMES, IntArray, Spans
 
 NUMBER: dict[str, int] = {name: number for number, name in enumerate(ENGINES)}

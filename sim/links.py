@@ -40,20 +40,20 @@ class LinkPort:
         done: Callable[[int], None],
     ) -> None:
         """Ask for `transfers`, as `sim.channel.Channel.submit`."""
-        length = self._link.cycles(self._beat_bytes * sum(t.beats(self._beat_bytes) for t in transfers))
+        size = self._beat_bytes * sum(t.beats(self._beat_bytes) for t in transfers)
         if stream % 2 == READ:
-            self._read(stream, eligible, transfers, length, begun, done)
+            self._read(stream, eligible, transfers, size, begun, done)
             return
-        passed = max(eligible, self._free[1]) + length
+        passed = self._link.passed(max(eligible, self._free[1]), size)
         self._free[1] = passed
-        self._channel.submit(stream, passed + self._link.latency_cycles, transfers, begun, done)
+        self._channel.submit(stream, self._link.arrives(passed), transfers, begun, done)
 
     def _read(
         self,
         stream: int,
         eligible: int,
         transfers: Sequence[Transfer],
-        length: int,
+        size_bytes: int,
         begun: Callable[[int], None],
         done: Callable[[int], None],
     ) -> None:
@@ -65,10 +65,10 @@ class LinkPort:
 
         def whole(cycle: int) -> None:
             start = max(first, self._free[0])
-            end = max(cycle, start + length)
+            end = max(cycle, self._link.passed(start, size_bytes))
             self._free[0] = end
-            begun(start + self._link.latency_cycles)
-            arrival = end + self._link.latency_cycles
+            begun(self._link.arrives(start))
+            arrival = self._link.arrives(end)
             if arrival == cycle:
                 done(cycle)
                 return

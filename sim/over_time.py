@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hw_models.accelerator import Accelerator
 from mappers.commands import Program
 from sim.energy import LEVELS, Ledger, count_command
-from sim.machine import Run
+from sim.raw_run import Run
 from workloads.errors import InputError
 
 MAX_BINS = 10_000

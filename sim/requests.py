@@ -72,10 +72,10 @@ class RequestSequencer:
 
     Parameters
     ----------
-    delay_cycles : int
-        From sending a request until the channel may serve it.
-    response_cycles : int
-        From its last beat until it is no longer in flight.
+    delay_cycles : callable
+        Cycles from sending a request, at a cycle, until the channel may serve it.
+    response_cycles : callable
+        Cycles from its last beat, at a cycle, until it is no longer in flight.
     """
 
     def __init__(
@@ -84,8 +84,8 @@ class RequestSequencer:
         channel: Channel | TimedChannel | LinkPort,
         dma: Dma,
         stream: int,
-        delay_cycles: int,
-        response_cycles: int,
+        delay_cycles: Callable[[int], int],
+        response_cycles: Callable[[int], int],
     ) -> None:
         self._env, self._channel, self._dma, self._stream = env, channel, dma, stream
         self._delay, self._response = delay_cycles, response_cycles
@@ -93,6 +93,8 @@ class RequestSequencer:
         self._work: simpy.Event | None = None
         self._room: simpy.Event | None = None
         self._in_flight = 0
+        self.counts: list[int] = []
+        """Requests of every command so far."""
         env.process(self._run())
 
     def submit(self, transfers: Sequence[Transfer], begun: Callable[[int], None], done: Callable[[int], None]) -> None:
@@ -116,6 +118,7 @@ class RequestSequencer:
                 for descriptor in descriptors_of(transfer, dma.descriptor_dimensions)
             ]
             command.left = sum(len(part) for part in parts)
+            self.counts.append(command.left)
             for part in parts:
                 ready = max(ready, command.issue) + dma.descriptor_cycles
                 for request in part:
@@ -138,15 +141,17 @@ class RequestSequencer:
 
         def done(cycle: int) -> None:
             command.left -= 1
-            if self._response:
-                wake = self._env.timeout(self._response)
+            after = self._response(cycle)
+            if after:
+                wake = self._env.timeout(after)
                 wake.callbacks.append(lambda _: self._land())
             else:
                 self._land()
             if command.left == 0:
                 command.done(cycle)
 
-        self._channel.submit(self._stream, int(self._env.now) + self._delay, (request,), begun, done)
+        now = int(self._env.now)
+        self._channel.submit(self._stream, now + self._delay(now), (request,), begun, done)
 
     def _land(self) -> None:
         self._in_flight -= 1

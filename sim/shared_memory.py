@@ -16,8 +16,9 @@ import simpy
 from hw_models.accelerator import Accelerator
 from mappers.commands import AnyCommand, LoadCommand, Program, StoreCommand, Transfer
 from sim.channel import Channel
-from sim.machine import Machine, Run, open_channel
+from sim.machine import Machine, open_channel
 from sim.progress import drive
+from sim.raw_run import Run
 from workloads.errors import InputError
 
 
@@ -95,6 +96,11 @@ def run_shared(
         if other.dram != first.dram or other.clock_mhz != first.clock_mhz:
             raise InputError(
                 f"shared memory: '{other.name}' has another memory or clock than '{first.name}'; give the same of both"
+            )
+        if other.core.dma.streams != first.core.dma.streams:
+            raise InputError(
+                f"shared memory: '{other.name}' has {other.core.dma.streams} load or store engines, '{first.name}' "
+                f"{first.core.dma.streams}; give every core the same number"
             )
     if multicast and first.dram.device is not None:
         raise InputError(

@@ -17,8 +17,9 @@ from sim.collector import paused
 from sim.columns import columns_of
 from sim.dram.energy import layer_energy_pj, summary
 from sim.energy import Ledger, byte_energy_pj, count, energy_pj
-from sim.machine import Run, run_program
+from sim.machine import run_program
 from sim.pe_map import pe_macs, regions_of
+from sim.raw_run import Run
 from sim.result import Bounds, LayerAnnotation, LayerResult, Result, Totals
 from workloads.errors import InternalError
 
@@ -109,7 +110,7 @@ def build_result(
     if run.dram is not None and accelerator.dram.command_energy is not None:
         counted = layer_energy_pj(program, run.dram, accelerator, [time.cycles for time in times])
         energies = [energy | {"dram": pj} for energy, pj in zip(energies, counted, strict=True)]
-    firsts = _first_array_issue(program, run, accelerator)
+    firsts = first_array_issue(program, run, accelerator)
     multipliers = accelerator.core.array.multipliers
     layers = [
         _layer(record, note, time, ledger, energy, first, multipliers)
@@ -191,7 +192,8 @@ def _share(part: int, whole: int) -> float:
     return float(Fraction(part, whole)) if whole else 0.0
 
 
-def _first_array_issue(program: Program, run: Run, accelerator: Accelerator) -> list[int | None]:
+def first_array_issue(program: Program, run: Run, accelerator: Accelerator) -> list[int | None]:
+    """Return, per layer, the cycle at which its first array command was issued."""
     columns = columns_of(kinds_of(program, accelerator.dram.beat_bytes), run)
     array = columns.of("array")[::-1]
     first = dict(zip(columns.layer[array].tolist(), columns.issue[array].tolist(), strict=True))
@@ -201,7 +203,9 @@ def _first_array_issue(program: Program, run: Run, accelerator: Accelerator) -> 
 def machine_facts(accelerator: Accelerator) -> dict[str, Any]:
     """Return the rates a reader of the result needs, as plain data."""
     pattern = accelerator.core.array.sparsity
-    return ({} if pattern is None else {"weight_pattern": str(pattern)}) | {
+    clocks = {part: float(clock.mhz) for part, clock in accelerator.own_clocks().items()}
+    own = {"weight_pattern": "" if pattern is None else str(pattern), "clocks_mhz": clocks}
+    return {key: value for key, value in own.items() if value} | {
         "reference_clock_mhz": float(accelerator.clock_mhz),
         "peak_macs_per_cycle": accelerator.core.array.multipliers,
         "dram_bytes_per_cycle": float(accelerator.dram.bytes_per_cycle),

@@ -12,7 +12,7 @@ from typing import Any
 
 from hw_models.accelerator import Accelerator
 from mappers.commands import ENGINES, AnyCommand, ComputeCommand, LoadCommand, Program, StoreCommand
-from sim.machine import Run
+from sim.raw_run import Run
 from sim.spans import Span
 from workloads.errors import InputError
 from workloads.whole_file import write_whole

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from hw_models.accelerator import Accelerator
     from mappers.given import GivenPlan
     from mappers.plan import Plan, PlannedGroup
-    from sim.machine import Run
     from sim.over_time import OverTime
+    from sim.raw_run import Run
     from sim.result import LayerResult, Result, Totals
     from tilewright.sweeps.run import SweepOutcome
     from tilewright.verification import VerifyReport

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from mappers.plan import Plan
 
 MACHINE = "engine_8x8"
+MOST_REFUSALS = 100
+"""Draws refused in a row that end the drawing; an engine that takes a fifth of them meets that once in 10**9 times."""
 FORMATS = (Int(8), Int(8), Int(8), Int(4), Int(2), Int(4, signed=False))
 FLOWS: tuple[tuple[Dataflow, ...], ...] = (
     ("ws",), ("os",), ("is",), ("ws", "os"), ("os", "ws"), ("ws", "is"), ("is", "os"), ("ws", "os", "is"),
@@ -191,8 +193,14 @@ def draw_cases(seed: int, machine: Accelerator | None = None, grouped: bool = Fa
     """Yield cases without end: machines (one, if given), networks, mappings and integers drawn.
 
     What the engine refuses, because it has no room for it or sums would leave the chip, is drawn again.
+
+    Raises
+    ------
+    InputError
+        If `MOST_REFUSALS` draws in a row are refused; says why the last of them was.
     """
     draw = np.random.default_rng(seed)
+    refused = 0
     while True:
         accelerator = draw_machine(draw) if machine is None else machine
         network = draw_network(draw, accelerator.core.array.weight_format, grouped)
@@ -202,6 +210,13 @@ def draw_cases(seed: int, machine: Accelerator | None = None, grouped: bool = Fa
                 plan = draw_plan(draw, plan)
             case = engine_case(plan, int(draw.integers(1 << 31)))
             case.run()
-        except (InputError, InfeasibleError):
+        except (InputError, InfeasibleError) as error:
+            refused += 1
+            if refused == MOST_REFUSALS:
+                raise InputError(
+                    f"networks for '{accelerator.name}': {refused} drawn in a row are refused, bound is "
+                    f"{MOST_REFUSALS - 1}; change what the last refusal names: {error}"
+                ) from None
             continue
+        refused = 0
         yield case

@@ -27,6 +27,7 @@ def not_modelled(accelerator: Accelerator, fidelity: str) -> tuple[str, ...]:
     return (
         *_banks(accelerator, fidelity),
         *_transfers(accelerator, fidelity),
+        *_clocks(accelerator, fidelity),
         TIMED_CHANNEL if timed else FIXED_CHANNEL,
         *ALWAYS[1:],
     )
@@ -48,6 +49,14 @@ def _transfers(accelerator: Accelerator, fidelity: str) -> tuple[str, ...]:
         return ()
     counted = "" if fidelity == "analytic" else ", the event model counts them"
     return (f"{' and '.join(parts)}: closed forms and the mapper's bounds leave them out{counted}",)
+
+
+def _clocks(accelerator: Accelerator, fidelity: str) -> tuple[str, ...]:
+    """Return what is left out between clock domains."""
+    if not accelerator.own_clocks():
+        return ()
+    phases = "" if fidelity == "event" else " and waits for the next edge"
+    return (f"synchronisers{phases} between the clock domains ({', '.join(accelerator.own_clocks())} on their own)",)
 
 
 def _banks(accelerator: Accelerator, fidelity: str) -> tuple[str, ...]:

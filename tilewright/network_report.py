@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tilewright import plots
+from tilewright.network_metric_plots import METRIC_PLOTS
+from tilewright.network_metrics import roofline_points
 from tilewright.network_results import merged_causes, merged_rows
 from tilewright.report import STYLE, card, html_table
 from workloads.whole_file import write_whole
@@ -62,17 +64,42 @@ def occupancy(result: dict[str, Any]) -> Figure:
     return draw_occupancy(result["occupancy"], result["totals"]["cycles"], capacity, title)
 
 
-PLOTS = {"cores": cores_over_time, "core_cycles": cores_by_cause, "occupancy": occupancy}
+PLOTS = {"cores": cores_over_time, "core_cycles": cores_by_cause, "occupancy": occupancy, **METRIC_PLOTS}
 
 
-def build(result: dict[str, Any]) -> str:
-    """Return the report as one HTML page; `result` is of schema ``tilewright.network/1``."""
+CORE_COLUMNS = [
+    "core",
+    "busy",
+    "stalled",
+    "idle at the end",
+    "alone",
+    "utilisation %",
+    "energy uJ",
+    "peak bytes of its scratchpads",
+]
+ROOF_COLUMNS = ["operator", "bound", "MACs/DRAM byte", "MACs/cycle", "roof", "MACs/port byte", "MACs/cycle ", "roof "]
+
+
+def pictures(result: dict[str, Any]) -> dict[str, bytes]:
+    """Return every plot as PNG: many stripes and items make vector pictures that no browser opens."""
+    return {name: plots.render(draw(result), "png") for name, draw in PLOTS.items()}
+
+
+def build(result: dict[str, Any], drawn: dict[str, bytes] | None = None) -> str:
+    """Return the report as one HTML page.
+
+    Parameters
+    ----------
+    result : dict
+        A result of schema ``tilewright.network/1``.
+    drawn : dict of str to bytes, optional
+        Its `pictures`, where they are there already.
+    """
     manifest, totals, base = result["manifest"], result["totals"], result["baseline"]["totals"]
     title = f"{manifest['workload']} on {manifest['arch']}"
     figures = ""
-    for name, draw in PLOTS.items():
-        # as PNG: many stripes and items make vector pictures that no browser opens
-        picture = base64.b64encode(plots.render(draw(result), "png")).decode()
+    for name, data in (pictures(result) if drawn is None else drawn).items():
+        picture = base64.b64encode(data).decode()
         figures += f'<figure id="plot-{name}"><img alt="{name}" width="100%" src="data:image/png;base64,{picture}">'
         figures += "</figure>"
     cards = "".join(
@@ -88,7 +115,6 @@ def build(result: dict[str, Any]) -> str:
         )
     )
     columns = ["operator", "cores", "main stall", "parts", "MACs", "start", "end", "compute", "stalls", "DRAM bytes"]
-    cores = [[c["name"], c["busy_cycles"], sum(c["stall_cycles"].values()), c["idle_cycles"]] for c in result["cores"]]
     checks = "".join(
         f"<li class={'ok' if check['ok'] else 'no'}>{'pass' if check['ok'] else 'FAIL'}: {html.escape(check['name'])} "
         f"<span class=soft>{html.escape(str(check['detail']))}</span></li>"
@@ -103,7 +129,9 @@ def build(result: dict[str, Any]) -> str:
         f"<h1>{html.escape(title)}</h1><p>execution {html.escape(manifest['execution'])}, objective "
         f"{html.escape(manifest['objective'])}, tilewright {html.escape(manifest['tilewright_version'])}</p>"
         f"<div class=cards>{cards}</div><h2>Operators</h2>{html_table(columns, _rows(result), left=3)}"
-        f"<h2>Cores</h2>{html_table(['core', 'busy', 'stalled', 'idle at the end'], cores)}"
+        f"<h2>Cores</h2>{html_table(CORE_COLUMNS, _cores(result))}"
+        f"<h2>Energy</h2>{html_table(['part', 'uJ'], _energy(result))}"
+        f"<h2>Roofline</h2>{html_table(ROOF_COLUMNS, _roofs(result), left=2)}"
         f"<h2>Plots</h2>{figures}"
         f"<h2>Bounds</h2>{html_table(['bound', 'cycles'], [list(item) for item in result['bounds'].items()])}"
         f"<h2>Checks of this run</h2><ul>{checks}</ul><h2>Not modelled</h2><ul>{missing}</ul>"
@@ -117,28 +145,34 @@ def write(result: dict[str, Any], folder: Path) -> list[Path]:
     """Write report.html, result.json, operators.csv and the plots of a saved result; return the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    drawn = pictures(result)
     written = [
-        write_whole(folder / "report.html", build(result)),
+        write_whole(folder / "report.html", build(result, drawn)),
         write_whole(folder / "result.json", text),
         write_whole(folder / "operators.csv", operators_csv(result)),
     ]
-    for name, draw in PLOTS.items():
-        plots.save(draw(result), folder / f"{name}.png")
-        written.append(folder / f"{name}.png")
+    written += [write_whole(folder / f"{name}.png", data) for name, data in drawn.items()]
     return written
 
 
 def operators_csv(result: dict[str, Any]) -> str:
     """Return one line per part of an operator, with units in the column names."""
     causes = sorted({cause for row in result["operators"] for cause in merged_causes(row["stall_cycles"])})
-    plain = ("name", "part", "core", "macs", "start_cycle", "end_cycle", "compute_cycles")
+    plain = ("name", "part", "core", "macs", "start_cycle", "end_cycle", "compute_cycles", "utilisation")
+    inside = sorted({cause for row in result["operators"] for cause in row["inside_cycles"]})
     moved = ("dram_read_bytes", "dram_write_bytes")
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([*plain, *moved, *(f"stall_{cause.replace(' ', '_')}_cycles" for cause in causes)])
+    writer.writerow(
+        [
+            *(*plain, *moved, "core_energy_pj", *(f"inside_{cause}_cycles" for cause in inside)),
+            *(f"stall_{cause.replace(' ', '_')}_cycles" for cause in causes),
+        ]
+    )
     for row in result["operators"]:
         stalls = merged_causes(row["stall_cycles"])
-        writer.writerow([*(row[key] for key in (*plain, *moved)), *(stalls.get(cause, 0) for cause in causes)])
+        own = [sum(row["energy_pj"].values()), *(row["inside_cycles"].get(cause, 0) for cause in inside)]
+        writer.writerow([*(row[key] for key in (*plain, *moved)), *own, *(stalls.get(cause, 0) for cause in causes)])
     return buffer.getvalue()
 
 
@@ -157,4 +191,36 @@ def _rows(result: dict[str, Any]) -> list[list[Any]]:
                 row["end_cycle"], row["compute_cycles"], sum(stalls.values()), row["dram_bytes"],
             ]
         )  # fmt: skip
+    return rows
+
+
+def _cores(result: dict[str, Any]) -> list[list[Any]]:
+    return [
+        [
+            *(core["name"], core["busy_cycles"], sum(core["stall_cycles"].values()), core["idle_cycles"]),
+            *(core["alone_cycles"], round(100 * core["utilisation"], 1), sum(core["energy_pj"].values()) / 1e6),
+            ", ".join(f"{memory} {size:,}" for memory, size in core["peak_bytes"].items()),
+        ]
+        for core in result["cores"]
+    ]
+
+
+def _energy(result: dict[str, Any]) -> list[list[Any]]:
+    """Return the energy by component, then by operand."""
+    return [
+        [f"{kind}: {name}", pj / 1e6]
+        for kind, parts in (("component", result["component_pj"]), ("operand", result["operand_pj"]))
+        for name, pj in sorted(parts.items(), key=lambda part: (-part[1], part[0]))
+    ]
+
+
+def _roofs(result: dict[str, Any]) -> list[list[Any]]:
+    keys = ("macs_per_byte", "macs_per_cycle", "roof_macs_per_cycle")
+    rows = []
+    for point in roofline_points(result):
+        places = [point[level] for level in ("dram", "port")]
+        bound = ", ".join(
+            f"{level} {place['bound']}" for level, place in zip(("DRAM:", "port:"), places, strict=True) if place
+        )
+        rows.append([point["name"], bound, *(place[key] if place else "" for place in places for key in keys)])
     return rows

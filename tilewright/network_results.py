@@ -15,7 +15,7 @@ from workloads.errors import InputError
 SCHEMA = "tilewright.network/1"
 KEYS = (
     "manifest", "totals", "bounds", "energy_pj", "operators", "cores", "placement", "occupancy", "checks",
-    "not_modelled", "baseline",
+    "not_modelled", "baseline", "over_time", "component_pj", "operand_pj",
 )  # fmt: skip
 REMEDIES = {
     "operand": "cores wait for each other's results: balance the stages, split operators over cores, or add items",
@@ -25,6 +25,15 @@ REMEDIES = {
     "output": "results leave for DRAM: raise dram.bandwidth",
     "stream in": "operands without a place on chip stream: raise dram.bandwidth or shared.capacity",
     "stream out": "results without a place on chip stream: raise dram.bandwidth or shared.capacity",
+    "fill_drain": "folds are short against rows + columns: use larger tiles, a smaller array or another dataflow",
+    "vector": "add vector lanes to the cores",
+    "port_read": "operands come slower than the array takes them: raise shared.port or enlarge the cores' scratchpads",
+    "port_write": "results leave slower than they are made: raise shared.port",
+    "port_latency": "lower shared.latency or allow more outstanding requests",
+    "dependency": "tiles of one operator wait for each other: use more buffers or larger tiles",
+    "bank_conflict": "choose another layout (banks.layout: auto), more banks or ports (docs/scratchpads.md)",
+    "host": "lower dma.host.interval, raise its depth, or use larger tiles: fewer commands",
+    "issue": "use larger tiles: commands are short against their issue time",
     "idle": "cores without work at the end: use --execution split or fused, or fewer cores",
 }
 
@@ -39,7 +48,9 @@ def check_network_result(path: Path, value: dict[str, Any]) -> None:
     """
     from pydantic import TypeAdapter, ValidationError
 
-    from sim.network.result import CoreRow, NetworkTotals, OperatorRow
+    from sim.network.over_time import NetworkOverTime
+    from sim.network.result import NetworkTotals
+    from sim.network.rows import CoreRow, OperatorRow
     from sim.result import Check
 
     missing = [key for key in KEYS if key not in value]
@@ -55,6 +66,9 @@ def check_network_result(path: Path, value: dict[str, Any]) -> None:
         ("checks", list[Check], value["checks"]),
         ("not_modelled", list[str], value["not_modelled"]),
         ("occupancy", list[tuple[int, int]], value["occupancy"]),
+        ("over_time", NetworkOverTime, value["over_time"]),
+        ("component_pj", dict[str, float], value["component_pj"]),
+        ("operand_pj", dict[str, float], value["operand_pj"]),
         ("manifest", dict[str, Any], manifest),
         ("placement", dict[str, Any], value["placement"]),
         ("baseline.totals", NetworkTotals, base.get("totals") if isinstance(base, dict) else None),
@@ -81,6 +95,11 @@ def check_network_result(path: Path, value: dict[str, Any]) -> None:
             raise InputError(
                 f"result '{path}': the cycles of core '{core['name']}' are not its parts; the file was changed"
             )
+        inside = core.get("inside_cycles") or {"compute": core["busy_cycles"]}
+        if sum(inside.values()) != core["busy_cycles"]:
+            raise InputError(
+                f"result '{path}': the work of core '{core['name']}' is not its parts; the file was changed"
+            )
     names = {core["name"] for core in value["cores"]}
     if not names or not value["operators"] or not {row["core"] for row in value["operators"]} <= names:
         raise InputError(f"result '{path}': operators and cores do not match; the file was changed")
@@ -104,6 +123,7 @@ def merged_rows(operators: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "compute_cycles": 0,
                 "dram_bytes": 0,
                 "stall_cycles": {},
+                "inside_cycles": {},
             },
         )
         if part["core"] not in row["cores"]:
@@ -114,8 +134,9 @@ def merged_rows(operators: list[dict[str, Any]]) -> list[dict[str, Any]]:
         row["end_cycle"] = max(row["end_cycle"], part["end_cycle"])
         row["compute_cycles"] += part["compute_cycles"]
         row["dram_bytes"] += part["dram_read_bytes"] + part["dram_write_bytes"]
-        for cause, cycles in part["stall_cycles"].items():
-            row["stall_cycles"][cause] = row["stall_cycles"].get(cause, 0) + cycles
+        for key in ("stall_cycles", "inside_cycles"):
+            for cause, cycles in part.get(key, {}).items():
+                row[key][cause] = row[key].get(cause, 0) + cycles
     return list(rows.values())
 
 
@@ -141,13 +162,18 @@ def network_parts(result: dict[str, Any], name: str | None) -> dict[str, int]:
     parts: dict[str, int] = {"compute": 0}
     if name is None or name in cores:
         for core in [cores[name]] if name is not None else result["cores"]:
-            parts["compute"] += core["busy_cycles"]
+            _add(parts, core.get("inside_cycles") or {"compute": core["busy_cycles"]})
             for cause, cycles in {**merged_causes(core["stall_cycles"]), "idle": core["idle_cycles"]}.items():
                 parts[cause] = parts.get(cause, 0) + cycles
     else:
         row = find_operator(result, name)
-        parts |= {"compute": row["compute_cycles"], **merged_causes(row["stall_cycles"])}
+        parts |= _parts(row)
     return dict(sorted(parts.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def _add(parts: dict[str, int], more: dict[str, int]) -> None:
+    for cause, cycles in more.items():
+        parts[cause] = parts.get(cause, 0) + cycles
 
 
 def find_operator(result: dict[str, Any], name: str) -> dict[str, Any]:
@@ -189,4 +215,10 @@ def network_differences(first: dict[str, Any], second: dict[str, Any]) -> list[d
 
 
 def _parts(row: dict[str, Any] | None) -> dict[str, int]:
-    return {"compute": row["compute_cycles"], **merged_causes(row["stall_cycles"])} if row else {}
+    """Return work, by cause where the commands were run, and waits of a merged row."""
+    if row is None:
+        return {}
+    parts = {"compute": 0}
+    _add(parts, row["inside_cycles"] or {"compute": row["compute_cycles"]})
+    _add(parts, merged_causes(row["stall_cycles"]))
+    return parts

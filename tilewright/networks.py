@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from hw_models.cluster import Cluster
     from mappers.network.fuse import Stack
     from mappers.network.graph import OperatorGraph
+    from mappers.network.pipeline import Pipeline
     from mappers.network.program import NetworkProgram
     from mappers.network.residency import Residency
     from sim.network.result import NetworkResult
 
+OPERATORS = ("tiles", "closed")
 EXECUTIONS = ("layers", "split", "fused", "pipeline", "batch")
 MAX_ITEMS = 4096
 TENSOR_PLANS = ("none", "ilp", "joint", "cosma", "belady", "lru", "greedy", "arena")
@@ -63,6 +65,7 @@ def simulate_network(
     time_limit_s: float = 60.0,
     items: int = 1,
     fifo_places: int | None = None,
+    operators: str = "tiles",
 ) -> NetworkSimulation:
     """Map `workload` onto the cluster `arch` and execute it on the network-level event model.
 
@@ -84,6 +87,10 @@ def simulate_network(
         streaming allowed; ``joint``, with mapping and core of every operator chosen in the same model (``layers``
         only); ``cosma`` and the policies of ``place``: every operand resident, weights included.
 
+    operators : {"tiles", "closed"}
+        Where the cycles of operators come from: the commands of each core on the event model of a single machine, or
+        the closed form of the layer mapper.
+
     Raises
     ------
     InputError, InfeasibleError
@@ -95,6 +102,7 @@ def simulate_network(
 
     check_choice(objective, OBJECTIVES, "objective")
     check_choice(execution, EXECUTIONS, "execution")
+    check_choice(operators, OPERATORS, "--operators")
     tensors = _tensor_plan(tensors, execution)
     if not 1 <= items <= MAX_ITEMS or (items > 1 and execution not in ("pipeline", "batch")):
         raise InputError(
@@ -105,6 +113,9 @@ def simulate_network(
             f"--fifo-places {fifo_places}: bound is 0..{MAX_ITEMS}, and only for --execution pipeline; correct it"
         )
     cluster = load_cluster(str(arch), overrides)
+    beyond = cluster.beyond_closed_form
+    if operators == "closed" and beyond:
+        raise InputError(f"--operators closed: the closed form leaves {beyond} out; use --operators tiles or remove it")
     loaded = load_workload(str(workload), dims)
     graph = make_graph(loaded.network, cluster.cores[0])
     manifest = {
@@ -120,19 +131,23 @@ def simulate_network(
         "plan_tensors": tensors,
         "items": items,
         "fifo_places": fifo_places,
+        "operators": operators,
         "reference_clock_mhz": float(cluster.clock_mhz),
         "machine": {
             "cores": list(cluster.core_names),
             "peak_macs_per_cycle": cluster.macs_per_cycle,
             "dram_bytes_per_cycle": float(cluster.dram.bytes_per_cycle),
+            "port_bytes_per_cycle": cluster.shared.port_bytes_per_cycle,
+            "core_macs_per_cycle": {core.core.name: core.core.array.multipliers for core in cluster.cores},
             "shared_capacity_bytes": cluster.shared.capacity_bytes,
         },
         "sources": [list(pair) for pair in cluster.sources],
         "redo": redo_network(
-            str(workload), str(arch), execution, tensors, items, fifo_places, objective, dims or {}, overrides
+            *(str(workload), str(arch), execution, tensors, items, fifo_places, operators, objective),
+            *(dims or {}, overrides),
         ),
     }
-    choice = _Choice(graph, cluster, objective, time_limit_s)
+    choice = _Choice(graph, cluster, objective, time_limit_s, operators == "tiles")
     plain = "split" if execution == "split" else "layers"
     baseline = choice.run(choice.placed(nothing_stays(graph), plain), manifest | {"plan_tensors": "none"}, "none")
     if execution in ("pipeline", "batch"):
@@ -167,11 +182,18 @@ def _tensor_plan(tensors: str | None, execution: str) -> str:
 class _Choice:
     """The decisions about one network on one cluster; costs are looked up once."""
 
-    def __init__(self, graph: OperatorGraph, cluster: Cluster, objective: str, time_limit_s: float) -> None:
+    def __init__(
+        self, graph: OperatorGraph, cluster: Cluster, objective: str, time_limit_s: float, tiles: bool = True
+    ) -> None:
         from mappers.network.layered import core_options
 
+        self.tiles = tiles
         self.graph, self.cluster, self.objective, self.time_limit_s = graph, cluster, objective, time_limit_s
         self.options = core_options(graph, cluster, objective)
+        if tiles and cluster.beyond_closed_form:
+            from tilewright.network_times import by_commands
+
+            self.options = by_commands(graph, cluster, self.options)
         self._split: Any = None
 
     def _parts(self, execution: str) -> tuple[Any, Any]:
@@ -189,7 +211,8 @@ class _Choice:
         from mappers.network.lower import lower_plan
 
         options, parts = self._parts(execution)
-        return lower_plan(self.graph, self.cluster.name, self.cluster.shared.capacity_bytes, residency, options, parts)
+        capacity, cores = self.cluster.shared.capacity_bytes, self.cluster.cores
+        return lower_plan(self.graph, self.cluster.name, capacity, residency, options, parts, cores)
 
     def residency(self, tensors: str, execution: str) -> Residency:
         """Return what stays, by the policy `tensors`."""
@@ -213,6 +236,8 @@ class _Choice:
         if execution == "batch":
             return lower_batch(graph, cluster, self.options, items), {"policy": "batch", "items": items}
         pipeline = make_pipeline(graph, cluster, self.options)
+        if self.tiles:
+            pipeline = self._timed(pipeline)
         enough = fifo_depths(pipeline, items)
         depths = enough if places is None else {tensor: min(depth, places) for tensor, depth in enough.items()}
         facts = {
@@ -227,6 +252,17 @@ class _Choice:
         }
         return lower_pipeline(graph, cluster, pipeline, self.options, items, depths), facts
 
+    def _timed(self, pipeline: Pipeline) -> Pipeline:
+        """Return `pipeline` with the cycles that the commands of its operators take."""
+        from mappers.network.lower_items import lower_pipeline
+        from mappers.network.program import computes
+        from sim.network.cores import run_cores, with_core_times
+
+        places = dict.fromkeys((tensor for tensor, _, readers in pipeline.tensors if readers), 1)
+        one = lower_pipeline(self.graph, self.cluster, pipeline, self.options, 1, places)
+        timed = with_core_times(one, run_cores(one, self.cluster))
+        return pipeline.with_cycles({task.operator: task.cycles for task in computes(timed.tasks)})
+
     def joint(self, execution: str) -> tuple[NetworkProgram, dict[str, Any]]:
         """Return the program of the joint model's decision, and what it states."""
         from mappers.network.joint_network import joint_plan
@@ -237,7 +273,8 @@ class _Choice:
         residency, options, found = joint_plan(self.graph, self.cluster, self.objective, self.time_limit_s)
         capacity = self.cluster.shared.capacity_bytes
         facts = residency.facts() | {"model_latency_cycles": found.latency_cycles, "gap": found.gap}
-        return lower_plan(self.graph, self.cluster.name, capacity, residency, options), facts
+        cores = self.cluster.cores
+        return lower_plan(self.graph, self.cluster.name, capacity, residency, options, cores=cores), facts
 
     def fused(self) -> tuple[NetworkProgram, dict[str, Any]]:
         """Return the program of the chosen stacks, and what they are."""
@@ -257,7 +294,7 @@ class _Choice:
 
         plan = facts if isinstance(facts, dict) else {"policy": facts}
         try:
-            return execute(program, self.cluster, manifest, plan)
+            return execute(program, self.cluster, manifest, plan, tiles=self.tiles)
         except DeadlockError as error:
             if manifest["fifo_places"] != 0:
                 raise

@@ -32,6 +32,7 @@ NOT_MODELLED = (
     "the fill of PE pipelines between passes, and control",
     "compression of activations in DRAM, and gating of zeros",
     "energy of the memories inside the PEs and of the buses",
+    "limits of the DMA (outstanding, issue) and the staging buffers of the vector unit",
     "a pooling that is fused behind a layer does not make its stored output smaller",
     "DRAM rows, banks and refresh: the channel has a fixed latency and bandwidth",
     "values: shapes and formats only, no tensor is computed",

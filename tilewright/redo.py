@@ -37,6 +37,7 @@ def redo_network(
     tensors: str,
     items: int,
     fifo_places: int | None,
+    operators: str,
     objective: str,
     dims: Mapping[str, int],
     overrides: Sequence[str],
@@ -49,6 +50,8 @@ def redo_network(
         words += ["--items", str(items)]
     if fifo_places is not None:
         words += ["--fifo-places", str(fifo_places)]
+    if operators != "tiles":
+        words += ["--operators", operators]
     for name, value in dims.items():
         words += ["--dim", f"{name}={value}"]
     for override in overrides:

@@ -1,11 +1,11 @@
 """Run the nightly profile one test file after another and write what each did to docs/nightly.md.
 
-Run: python tools/nightly.py [--page docs/nightly.md] [--log nightly.jsonl] [--seconds N] [FILE ...]
+Run: python tools/nightly.py [--page docs/nightly.md] [--log nightly.jsonl] [--seconds N] [--again] [FILE ...]
 
 Every file of ``tests/`` is a run of pytest of its own under HYPOTHESIS_PROFILE=nightly: new random cases, twenty times
 as many, and the tests marked ``nightly``. With a log, files that it names are not run again, so that a night can have
-several parts; start a new log after changes. With --seconds a file is ended after that time and its failures so far
-count. Exit code 1 if a test failed.
+several parts; start a new log after changes. With --again files that failed are run again, after a mend, and the page
+says so. With --seconds a file is ended after that time and its failures so far count. Exit code 1 if a test failed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,6 +36,8 @@ class Outcome:
     failed: tuple[str, ...]
     cpu_seconds: float
     ended: bool
+    again: bool = False
+    """Whether it had failed before in the same log."""
 
 
 def run(file: str, seconds: float | None) -> Outcome:
@@ -92,7 +94,9 @@ def page(outcomes: list[Outcome], left: list[str]) -> str:
         "|---|--:|--:|--:|--:|---|",
     ]
     for o in outcomes:
-        state = "" if o.ended else "ended early"
+        state = ", ".join(
+            word for word, true in (("ended early", not o.ended), ("run again after a mend", o.again)) if true
+        )
         lines.append(f"| {o.file} | {o.passed} | {o.skipped} | {len(o.failed)} | {o.cpu_seconds:,.0f} | {state} |")
     return "\n".join(lines) + "\n"
 
@@ -112,6 +116,7 @@ def main() -> int:
     )
     parser.add_argument("--log", type=Path, help="outcomes, a JSON object a line; files named there are not run again")
     parser.add_argument("--seconds", type=float, help="bound on the time of one file")
+    parser.add_argument("--again", action="store_true", help="run those again that failed")
     arguments = parser.parse_args()
     every = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob("test_*.py"))
     unknown = sorted(set(arguments.files) - set(every))
@@ -122,9 +127,10 @@ def main() -> int:
     if target is None and (arguments.log is not None or not arguments.files):
         target = ROOT / "docs" / "nightly.md"
     for file in arguments.files or every:
-        if file in known:
+        again = arguments.again and file in known and bool(known[file].failed)
+        if file in known and not again:
             continue
-        known[file] = run(file, arguments.seconds)
+        known[file] = replace(run(file, arguments.seconds), again=again)
         sys.stdout.write(json.dumps(asdict(known[file])) + "\n")
         sys.stdout.flush()
         if arguments.log is not None:

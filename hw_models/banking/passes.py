@@ -16,7 +16,7 @@ import numpy as np
 from hw_models.accelerator import Core, Dataflow
 from hw_models.banking.banks import Banks, Layout
 from hw_models.banking.conflicts import read_cycles
-from hw_models.banking.reads import InputRead, WeightRead, input_pitches, weight_pitches
+from hw_models.banking.reads import InputRead, WeightRead, input_pitches, packed_pitches, weight_pitches
 from hw_models.banking.streams import (
     IDLE,
     input_by_pixel,
@@ -118,7 +118,8 @@ class PassClock:
         def group(index: int) -> tuple[IntArray, IntArray]:
             streams = np.full(len(folds), plain * self.update_cycles, dtype=np.int64)
             if self._input is not None:
-                counts, cycles = input_by_window(reads.input, reads.input_layout, self._input, index, folds)
+                data = reads.input, reads.input_layout, self._input
+                counts, cycles = input_by_window(*data, index, folds, reads.weight.places)
                 streams = counts @ np.maximum(cycles, self.update_cycles)
             rows = None
             if self._weight is not None:
@@ -139,14 +140,15 @@ class PassClock:
                 streams = np.maximum(cycles, self.update_cycles).sum(axis=0)
             rows = None
             if self._input is not None:
-                rows = input_by_pixel(reads.input, reads.input_layout, self._input, index, array.cols)
+                data = reads.input, reads.input_layout, self._input
+                rows = input_by_pixel(*data, index, array.cols, reads.weight.places)
             return _loaded(rows, folds, columns).ravel(), np.tile(streams, columns)
 
         return self._shadowed(reads, group, plain)
 
     def _output_stationary(self, reads: PassReads) -> PassTimes:
         array = self._array
-        plain = reads.weight.tile[1] * reads.weight.channels
+        plain = reads.weight.tile[1] * reads.weight.words
         columns, rows = -(-reads.weight.outputs // array.cols), -(-prod(reads.input.pixels) // array.rows)
         drain = array.rows * self.update_cycles
 
@@ -154,7 +156,8 @@ class PassClock:
             inputs = np.ones((rows, plain), dtype=np.int64)
             weights = np.ones((columns, plain), dtype=np.int64)
             if self._input is not None:
-                inputs = input_by_pixel(reads.input, reads.input_layout, self._input, index, array.rows)
+                data = reads.input, reads.input_layout, self._input
+                inputs = input_by_pixel(*data, index, array.rows, reads.weight.places)
             if self._weight is not None:
                 weights = weights_by_output(reads.weight, reads.weight_layout, self._weight, index, array.cols)
             kinds, of_column = np.unique(weights, axis=0, return_inverse=True)
@@ -170,7 +173,7 @@ class PassClock:
 
     def _folds(self, reads: PassReads) -> IntArray:
         array, weight = self._array, reads.weight
-        return window_folds(weight.tile[1], weight.channels, array.rows, array.reduction_unroll)
+        return window_folds(weight.tile[1], weight.words, array.rows, array.reduction_unroll)
 
     def _by_group(
         self, reads: PassReads, make: Callable[[int], tuple[IntArray, IntArray]]
@@ -183,7 +186,9 @@ class PassClock:
                 self._input.period_bytes,
             )
         if self._weight is not None:
-            pitch[1], period[1] = weight_pitches(reads.weight, reads.weight_layout)[0], self._weight.period_bytes
+            weight = reads.weight
+            pitches = packed_pitches(weight) if weight.word_bits else weight_pitches(weight, reads.weight_layout)
+            pitch[1], period[1] = pitches[0], self._weight.period_bytes
         known: dict[tuple[int, int], tuple[IntArray, IntArray]] = {}
         result = []
         for group in range(reads.input.groups):

@@ -65,6 +65,13 @@ class WeightRead:
     element_bytes : int
     start_bytes : int
         Address of the first weight in its buffer, behind the terms of the output channels.
+    places : int
+        Consecutive input channels of a tap that a PE takes at once, of the input too; the last of a tap are what is
+        left.
+    word_bits : int
+        Of packed N:M weights, the bits of the word that holds the kept weights of `places` channels and their indices;
+        words of one tap and group of channels lie side by side, a row of them in whole bytes. 0: every weight is an
+        element of its own.
     """
 
     tile: tuple[int, int, int, int]
@@ -74,6 +81,13 @@ class WeightRead:
     outputs: int
     element_bytes: int
     start_bytes: int = 0
+    places: int = 1
+    word_bits: int = 0
+
+    @property
+    def words(self) -> int:
+        """Value of the operands of a PE per tap."""
+        return -(-self.channels // self.places)
 
 
 def input_pitches(read: InputRead, layout: Layout) -> tuple[int, int, int, int, int, int]:
@@ -119,8 +133,16 @@ def row_padding(read: InputRead, layout: Layout, banks: Banks, pixels_in_row: in
     return next(p for p in range(0, turn + unit, unit) if (rows * (row + p) - wanted) % turn == 0)
 
 
+def packed_pitches(read: WeightRead) -> tuple[int, int, int]:
+    """Return the distance in bytes between groups, taps and rows of packed words, [g][tap][group of c][k]."""
+    _, taps, c, k = read.tile
+    row = -(-k * read.word_bits // 8)
+    rows = -(-c // read.places)
+    return taps * rows * row, rows * row, row
+
+
 def weight_pitches(read: WeightRead, layout: Layout) -> tuple[int, int, int, int]:
-    """Return the distance in bytes between neighbours along (g, tap, c, k).
+    """Return the distance in bytes between neighbours along (g, tap, c, k) of weights that are not packed.
 
     ``output_last``: [g][tap][c][k], the order in which weights are packed; ``output_first``: [g][k][tap][c].
     """

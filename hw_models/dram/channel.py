@@ -7,12 +7,12 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Literal
 
+from hw_models.clock import MAX_TICK_HZ
 from hw_models.dram.address import DEFAULT_MAP, AddressMap
 from hw_models.dram.standard import DramStandard
 from workloads.errors import InputError
 
 Page = Literal["open", "closed"]
-MAX_TICK_HZ = 1 << 63
 
 
 @dataclass(frozen=True)

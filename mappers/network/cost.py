@@ -9,7 +9,7 @@ An operand that is not in the shared scratchpad streams from or to DRAM: the sam
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
 
@@ -21,6 +21,7 @@ from mappers.group import Group
 from mappers.lower_vector import VectorLowering
 from mappers.mapping import Mapping as LayerMapping
 from mappers.network.graph import Operator, OperatorGraph
+from mappers.network.work import Piece, Work
 from mappers.plan import array_layers, make_problem
 from mappers.problem import TileProblem
 from mappers.replay import replay_operands
@@ -51,6 +52,8 @@ class Option:
         Two tiles of each activation: what it needs in the shared scratchpad if it streams.
     optimal : bool
         Whether the layer search proved its mapping optimal for its objective and slots.
+    work : Work, optional
+        What it is as commands.
     """
 
     core: str
@@ -60,7 +63,7 @@ class Option:
     written_bytes: int
     stage_bytes: tuple[tuple[str, int], ...]
     optimal: bool
-    note: str = ""
+    work: Work | None = field(default=None, compare=False)
 
     @property
     def scratchpad_bytes(self) -> int:
@@ -164,8 +167,10 @@ def _array_option(
     stage: dict[str, int] = {}
     written = cycles = 0
     energy = Fraction(0)
-    for layer, problem, found in parts:
+    pieces = []
+    for number, (layer, problem, found) in enumerate(parts):
         mapping = found.mapping(layer.name, core.core.name)
+        pieces.append(Piece(number, problem, mapping))
         data, weights, residual, kept, _ = replay_operands(problem, mapping)
         cycles += found.latency_cycles
         energy += Fraction(found.energy_pj)
@@ -182,7 +187,8 @@ def _array_option(
             stage[tensor] = max(stage.get(tensor, 0), size)
     proven = all(found.certificate.proven_optimal for _, _, found in parts)
     return Option(
-        core.core.name, cycles, energy, tuple(sorted(reads.items())), written, tuple(sorted(stage.items())), proven
+        *(core.core.name, cycles, energy, tuple(sorted(reads.items())), written, tuple(sorted(stage.items())), proven),
+        work=Work(op.index, tuple(pieces)),
     )
 
 
@@ -265,7 +271,10 @@ def _vector_option(graph: OperatorGraph, op: Operator, core: Accelerator) -> Opt
     half = min(unit.operand_half_bytes, loaded or 1)
     stage = [(name, min(graph.bytes_of[name], unit.operand_buffers * half)) for name in op.inputs]
     stage.append((op.output, min(graph.bytes_of[op.output], unit.output_buffers * unit.output_half_bytes)))
-    return Option(core.core.name, cycles, Fraction(energy), tuple(reads), stored, tuple(sorted(stage)), True)
+    return Option(
+        *(core.core.name, cycles, Fraction(energy), tuple(reads), stored, tuple(sorted(stage)), True),
+        work=Work(op.index),
+    )
 
 
 def _proportional(graph: OperatorGraph, op: Operator, moved: int) -> list[tuple[str, int]]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from hw_models.accelerator import Accelerator
+from mappers.commands import Program
 from mappers.dram_layout import Layout, make_layout
 from mappers.group import Group, make_groups
+from mappers.plan import array_layers, make_problem
 from mappers.problem import CHANNEL_TERM_BYTES
 from workloads.data_layers import Gather
 from workloads.mac_layers import MacLayer
@@ -25,6 +27,8 @@ class Operator:
         Activations it reads, each once, by the name of the tensor that an operator or the outside made.
     output : str
         Activation it makes.
+    macs : int
+        Products that are computed: on N:M arrays those of the kept weights.
     weight_bytes : int
         Constants as the core's weight scratchpad takes them (bias, multiplier and shift included); 0 if it has none.
     index : int
@@ -56,6 +60,8 @@ class OperatorGraph:
         Activations that come from outside, and those that must end in DRAM.
     shown : mapping of str to tuple of str
         See `behind`.
+    lowered : dict
+        What `Lowering` has made of the works of a core so far: plans of one network share most of them.
     """
 
     network: Network
@@ -66,6 +72,7 @@ class OperatorGraph:
     sources: tuple[str, ...]
     outputs: tuple[str, ...]
     shown: Mapping[str, tuple[str, ...]]
+    lowered: dict[object, Program] = field(default_factory=dict, compare=False, repr=False)
 
     def behind(self, name: str) -> tuple[str, ...]:
         """Return the tensors whose bytes the network's tensor `name` shows: itself, or what it joins or views."""
@@ -133,8 +140,10 @@ def make_graph(network: Network, core: Accelerator) -> OperatorGraph:
         inner = {name for layer in layers for name in layer.outputs}
         read = [name for layer in layers for name in layer.inputs if name not in inner]
         inputs = tuple(dict.fromkeys(x for name in read for x in behind(name) if x != group.output))
-        weight_bytes = _weight_bytes(network, group, layout)
-        op = Operator(group.lead.name, inputs, group.output, weight_bytes, group.lead.macs, index)
+        weight_bytes, macs = _weight_bytes(network, group, layout, core), 0
+        if isinstance(group.lead, MacLayer):
+            macs = sum(make_problem(layout, group, layer, core).macs for layer, _ in array_layers(group.lead))
+        op = Operator(group.lead.name, inputs, group.output, weight_bytes, macs, index)
         operators.append(op)
         for name in (*inputs, group.output):
             sizes[name] = network.tensor(name).bytes
@@ -145,7 +154,7 @@ def make_graph(network: Network, core: Accelerator) -> OperatorGraph:
     return OperatorGraph(network, layout, groups, tuple(operators), sizes, sources, outputs, known)
 
 
-def _weight_bytes(network: Network, group: Group, layout: Layout) -> int:
+def _weight_bytes(network: Network, group: Group, layout: Layout, core: Accelerator) -> int:
     """Return the constants that `group` loads: packed weights of the array, or the constant operands of a vector group.
 
     A gather loads the rows it picks, so its table counts with the bytes of its output.
@@ -154,6 +163,9 @@ def _weight_bytes(network: Network, group: Group, layout: Layout) -> int:
     if isinstance(lead, MacLayer):
         if lead.weight_is_activation:
             return 0
+        if core.core.array.sparsity is not None:
+            problems = [make_problem(layout, group, layer, core) for layer, _ in array_layers(lead)]
+            return sum(problem.weight_tile_bytes(problem.size) for problem in problems)
         dims = lead.dims
         taps = dims.FD * dims.FY * dims.FX
         return (

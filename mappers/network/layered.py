@@ -11,6 +11,7 @@ from mappers.network.cost import Option, best_option, nameless, pareto_options
 from mappers.network.fuse import Options
 from mappers.network.graph import Operator, OperatorGraph
 from mappers.network.rows import cut_rows
+from mappers.network.work import Piece, Work
 from mappers.plan import array_layers, make_problem
 from mappers.problem import TileProblem
 from mappers.replay import replay_operands
@@ -106,23 +107,55 @@ def split_options(graph: OperatorGraph, cluster: Cluster) -> dict[str, SplitOper
         if part is None:
             found[op.name] = SplitOperator(whole, (whole,))
             continue
-        cycles, energy = part
+        cycles, energy, dim = part
         shared = replace(whole, cycles=cycles, energy_pj=energy)
-        parts = tuple(_share(shared, core, place, len(names)) for place, core in enumerate(names))
+        works = _works(graph, op, cluster.cores[0], dim, len(names))
+        parts = tuple(
+            replace(_share(shared, core, place, len(names)), work=works[place]) for place, core in enumerate(names)
+        )
         found[op.name] = SplitOperator(shared, parts)
     return found
 
 
+def _works(graph: OperatorGraph, op: Operator, core: Accelerator, dim: str, parts: int) -> list[Work]:
+    """Return what each of `parts` near-equal parts of `op` along `dim` is as commands; "" is a vector operator."""
+    group, works = graph.groups[op.index], []
+    for place in range(parts):
+        if not dim:
+            works.append(Work(op.index, (), (place, place + 1, parts)))
+            continue
+        assert isinstance(group.lead, MacLayer)
+        pieces = []
+        for number, (layer, _) in enumerate(array_layers(group.lead)):
+            problem = make_problem(graph.layout, group, layer, core, prefetched=True)
+            start, stop = (problem.size[dim] * step // parts for step in (place, place + 1))
+            cut = cut_rows(problem, start, stop) if dim == "OY" else _sized(problem, dim, stop - start)
+            found = search(cut, nameless(core), "latency")
+            if isinstance(found, Infeasible):
+                raise InfeasibleError(replace(found, subject=f"part {place} of '{layer.name}' on '{core.core.name}'"))
+            pieces.append(Piece(number, cut, found.mapping(layer.name, core.core.name)))
+        works.append(Work(op.index, tuple(pieces), common=_common(group.lead, dim)))
+    return works
+
+
+def _common(lead: MacLayer, dim: str) -> tuple[str, ...]:
+    """Return what every part of a layer cut along `dim` reads whole: its input, or its weights."""
+    return {"K": (lead.input_tensor,), "OY": (lead.weight_tensor,)}.get(dim, ())
+
+
 def _part(
     graph: OperatorGraph, op: Operator, core: Accelerator, whole: Option, parts: int
-) -> tuple[int, Fraction] | None:
-    """Return cycles and energy of the largest of `parts` parts, or None if the operator does not gain by splitting."""
+) -> tuple[int, Fraction, str] | None:
+    """Return cycles and energy of the largest of `parts` parts, and the dimension that is cut.
+
+    None if the operator does not gain by splitting.
+    """
     group = graph.groups[op.index]
     if not isinstance(group.lead, MacLayer):
-        return -(-whole.cycles // parts), whole.energy_pj / parts
+        return -(-whole.cycles // parts), whole.energy_pj / parts, ""
     if group.pool is not None:
         return None
-    best: tuple[int, Fraction] | None = None
+    best: tuple[int, Fraction, str] | None = None
     for dim in ("K", "G", "OY"):
         cycles, energy = 0, Fraction(0)
         for layer, _ in array_layers(group.lead):
@@ -135,7 +168,7 @@ def _part(
             energy += Fraction(found.energy_pj)
         else:
             if best is None or cycles < best[0]:
-                best = cycles, energy
+                best = cycles, energy, dim
     if best is None or best[0] >= whole.cycles:
         return None
     return best
@@ -159,4 +192,9 @@ def _cut(problem: TileProblem, dim: str, parts: int) -> TileProblem | None:
     most = -(-size // parts)
     if dim == "OY":
         return cut_rows(problem, most, min(2 * most, size)) if size >= 2 * most else None
-    return replace(problem, sizes=tuple((d, most if d == dim else n) for d, n in problem.sizes))
+    return _sized(problem, dim, most)
+
+
+def _sized(problem: TileProblem, dim: str, size: int) -> TileProblem:
+    """Return `problem` with `size` steps of loop `dim`."""
+    return replace(problem, sizes=tuple((d, size if d == dim else n) for d, n in problem.sizes))

@@ -8,12 +8,15 @@ that each core has for itself, at its top.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from mappers.network.cost import Option
+from hw_models.accelerator import Accelerator
+from mappers.commands import Program
+from mappers.network.cost import Option, nameless
 from mappers.network.graph import Operator, OperatorGraph
 from mappers.network.program import Compute, Load, NetworkProgram, Region, Store, Task
 from mappers.network.residency import Residency, Stay
+from mappers.network.work import Work, core_program
 from workloads.errors import Infeasible, InfeasibleError, InternalError
 
 
@@ -44,11 +47,26 @@ class Space:
 
 
 class Lowering:
-    """Builds the tasks; one instance per program."""
+    """Builds the tasks; one instance per program.
 
-    def __init__(self, graph: OperatorGraph, cluster_name: str, core_names: Sequence[str], capacity_bytes: int) -> None:
+    Parameters
+    ----------
+    cores : sequence of Accelerator
+        Whose commands the program has; without them it has costs alone.
+    """
+
+    def __init__(
+        self,
+        graph: OperatorGraph,
+        cluster_name: str,
+        core_names: Sequence[str],
+        capacity_bytes: int,
+        cores: Sequence[Accelerator] = (),
+    ) -> None:
         self.graph, self.cluster_name, self.capacity = graph, cluster_name, capacity_bytes
         self.core_names = tuple(core_names)
+        self.cores = {core.core.name: core for core in cores}
+        self.works: dict[str, list[Work]] = {name: [] for name in self.cores}
         self.tasks: list[Task] = []
         self.regions: list[Region] = []
         self.space = Space()
@@ -67,9 +85,19 @@ class Lowering:
         self.ready[number] = []
         return number, waits
 
-    def add(self, task: Task) -> int:
-        """Append `task`, note its uses of regions, and return its number."""
+    def add(self, task: Task, work: Work | None = None, again: int | None = None) -> int:
+        """Append `task`, note its uses of regions, and return its number.
+
+        Parameters
+        ----------
+        work : Work, optional
+            What a computation is as commands.
+        again : int, optional
+            An earlier task on the same core whose commands it repeats, for another item.
+        """
         number = len(self.tasks)
+        if isinstance(task, Compute) and task.core in self.works:
+            task = self._with_entry(task, work, again)
         self.tasks.append(task)
         if isinstance(task, Compute):
             for region in (*task.reads, *task.writes, *task.stages):
@@ -82,6 +110,21 @@ class Lowering:
                 self.ready[task.region].append(number)
         return number
 
+    def _with_entry(self, task: Compute, work: Work | None, again: int | None) -> Compute:
+        """Return `task` with its place in the program of its core."""
+        if again is not None:
+            before = self.tasks[again]
+            assert isinstance(before, Compute)
+            return replace(task, entry=before.entry, share=before.share, common=before.common)
+        if work is None:
+            raise InternalError(f"network plan: '{task.name}' on '{task.core}' has no commands")
+        self.works[task.core].append(work)
+        return replace(task, entry=len(self.works[task.core]) - 1, share=work.share, common=work.common)
+
+    def _programs(self) -> dict[str, Program]:
+        """Return the commands of every core; equal cores with equal work are lowered once."""
+        return {name: lowered(self.graph, self.cores[name], works) for name, works in self.works.items()}
+
     def from_dram(self, tensor: str, step: str) -> tuple[int, ...]:
         """Return the tasks after which DRAM holds `tensor`."""
         if tensor not in self.in_dram:
@@ -91,7 +134,16 @@ class Lowering:
     def finish(self) -> NetworkProgram:
         """Return the program."""
         name = self.graph.network.name
-        return NetworkProgram(name, self.cluster_name, tuple(self.tasks), tuple(self.regions), self.capacity)
+        tasks, regions = tuple(self.tasks), tuple(self.regions)
+        return NetworkProgram(name, self.cluster_name, tasks, regions, self.capacity, self._programs())
+
+
+def lowered(graph: OperatorGraph, core: Accelerator, works: Sequence[Work]) -> Program:
+    """Return the commands of `works` on `core`, lowered once for equal cores and for all plans of `graph`."""
+    key = nameless(core), tuple(works)
+    if key not in graph.lowered:
+        graph.lowered[key] = core_program(graph, core, works)
+    return graph.lowered[key]
 
 
 def lower_plan(
@@ -101,6 +153,7 @@ def lower_plan(
     residency: Residency,
     options: Mapping[str, Option],
     parts: Mapping[str, Sequence[Option]] | None = None,
+    cores: Sequence[Accelerator] = (),
 ) -> NetworkProgram:
     """Return the program of a residency under one option per operator (by name).
 
@@ -108,13 +161,15 @@ def lower_plan(
     ----------
     parts : mapping of str to sequence of Option, optional
         Operators that run in parts side by side, one per core; `options` then have the bytes of all parts.
+    cores : sequence of Accelerator, optional
+        Whose commands the program has; without them it has costs alone.
 
     Raises
     ------
     InfeasibleError
         If tiles of what streams do not fit beside the stays.
     """
-    made = _PlanLowering(graph, cluster_name, capacity_bytes, residency, options, parts or {})
+    made = _PlanLowering(graph, cluster_name, capacity_bytes, residency, options, parts or {}, cores)
     for step, index in enumerate(residency.order):
         made.step(step, graph.operators[index])
     return made.low.finish()
@@ -129,10 +184,11 @@ class _PlanLowering:
         residency: Residency,
         options: Mapping[str, Option],
         parts: Mapping[str, Sequence[Option]],
+        cores: Sequence[Accelerator],
     ) -> None:
         self.parts = parts
-        cores = list(dict.fromkeys(options[op.name].core for op in graph.operators))
-        self.low = Lowering(graph, cluster_name, cores, capacity_bytes)
+        used = list(dict.fromkeys(options[op.name].core for op in graph.operators))
+        self.low = Lowering(graph, cluster_name, used, capacity_bytes, cores)
         self.graph, self.residency, self.options = graph, residency, options
         self.stay_at: dict[str, list[Stay]] = {}
         for stay in residency.stays:
@@ -243,7 +299,7 @@ class _PlanLowering:
         parts = self.parts.get(op.name) or (self.options[op.name],)
         numbers = []
         for place, part in enumerate(parts):
-            macs = op.macs * (place + 1) // len(parts) - op.macs * place // len(parts)
+            macs = _macs(op, part, place, len(parts))
             moved = tuple((name, part.reads(name)) for name in streaming)
             out = ((op.output, part.written_bytes),) if output_streams else ()
             numbers.append(
@@ -255,7 +311,8 @@ class _PlanLowering:
                         out,
                         tuple(dict.fromkeys(after)),
                         f"part {place}" if len(parts) > 1 else "",
-                    )
+                    ),
+                    part.work,
                 )
             )
         return tuple(numbers)
@@ -269,3 +326,10 @@ class _PlanLowering:
         self.region_of[stay] = region
         fresh = stay.tensor not in self.graph.maker and self.stay_at[stay.tensor][0] is stay
         low.add(Load(stay.tensor, "fetch" if fresh else "retrieve", size, region, tuple(dict.fromkeys(waits))))
+
+
+def _macs(op: Operator, option: Option, place: int, parts: int) -> int:
+    """Return the MACs of part `place`: those of its commands, where it has some on the array, else an equal share."""
+    if option.work is not None and option.work.pieces:
+        return option.work.macs
+    return op.macs * (place + 1) // parts - op.macs * place // parts

@@ -60,7 +60,7 @@ def lower_stacks(
 class _FusedLowering:
     def __init__(self, graph: OperatorGraph, cluster: Cluster, options: Options, costs: StripeCosts) -> None:
         self.graph, self.cluster, self.options, self.costs = graph, cluster, options, costs
-        self.low = Lowering(graph, cluster.name, cluster.core_names, cluster.shared.capacity_bytes)
+        self.low = Lowering(graph, cluster.name, cluster.core_names, cluster.shared.capacity_bytes, cluster.cores)
         self.from_top = False
         self.turn = 0
         self.waits: dict[int, tuple[int, ...]] = {}
@@ -193,7 +193,8 @@ class _FusedLowering:
                 *(op.name, core.core.name, cost.cycles, cost.energy_pj, macs, reads, (), lines, (), out),
                 tuple(dict.fromkeys(after)),
                 f"rows {start}..{stop - 1}",
-            )
+            ),
+            cost.work,
         )
         placed.made[op.output].append(number)
         if out:
@@ -227,6 +228,7 @@ class _FusedLowering:
                 option.read_bytes,
                 ((op.output, option.written_bytes),),
                 tuple(dict.fromkeys(after)),
-            )
+            ),
+            option.work,
         )
         low.in_dram[op.output] = (number,)

@@ -52,7 +52,7 @@ def lower_pipeline(
     InfeasibleError
         If the FIFOs alone exceed the shared scratchpad.
     """
-    low = Lowering(graph, cluster.name, cluster.core_names, cluster.shared.capacity_bytes)
+    low = Lowering(graph, cluster.name, cluster.core_names, cluster.shared.capacity_bytes, cluster.cores)
     address, base = 0, {}
     for tensor, depth in depths.items():
         base[tensor] = address
@@ -169,7 +169,9 @@ class _Items:
                 *(op.name, option.core, option.cycles, option.energy_pj, op.macs, tuple(reads), tuple(writes)),
                 *(tuple(stages), tuple(stream_in), out, tuple(dict.fromkeys(after))),
                 f"item {item}",
-            )
+            ),
+            option.work,
+            self.tasks.get((op.name, 0)),
         )
 
     def finish(self) -> NetworkProgram:
@@ -193,7 +195,7 @@ def lower_batch(graph: OperatorGraph, cluster: Cluster, options: Options, items:
     InputError
         If a core cannot run some operator.
     """
-    low = Lowering(graph, cluster.name, cluster.core_names, cluster.shared.capacity_bytes)
+    low = Lowering(graph, cluster.name, cluster.core_names, cluster.shared.capacity_bytes, cluster.cores)
     names = cluster.core_names
     missing = [(op.name, core) for op in graph.operators for core in names if core not in options[op.name]]
     if missing:
@@ -217,6 +219,7 @@ def lower_batch(graph: OperatorGraph, cluster: Cluster, options: Options, items:
     for core, size in need.items():
         place[core] = at
         at += size
+    first: dict[tuple[str, str], int] = {}
     for item in range(items):
         core = names[item % len(names)]
         done: dict[str, int] = {}
@@ -234,6 +237,9 @@ def lower_batch(graph: OperatorGraph, cluster: Cluster, options: Options, items:
                     ((op.output, option.written_bytes),),
                     tuple(dict.fromkeys(after)),
                     f"item {item}",
-                )
+                ),
+                option.work,
+                first.get((core, op.name)),
             )
+            first.setdefault((core, op.name), done[op.output])
     return low.finish()

@@ -60,6 +60,11 @@ class Pipeline:
         """Value of (stage, place in it) of every operator."""
         return {name: (s, i) for s, stage in enumerate(self.stages) for i, (name, _) in enumerate(stage.operators)}
 
+    def with_cycles(self, cycles: Mapping[str, int]) -> Pipeline:
+        """Return the same stages with other cycles of their operators, by name."""
+        stages = tuple(Stage(s.core, tuple((name, cycles[name]) for name, _ in s.operators)) for s in self.stages)
+        return Pipeline(stages, self.tensors)
+
     @property
     def interval_cycles(self) -> int:
         """Value of the initiation interval: the slowest stage."""

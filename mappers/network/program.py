@@ -7,11 +7,12 @@ starts and given back when its last user has ended. That is all the event model 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
+from mappers.commands import Program
 from workloads.errors import InternalError
 
 LoadKind = Literal["fetch", "retrieve"]
@@ -76,6 +77,16 @@ class Compute:
         Regions that hold tiles of what streams.
     stream_in, stream_out : tuple of (tensor, bytes)
         What crosses the DRAM channel while it runs.
+    entry : int
+        Its layer in the program of its core; -1 if it has no commands.
+    share : tuple of int
+        (low, high, whole): it is high/whole - low/whole of that layer.
+    common : tuple of str
+        Tensors that the parts of its operator on other cores read alike.
+    port_in : tuple of (tensor, bytes)
+        What its commands read through the port of its core.
+    port_out : int
+        Bytes that they write through it.
     """
 
     operator: str
@@ -90,6 +101,11 @@ class Compute:
     stream_out: tuple[tuple[str, int], ...]
     after: tuple[int, ...]
     part: str = ""
+    entry: int = -1
+    share: tuple[int, int, int] = (0, 1, 1)
+    common: tuple[str, ...] = ()
+    port_in: tuple[tuple[str, int], ...] = ()
+    port_out: int = 0
 
     @property
     def name(self) -> str:
@@ -108,6 +124,9 @@ class NetworkProgram:
     ----------
     capacity_bytes : int
         Of the shared scratchpad; every region lies inside.
+    cores : mapping of str to Program
+        Per core the commands of its operators in order, every operand behind its port; of several items the first only.
+        Equal cores with equal work have the same object. Empty where costs alone are known.
     """
 
     workload: str
@@ -115,6 +134,7 @@ class NetworkProgram:
     tasks: tuple[Task, ...]
     regions: tuple[Region, ...]
     capacity_bytes: int
+    cores: Mapping[str, Program] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for region in self.regions:

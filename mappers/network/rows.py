@@ -9,6 +9,7 @@ from fractions import Fraction
 from hw_models.accelerator import Accelerator
 from mappers.network.cost import Option, best_option, nameless
 from mappers.network.graph import Operator, OperatorGraph
+from mappers.network.work import Piece, Work
 from mappers.plan import make_problem
 from mappers.problem import TileProblem
 from mappers.replay import replay_operands
@@ -101,11 +102,12 @@ def row_operator(graph: OperatorGraph, op: Operator) -> RowOperator | None:
 
 @dataclass(frozen=True, slots=True)
 class StripeCost:
-    """Cycles and energy of one stripe of an operator with its weights on chip, and the bytes of its weights read."""
+    """Cycles and energy of one stripe of an operator with its weights on chip, bytes of its weights read, commands."""
 
     cycles: int
     energy_pj: Fraction
     weight_bytes: int
+    work: Work
 
 
 class StripeCosts:
@@ -160,15 +162,17 @@ class StripeCosts:
             option = self.whole(rows.op, core)
             share = option.cycles * stop // rows.height - option.cycles * start // rows.height
             energy = option.energy_pj * (stop - start) / rows.height
-            return StripeCost(max(1, share), energy, 0)
+            return StripeCost(max(1, share), energy, 0, Work(rows.op.index, (), (start, stop, rows.height)))
         problem = make_problem(self.graph.layout, group, group.lead, core, prefetched=True)
         low, high = rows.inner_rows(start, stop)
-        found = search(cut_rows(problem, low, high), nameless(core), "latency")
+        part = cut_rows(problem, low, high)
+        found = search(part, nameless(core), "latency")
         if isinstance(found, Infeasible):
             return None
-        part = cut_rows(problem, low, high)
-        _, weights, *_ = replay_operands(part, found.mapping(rows.op.name, core.core.name))
-        return StripeCost(found.latency_cycles, Fraction(found.energy_pj), weights)
+        mapping = found.mapping(rows.op.name, core.core.name)
+        _, weights, *_ = replay_operands(part, mapping)
+        work = Work(rows.op.index, (Piece(0, part, mapping),))
+        return StripeCost(found.latency_cycles, Fraction(found.energy_pj), weights, work)
 
 
 def cut_rows(problem: TileProblem, start: int, stop: int) -> TileProblem:

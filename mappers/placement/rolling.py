@@ -51,9 +51,8 @@ def roll(
 def _windows(graph: TensorGraph, order: Sequence[int], window: int, shift: int) -> list[tuple[int, int]]:
     """Return ranges of steps of about `window` operators, cut where the fewest bytes are live nearby."""
     live = live_bytes(graph, order)
-    cuts, at = [0], shift
-    if shift:
-        cuts.append(shift)
+    at = shift if shift < len(order) else 0  # no second cut where the order ends before it
+    cuts = [0, at] if at else [0]
     while len(order) - at > window:
         choice = range(at + window // 2, at + window + 1)
         at = min(choice, key=lambda t: (live[t], -t))

@@ -29,19 +29,26 @@ class TB:
         self.port = ControlPort(dut, identity, room)
         Clock(dut.clk, CLOCK_NS, unit="ns").start()
 
-    async def reset(self) -> None:
-        """Hold reset over two rising edges."""
+    async def reset(self, cycles: int = 2) -> list[str]:
+        """Hold reset over `cycles` rising edges; return the channels of the memory whose burst it cuts off."""
         dut = self.dut
         await FallingEdge(dut.clk)
         self.port.idle()
         for name in ("disturb", "refill", "save"):
             getattr(dut, name).value = 0
         dut.error_from.value = 0xFFFFFFFF
+        cut = [name for name in ("r", "w") if self.within_burst(name)]
         dut.rst.value = 1
-        await FallingEdge(dut.clk)
-        await FallingEdge(dut.clk)
+        for _ in range(cycles):
+            await FallingEdge(dut.clk)
         dut.rst.value = 0
         self.port.check_silent()
+        return cut
+
+    def within_burst(self, channel: str) -> bool:
+        """Tell whether a beat stands on `channel` behind which its burst has more; no before the first reset."""
+        valid, last = (getattr(self.dut, f"m_axi_{channel}{what}").value for what in ("valid", "last"))
+        return str(valid) == "1" and str(last) == "0"
 
     async def pulse(self, signal: Any) -> None:
         """Raise `signal` for a cycle."""
@@ -54,6 +61,7 @@ class TB:
     async def play(self, run: EngineRunRequest, place: int) -> EngineRunReport:
         """Run one command list on a memory filled afresh."""
         dut, port = self.dut, self.port
+        cut: list[str] = []
         if run["image"]:
             shutil.copyfile(self.folder / run["image"], self.folder / "memory.hex")
             await self.pulse(dut.refill)
@@ -61,7 +69,7 @@ class TB:
         if run["reset_after_cycles"]:
             await port.write(0, 1)
             await Timer(run["reset_after_cycles"] * CLOCK_NS, unit="ns")
-            await self.reset()
+            cut = await self.reset(run["reset_cycles"])
             if run["probe"]:
                 await port.check_cleared()
             await port.load(run["commands"])
@@ -80,7 +88,7 @@ class TB:
         if not int(dut.done.value):
             first = await First(finished, Timer(run["timeout_cycles"] * CLOCK_NS, unit="ns"))
             if first is not finished:
-                return {"cycles": -1, "status": 0, "error": 0, "memory": ""}
+                return {"cycles": -1, "status": 0, "error": 0, "memory": "", "cut": cut}
         await FallingEdge(dut.clk)
         low, high = await port.value(0x04), await port.value(0x08)
         status, error = await port.value(0x00), await port.value(0x0C)
@@ -88,7 +96,7 @@ class TB:
         await self.pulse(dut.save)
         kept = f"memory_{place}.out"
         shutil.move(self.folder / "memory.out", self.folder / kept)
-        return {"cycles": high << 32 | low, "status": status, "error": error, "memory": kept}
+        return {"cycles": high << 32 | low, "status": status, "error": error, "memory": kept, "cut": cut}
 
 
 @cocotb.test()

@@ -16,6 +16,7 @@ class EngineRunRequest(TypedDict):
     disturb: bool
     error_from: int
     reset_after_cycles: int
+    reset_cycles: int
     again_after_cycles: int
     timeout_cycles: int
     probe: bool
@@ -35,7 +36,7 @@ class EngineRequest(TypedDict):
 
 
 class EngineRunReport(TypedDict):
-    """What a run left: status and error register, file with the memory.
+    """What a run left: status and error register, file with the memory; what a reset cut off.
 
     The cycle counter is -1 of a run that did not end, or comes behind one that did not.
     """
@@ -44,6 +45,7 @@ class EngineRunReport(TypedDict):
     status: int
     error: int
     memory: str
+    cut: list[str]
 
 
 class EngineReport(TypedDict):

@@ -27,6 +27,7 @@ class ScenarioRequest(TypedDict):
     back_pressure_percent: int
     seed: int
     reset_after_cycles: int | None
+    reset_busy: bool
     check_paths: bool
     timeout_cycles: int
 

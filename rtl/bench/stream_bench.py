@@ -48,18 +48,23 @@ class TB:
         await FallingEdge(self.dut.clk)
         self.cycle += 1
 
-    async def reset(self) -> None:
-        """Hold reset over one rising edge with all inputs idle."""
+    async def reset(self, busy: bool = False) -> None:
+        """Hold reset over one rising edge, with all inputs idle or, if `busy`, all of them set; leave them idle."""
         await self.tick()
-        for port in self.request["inputs"]:
-            getattr(self.dut, f"{port}_tvalid").value = 0
-        for port in self.request["outputs"]:
-            getattr(self.dut, f"{port}_tready").value = 0
+        self.drive(int(busy))
         for name in self.request["settings"]:
             getattr(self.dut, name).value = 0
         self.dut.rst.value = 1
         await self.tick()
+        self.drive(0)
         self.dut.rst.value = 0
+
+    def drive(self, level: int) -> None:
+        """Set every valid and ready that the core reads."""
+        for port in self.request["inputs"]:
+            getattr(self.dut, f"{port}_tvalid").value = level
+        for port in self.request["outputs"]:
+            getattr(self.dut, f"{port}_tready").value = level
 
     def connect(self, scenario: StreamScenarioRequest) -> tuple[dict[str, Source], dict[str, Sink]]:
         """Return fresh sources and sinks, with the pauses of `scenario` drawn from its seed."""
@@ -186,7 +191,7 @@ async def run_scenarios(dut: Any) -> None:
         for scenario in request["scenarios"]:
             if scenario["reset_after_cycles"] is not None:
                 await tb.play(scenario, limit_cycles=scenario["reset_after_cycles"])
-                await tb.reset()
+                await tb.reset(scenario["reset_busy"])
             report["scenarios"].append(await tb.play(scenario))
     except (ProtocolError, ValueError) as error:  # ValueError: an X where a number is needed
         report["error"] = f"scenario {len(report['scenarios'])}, cycle {tb.cycle}: {error}"

@@ -75,14 +75,19 @@ class TB:
         await FallingEdge(self.dut.clk)
         self.cycle += 1
 
-    async def reset(self) -> None:
-        """Hold reset over one rising edge with all inputs idle."""
+    async def reset(self, busy: bool = False) -> None:
+        """Hold reset over one rising edge, with all inputs idle or, if `busy`, all of them set; leave them idle."""
         await self.tick()
-        for name in ("cfg_valid", "s_axis_w_tvalid", "s_axis_a_tvalid", "m_axis_o_tready"):
-            getattr(self.dut, name).value = 0
+        self.drive(int(busy))
         self.dut.rst.value = 1
         await self.tick()
+        self.drive(0)
         self.dut.rst.value = 0
+
+    def drive(self, level: int) -> None:
+        """Set every valid and ready that the core reads."""
+        for name in ("cfg_valid", "s_axis_w_tvalid", "s_axis_a_tvalid", "m_axis_o_tready"):
+            getattr(self.dut, name).value = level
 
     def connect(self, scenario: ScenarioRequest) -> tuple[Source, Source, Source, Sink]:
         """Return fresh sources and sink, with the pauses of `scenario` drawn from its seed."""
@@ -167,7 +172,7 @@ async def run_scenarios(dut: Any) -> None:
         for scenario in request["scenarios"]:
             if scenario["reset_after_cycles"] is not None:
                 await tb.play(scenario, limit_cycles=scenario["reset_after_cycles"])
-                await tb.reset()
+                await tb.reset(scenario["reset_busy"])
             report["scenarios"].append(await tb.play(scenario))
     except (ProtocolError, ValueError) as error:  # ValueError: an X where a number is needed
         report["error"] = f"scenario {len(report['scenarios'])}, cycle {tb.cycle}: {error}"

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Protocol
 
 from hw_models.accelerator import Accelerator, DramChannel
-from mappers.commands import Program
+from mappers.commands import LoadCommand, Program, StoreCommand
 from sim.dram.report import ChannelCounts, DramRun
 
 
@@ -55,9 +55,9 @@ def layer_energy_pj(
     streams = [iter(commands) for commands in run.commands]
     per_burst = (energy.read_pj, energy.write_pj)
     for command in program.commands:
-        if command.engine in ("load", "store"):
-            direction = int(command.engine == "store")
-            bursts, activates = next(streams[direction])
+        if isinstance(command, LoadCommand | StoreCommand):
+            direction = int(isinstance(command, StoreCommand))
+            bursts, activates = next(streams[2 * command.dma + direction])
             shares[command.layer] += bursts * per_burst[direction] + activates * energy.activate_pj
     return shares
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 GAPS = ("no_request", "row", "refresh", "turnaround", "bank_group", "rank", "command")
 """Why the data bus was idle before a burst: nothing queued; its row was not open; it was closed for a refresh; the
@@ -47,13 +48,22 @@ class DramRun:
     channels : tuple of ChannelCounts
         One per channel.
     commands : tuple of (bursts, activates)
-        Per load and store, in the order in which they were submitted per stream: reads first, then writes.
+        Per load and store, in the order in which they were submitted per stream: reads of an engine, then its writes.
     """
 
     ticks: int
     ranks: int
     channels: tuple[ChannelCounts, ...]
     commands: tuple[tuple[tuple[int, int], ...], ...]
+
+    def joined(self, stream: int, counts: Sequence[int]) -> DramRun:
+        """Return the same with the requests of `stream` put together, so many in a row for each command."""
+        left = iter(self.commands[stream])
+        whole = []
+        for count in counts:
+            parts = [next(left) for _ in range(count)]
+            whole.append((sum(bursts for bursts, _ in parts), sum(activates for _, activates in parts)))
+        return replace(self, commands=(*self.commands[:stream], tuple(whole), *self.commands[stream + 1 :]))
 
     @property
     def total(self) -> ChannelCounts:

@@ -46,7 +46,8 @@ def _machine(machine: Machine, codes: IntArray, place: Place, now: int) -> Hasha
         )
         flight.append((frontier, works))
     queue = machine.queue.state(now, machine.idle_cycles)
-    return tuple(flight), queue, _slots(machine, region, origin)
+    phase = 0 if machine.vector_clock is None else machine.vector_clock.phase(now)
+    return tuple(flight), queue, _slots(machine, region, origin), phase
 
 
 def _moving(work: Work, codes: IntArray, origin: int, now: int) -> Hashable:

@@ -22,6 +22,8 @@ from sim.channel import READ, WRITE, Channel
 from sim.dram.memory import TimedChannel
 from sim.dram.report import DramRun
 from sim.network.memory import SharedMemory
+from sim.network.noc import CAUSE as NOC_CAUSE
+from sim.network.noc import NocPorts, NocRun, steps_of
 from sim.network.places import DramPlaces, Flow
 from sim.progress import StuckError, run_watched
 from workloads.errors import Infeasible, InfeasibleError, InternalError
@@ -69,6 +71,8 @@ class NetworkRun:
         Bytes read from and written to DRAM.
     dram : DramRun, optional
         What a DRAM with timing did.
+    noc : NocRun, optional
+        What a network on chip did.
     """
 
     cycles: int
@@ -78,6 +82,7 @@ class NetworkRun:
     moved_bytes: list[int]
     memory: SharedMemory
     dram: DramRun | None = None
+    noc: NocRun | None = None
 
 
 class DeadlockError(StuckError):
@@ -103,6 +108,7 @@ class _Execution:
         self.env = simpy.Environment()
         self.timed = cluster.dram.device is not None
         self.channel = _channel(self.env, cluster)
+        self.noc = None if cluster.noc is None else NocPorts(self.env, cluster, program, self._steps)
         self.places = DramPlaces(program)
         self._fits()
         self.memory = SharedMemory(program)
@@ -137,7 +143,9 @@ class _Execution:
         cycles = max((span.done for span in self.spans), default=0)
         busy = self.channel.busy
         dram = self.channel.outcome(int(self.env.now)) if isinstance(self.channel, TimedChannel) else None
-        return NetworkRun(cycles, self.spans, busy, self.channel.units_per_cycle, self.moved, self.memory, dram)
+        noc = None if self.noc is None else self.noc.outcome()
+        units = self.channel.units_per_cycle
+        return NetworkRun(cycles, self.spans, busy, units, self.moved, self.memory, dram, noc)
 
     def _fits(self) -> None:
         """Refuse tensors that the DRAM has no room for."""
@@ -155,7 +163,8 @@ class _Execution:
             )
 
     def _progress(self) -> int:
-        return self.channel.progress + sum(event.triggered for event in self.started + self.done)
+        noc = 0 if self.noc is None else self.noc.progress
+        return self.channel.progress + noc + sum(event.triggered for event in self.started + self.done)
 
     def _stuck(self) -> list[int]:
         return [number for number, event in enumerate(self.done) if not event.triggered]
@@ -195,6 +204,8 @@ class _Execution:
             feed, segments = self.feeds.get(number), self._segments(task)
             moved = sum(size for _, size in task.stream_out)
             written: list[simpy.Event] = []
+            port: list[list[simpy.Event]] = []
+            steps = self._steps(task) // segments
             for j in range(segments):
                 if feed is not None and not feed.arrived[j].triggered:
                     began = env.now
@@ -204,9 +215,15 @@ class _Execution:
                     began = env.now
                     yield written[j - 2]
                     span.wait("stream out", int(env.now - began))
-                cycles = _part(task.cycles, segments, j)
-                if cycles:
-                    yield env.timeout(cycles)
+                for step in range(j * steps, (j + 1) * steps):
+                    late = self._at_port(task, step, segments * steps, port)
+                    cycles = _part(task.cycles, segments * steps, step)
+                    if cycles:
+                        yield env.timeout(cycles)
+                    if any(not event.triggered for event in late):
+                        began = env.now
+                        yield env.all_of(late)
+                        span.wait(NOC_CAUSE, int(env.now - began))
                 if feed is not None:
                     feed.used[j].succeed()
                 if moved:
@@ -218,6 +235,17 @@ class _Execution:
             else:
                 self._finish(number, span.end)
 
+    def _at_port(self, task: Compute, j: int, parts: int, asked: list[list[simpy.Event]]) -> list[simpy.Event]:
+        """Ask the network on chip for what segment j may, and return what it must not end without."""
+        if self.noc is None:
+            return []
+        asked += [self.noc.reads(task, index, parts) for index in range(len(asked), min(j + 2, parts))]
+        written = self.noc.writes(task, j, parts)
+        if j + 1 < parts:
+            asked[j + 1] = [*asked[j + 1], *written]
+            return asked[j]
+        return [*asked[j], *written]
+
     def _drain(self, number: int, written: Sequence[simpy.Event]) -> Process:
         """Finish a computation when its last part has reached DRAM; the core goes on meanwhile."""
         yield self.env.all_of(list(written))
@@ -227,6 +255,11 @@ class _Execution:
         """Return the parts in which `task` streams; 1 if it does not."""
         moved = max(sum(size for _, size in task.stream_in), sum(size for _, size in task.stream_out))
         return max(1, min(MAX_SEGMENTS, -(-moved // CHUNK_BYTES), max(task.cycles, 1)))
+
+    def _steps(self, task: Compute) -> int:
+        """Return the steps in which `task` runs: its segments, finer where its port's bytes pass a network on chip."""
+        segments = self._segments(task)
+        return segments * (1 if self.cluster.noc is None else steps_of(task, segments, CHUNK_BYTES))
 
     def _feeder(self, queue: Sequence[int]) -> Process:
         """Ask for what the computations of one core stream in, one computation ahead, two parts ahead."""
@@ -264,12 +297,12 @@ class _Execution:
             reached.succeed()
 
         if stream == READ:
-            eligible = int(self.env.now) + max(1, dram.latency_cycles)
+            eligible = int(self.env.now) + dram.read_delay(int(self.env.now))
             self.channel.submit(READ, eligible, runs, _nothing, arrived)
         else:
 
             def answered(_: int) -> None:
-                self.env.timeout(dram.latency_cycles).callbacks.append(arrived)
+                self.env.timeout(dram.response_delay(int(self.env.now))).callbacks.append(arrived)
 
             self.channel.submit(WRITE, int(self.env.now) + 1, runs, _nothing, answered)
         return event

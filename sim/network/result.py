@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
 from hw_models.cluster import Cluster
-from mappers.network.program import Compute, Load, NetworkProgram, Store, computes
+from mappers.network.program import Compute, NetworkProgram, computes
 from sim.channel import READ, WRITE
-from sim.dram.energy import counted_pj, standby_pj, summary
+from sim.dram.energy import summary
+from sim.network.checks import execution_checks, metric_checks, require
+from sim.network.cores import run_cores, with_core_times
+from sim.network.energy import EnergyTable, by_component, by_operand, energy_table
 from sim.network.engine import NetworkRun, run_network
+from sim.network.noc import NocRun
+from sim.network.over_time import NetworkOverTime, network_over_time
+from sim.network.rows import CoreRow, OperatorRow, core_row, operator_rows
 from sim.result import Check
-from workloads.errors import InternalError
 
 SCHEMA = "tilewright.network/1"
 FIRST_BYTES = "which part of a tensor a task moves that moves part of it: its first bytes are taken for the DRAM's rows"
+CLOSED_FORM = "tiles inside an operator: its cycles are the layer mapper's bound with operands on chip"
+BACK_TO_BACK = (
+    "what a core loads ahead for its next operator while it waits for another core or DRAM: an operator's cycles are "
+    "those of its commands in a run of all of its core's with every operand in the shared scratchpad"
+)
+FIXED_CHANNEL = "DRAM rows, banks and refresh: the channel has a fixed latency and bandwidth"
+PORTS_APART = "conflicts of cores in the banks of the shared scratchpad; every core has a port of its own"
+ON_CHIP = "conflicts in the banks of the shared scratchpad; topology and energy of the network on chip"
 NOT_MODELLED = (
-    "tiles inside an operator: its cycles are the layer mapper's bound with operands on chip",
-    "conflicts of cores in the banks of the shared scratchpad; every core has a port of its own",
     "issue time of DMA descriptors; short and unaligned runs of whole-tensor transfers",
-    "DRAM rows, banks and refresh: the channel has a fixed latency and bandwidth",
     "leakage, clock tree, control and wires in the energy",
 )
 
@@ -39,32 +49,6 @@ class NetworkTotals:
     peak_scratchpad_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class OperatorRow:
-    """One computation: where and when it ran, and what it waited for."""
-
-    name: str
-    part: str
-    core: str
-    macs: int
-    start_cycle: int
-    end_cycle: int
-    compute_cycles: int
-    stall_cycles: dict[str, int]
-    dram_read_bytes: int
-    dram_write_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class CoreRow:
-    """One core over the whole run: `busy`, `idle` (nothing left or not yet begun) and stalls sum to the cycles."""
-
-    name: str
-    busy_cycles: int
-    idle_cycles: int
-    stall_cycles: dict[str, int]
-
-
 @dataclass(frozen=True)
 class NetworkResult:
     """See the module docstring; `run` and `program` hold the raw times for plots and traces."""
@@ -79,9 +63,14 @@ class NetworkResult:
     checks: tuple[Check, ...]
     program: NetworkProgram
     run: NetworkRun
-    not_modelled: tuple[str, ...] = field(default=NOT_MODELLED)
-    dram: dict[str, Any] | None = None
+    not_modelled: tuple[str, ...]
+    dram: dict[str, Any] | None
     """What a DRAM with timing did; None, and absent from the file, for a channel of fixed latency."""
+    component_pj: dict[str, float]
+    operand_pj: dict[str, float]
+    over_time: NetworkOverTime
+    noc: dict[str, Any] | None = None
+    """What a network on chip did; None, and absent from the file, where ports do not disturb each other."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as plain data."""
@@ -91,13 +80,16 @@ class NetworkResult:
             "totals": asdict(self.totals),
             "bounds": self.bounds,
             "energy_pj": self.energy_pj,
+            "component_pj": self.component_pj,
+            "operand_pj": self.operand_pj,
             "operators": [asdict(row) for row in self.operators],
             "cores": [asdict(row) for row in self.cores],
             "placement": self.placement,
+            "over_time": asdict(self.over_time),
             "occupancy": [list(point) for point in _last_per_cycle(self.run.memory.timeline)],
             "checks": [asdict(check) for check in self.checks],
             "not_modelled": list(self.not_modelled),
-        } | ({} if self.dram is None else {"dram": self.dram})
+        } | {name: part for name, part in (("dram", self.dram), ("noc", self.noc)) if part is not None}
 
 
 def _last_per_cycle(timeline: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -106,72 +98,84 @@ def _last_per_cycle(timeline: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def simulate_network(
-    program: NetworkProgram, cluster: Cluster, manifest: dict[str, Any], placement: dict[str, Any]
+    program: NetworkProgram,
+    cluster: Cluster,
+    manifest: dict[str, Any],
+    placement: dict[str, Any],
+    *,
+    tiles: bool = True,
 ) -> NetworkResult:
     """Execute `program` on `cluster` and return the checked result.
+
+    Parameters
+    ----------
+    tiles : bool
+        Take the cycles of operators from a run of their commands, where the program has them; without it from the
+        closed form of the layer mapper.
 
     Raises
     ------
     InternalError
         If the program is wrong or the run breaks its own physics (§3.9); `DeadlockError` names who waits on what.
     """
+    runs = run_cores(program, cluster, timed=tiles)
+    program = with_core_times(program, runs)
     run = run_network(program, cluster)
     clock = float(cluster.clock_mhz) * 1e6
-    energy = _energy(program, cluster, run)
+    table = energy_table(program, cluster, run, runs)
     macs = sum(task.macs for task in computes(program.tasks))
-    total = sum(energy.values(), Fraction(0))
     totals = NetworkTotals(
         cycles=run.cycles,
         time_s=run.cycles / clock,
         macs=macs,
-        energy_pj=float(total),
+        energy_pj=float(sum(table.values(), Fraction(0))),
         dram_read_bytes=run.moved_bytes[READ],
         dram_write_bytes=run.moved_bytes[WRITE],
         utilisation=macs / (run.cycles * cluster.macs_per_cycle) if run.cycles else 0.0,
         peak_scratchpad_bytes=run.memory.peak_bytes,
     )
     bounds = _bounds(program, cluster)
-    rows = _operators(program, run)
-    cores = tuple(_core(name, program, run) for name in cluster.core_names)
-    checks = _checks(program, cluster, run, cores, bounds)
-    for check in checks:
-        if not check.ok:
-            raise InternalError(
-                f"network run of '{program.workload}': law '{check.name}' is violated, {check.detail}; "
-                "the result is withheld"
-            )
-    plain = {part: float(pj) for part, pj in energy.items()}
-    result = NetworkResult(manifest, totals, bounds, plain, rows, cores, placement, checks, program, run)
-    if run.dram is None:
-        return result
-    left = (*(line for line in NOT_MODELLED if not line.startswith("DRAM rows")), FIRST_BYTES)
-    return replace(result, not_modelled=left, dram=summary(run.dram, cluster))
+    rows = operator_rows(program, run, runs)
+    cores = tuple(core_row(name, program, run, runs, cluster) for name in cluster.core_names)
+    series = network_over_time(program, run, runs, cluster.core_names)
+    checks = execution_checks(program, cluster, run, cores, bounds)
+    checks += metric_checks(program, cluster, run, runs, rows, cores, table, series)
+    require(program.workload, checks)
+    timed = any(own.times for own in runs.values())
+    return NetworkResult(
+        *(manifest, totals, bounds, _groups(table), rows, cores, placement, checks, program, run),
+        not_modelled=_not_modelled(run, timed),
+        dram=None if run.dram is None else summary(run.dram, cluster),
+        component_pj={part: float(pj) for part, pj in by_component(table).items()},
+        operand_pj={part: float(pj) for part, pj in by_operand(table).items()},
+        over_time=series,
+        noc=None if run.noc is None else _noc(run.noc),
+    )
 
 
-def _energy(program: NetworkProgram, cluster: Cluster, run: NetworkRun) -> dict[str, Fraction]:
-    """Return the energy of cores with their ports, of the shared scratchpad's DMA side, and of DRAM, in pJ.
-
-    What a core streams passes the shared scratchpad too, but for weights; those are told by their name.
-    """
-    shared, cores = cluster.shared, sum((t.energy_pj for t in computes(program.tasks)), Fraction(0))
-    written = sum(t.size_bytes for t in program.tasks if isinstance(t, Load))
-    read = sum(t.size_bytes for t in program.tasks if isinstance(t, Store))
-    for task in computes(program.tasks):
-        written += sum(size for name, size in task.stream_in if name != f"{task.operator}.weights")
-        read += sum(size for _, size in task.stream_out)
-    moved = program.loaded_bytes + program.stored_bytes
+def _noc(noc: NocRun) -> dict[str, Any]:
+    """Return what passed the network on chip as plain data."""
+    both = (("read", 0), ("write", 1))
     return {
-        "cores": cores,
-        "shared": written * shared.write_pj_per_byte + read * shared.read_pj_per_byte,
-        "dram": _dram_pj(moved, cluster, run),
+        **{f"{way}_bytes": noc.asked_bytes[index] for way, index in both},
+        **{f"{way}_busy_cycles": noc.busy_cycles[index] for way, index in both},
+        "joined_words": noc.joined_words,
     }
 
 
-def _dram_pj(moved_bytes: int, cluster: Cluster, run: NetworkRun) -> Fraction:
-    """Return the energy of the DRAM: of its commands and standby where these are known, else by the byte."""
-    if run.dram is None or cluster.dram.command_energy is None:
-        return moved_bytes * cluster.dram.energy_pj_per_byte
-    return standby_pj(run.dram, cluster) + counted_pj(run.dram.total, cluster)
+def _groups(table: EnergyTable) -> dict[str, float]:
+    """Return the energy of all cores with their ports, of the shared scratchpad's DMA side and of DRAM."""
+    parts = by_component(table)
+    outside = {name: parts.pop(name, Fraction(0)) for name in ("shared", "dram")}
+    return {name: float(pj) for name, pj in {"cores": sum(parts.values(), Fraction(0)), **outside}.items()}
+
+
+def _not_modelled(run: NetworkRun, timed: bool) -> tuple[str, ...]:
+    """Return what this run leaves out."""
+    lines = (BACK_TO_BACK if timed else CLOSED_FORM, PORTS_APART if run.noc is None else ON_CHIP, *NOT_MODELLED)
+    if run.dram is None:
+        return (*lines[:-1], FIXED_CHANNEL, lines[-1])
+    return (*lines, FIRST_BYTES)
 
 
 def _bounds(program: NetworkProgram, cluster: Cluster) -> dict[str, int]:
@@ -183,91 +187,20 @@ def _bounds(program: NetworkProgram, cluster: Cluster) -> dict[str, int]:
     for number, step in enumerate(program.tasks):
         before = max((longest[other] for other in step.after if other < number), default=0)
         longest[number] = before + (step.cycles if isinstance(step, Compute) else 0)
+    read, written = (
+        sum(part) for part in zip((0, 0), *(_at_port(task) for task in computes(program.tasks)), strict=True)
+    )
     bus = (program.loaded_bytes + program.stored_bytes) / cluster.dram.bytes_per_cycle
     parts = {
         "core_cycles": max(busy.values(), default=0),
         "dram_cycles": int(bus),
         "chain_cycles": max(longest, default=0),
     }
+    noc = cluster.noc
+    if noc is not None:  # what several cores read as one may pass once
+        parts["noc_cycles"] = max(0 if noc.multicast else read, written) // noc.bytes_per_cycle
     return {**parts, "lower_bound_cycles": max(parts.values())}
 
 
-def _operators(program: NetworkProgram, run: NetworkRun) -> tuple[OperatorRow, ...]:
-    rows = []
-    for task, span in zip(program.tasks, run.spans, strict=True):
-        if isinstance(task, Compute):
-            moved = tuple(sum(size for _, size in flow) for flow in (task.stream_in, task.stream_out))
-            rows.append(
-                OperatorRow(
-                    *(task.operator, task.part, task.core, task.macs, span.start, span.end, task.cycles),
-                    dict(span.waits),
-                    *moved,
-                )
-            )
-    return tuple(rows)
-
-
-def _core(name: str, program: NetworkProgram, run: NetworkRun) -> CoreRow:
-    """Return what a core did with every cycle of the run."""
-    busy, reached = 0, 0
-    stalls: dict[str, int] = {}
-    for task, span in zip(program.tasks, run.spans, strict=True):
-        if isinstance(task, Compute) and task.core == name:
-            busy += task.cycles
-            reached = max(reached, span.end)
-            for cause, cycles in span.waits.items():
-                stalls[cause] = stalls.get(cause, 0) + cycles
-    return CoreRow(name, busy, run.cycles - reached, dict(sorted(stalls.items())))
-
-
-def _checks(
-    program: NetworkProgram, cluster: Cluster, run: NetworkRun, cores: tuple[CoreRow, ...], bounds: dict[str, int]
-) -> tuple[Check, ...]:
-    """Return every law with its outcome; overlap and reads before completion end the run itself."""
-    wanted = [program.loaded_bytes, program.stored_bytes]
-    beat = cluster.dram.beat_bytes
-    units = [sum(end - start for stream, start, end in run.bus if stream == way) for way in (READ, WRITE)]
-    if run.dram is None:
-        per_beat = cluster.dram.beats_cycles(1) * run.bus_units
-        beats = [int(Fraction(part) / per_beat) for part in units]
-    else:
-        beats = [run.dram.total.reads, run.dram.total.writes]
-    least = [-(-size // beat) for size in wanted]
-    summed = [row.busy_cycles + row.idle_cycles + sum(row.stall_cycles.values()) for row in cores]
-    bus_order = all(a[2] <= b[1] for a, b in zip(run.bus, run.bus[1:], strict=False))
-    done = [span for span in run.spans if 0 <= span.ready <= span.start <= span.end <= span.done]
-    whole = all(
-        task.size_bytes <= program.regions[task.region].size_bytes
-        for task in program.tasks
-        if isinstance(task, Load | Store)
-    )
-    return (
-        Check("every task ran once, in order of its times", len(done) == len(run.spans), f"{len(done)} tasks"),
-        Check("DRAM bytes asked for are the bytes moved", run.moved_bytes == wanted, f"{run.moved_bytes} of {wanted}"),
-        Check(
-            "the channel moved at least the beats of these bytes, never two at once",
-            bus_order and all(a >= b for a, b in zip(beats, least, strict=True)),
-            f"{beats} beats, least {least}",
-        ),
-        Check(
-            "the shared scratchpad never held more than its capacity",
-            run.memory.peak_bytes <= program.capacity_bytes,
-            f"{run.memory.peak_bytes} of {program.capacity_bytes}",
-        ),
-        Check(
-            "every region was taken and given back",
-            run.memory.empty and len(run.memory.stays) == len(program.regions),
-            f"{len(run.memory.stays)} of {len(program.regions)} regions",
-        ),
-        Check("transfers fit their regions", whole, f"{len(program.regions)} regions"),
-        Check(
-            "cycles are at least every lower bound",
-            run.cycles >= bounds["lower_bound_cycles"],
-            f"{run.cycles} >= {bounds['lower_bound_cycles']}",
-        ),
-        Check(
-            "busy, stalled and idle cycles of each core sum to the run",
-            all(s == run.cycles for s in summed),
-            f"{summed} of {run.cycles}",
-        ),
-    )
+def _at_port(task: Compute) -> tuple[int, int]:
+    return sum(size for _, size in task.port_in), task.port_out

@@ -1,4 +1,4 @@
-"""Trace of a network-level run as Chrome trace JSON, which Perfetto opens: cores, DMA engines, occupancy, bus."""
+"""Trace of a network-level run as Chrome trace JSON, which Perfetto opens: cores, DMA engines, occupancy, bandwidth."""
 
 from __future__ import annotations
 
@@ -46,6 +46,22 @@ def write_network_trace(result: NetworkResult, path: Path | str) -> int:
         {"ph": "C", "name": "shared scratchpad bytes", "pid": 1, "tid": 0, "ts": cycle, "args": {"live": live}}
         for cycle, live in last.items()
     ]
+    series = result.over_time
+    size = series.window_cycles
+    for level, read in series.read_bytes.items():
+        pairs = list(zip(read, series.write_bytes[level], strict=True))
+        if any(map(any, pairs)):
+            events += [
+                {
+                    "ph": "C",
+                    "name": f"{level} bytes per cycle",
+                    "pid": 1,
+                    "tid": 0,
+                    "ts": place * size,
+                    "args": {"read": in_bytes / size, "write": out_bytes / size},
+                }
+                for place, (in_bytes, out_bytes) in enumerate(pairs)
+            ]
     trace = {
         "traceEvents": events,
         "displayTimeUnit": "ns",

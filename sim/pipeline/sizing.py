@@ -13,8 +13,9 @@ LEAST = 2
 def size_fifos(pipeline: Pipeline, images: int = 3, shrink: bool = True) -> tuple[Pipeline, PipelineRun]:
     """Return the pipeline with sized FIFOs and its run.
 
-    First every FIFO gets the most words it holds when none has a limit: that keeps every cycle of the unlimited run.
-    With `shrink`, each FIFO in turn is then made as shallow as the steady interval allows, by bisection, deepest first.
+    First every FIFO gets the most words it holds when none has a limit, or one place more where that lengthens the
+    interval: a place is free only in the cycle after its word was read. With `shrink`, each FIFO in turn is then made
+    as shallow as the steady interval allows, by bisection, deepest first.
 
     Raises
     ------
@@ -24,6 +25,8 @@ def size_fifos(pipeline: Pipeline, images: int = 3, shrink: bool = True) -> tupl
     free = run_pipeline(pipeline.with_depths({c.name: UNBOUNDED for c in pipeline.channels}), images)
     depths = {fill.name: max(LEAST, fill.peak_words) for fill in free.fifos}
     target = free.interval_cycles
+    if not _keeps(pipeline.with_depths(depths), images, target):
+        depths = {name: depth + 1 for name, depth in depths.items()}
     if shrink:
         for name in sorted(depths, key=lambda key: (-depths[key], key)):
             low, high = LEAST, depths[name]

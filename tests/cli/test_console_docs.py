@@ -23,6 +23,7 @@ PAGES = (
     "docs/placement.md",
     "docs/network_mapping.md",
     "docs/scratchpads.md",
+    "docs/accelerators.md",
 )
 FENCE = re.compile(r"^```(console|python|yaml)(?: file=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

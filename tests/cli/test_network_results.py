@@ -14,6 +14,7 @@ import pytest
 
 from tests.reference.tensor_graphs import toy_2
 from tilewright.cli import run
+from tilewright.network_report import PLOTS
 from workloads.whole_file import write_whole
 
 Edit = Callable[[dict[str, Any]], object]
@@ -51,7 +52,11 @@ def test_explain_accounts_for_every_cycle_of_every_core(
         assert core["parts"] == data["cores"]["core2"]
         rows = [row for row in result["operators"] if row["name"] == "stack2.conv2"]
         own = machine_output(capsys, "explain", saved[name], "stack2.conv2")
-        assert own["parts"]["compute"] == sum(row["compute_cycles"] for row in rows)
+        assert own["parts"]["compute"] == sum(row["inside_cycles"]["compute"] for row in rows)
+        assert own["parts"]["fill_drain"] == sum(row["inside_cycles"].get("fill_drain", 0) for row in rows)
+        assert sum(own["component_pj"].values()) == pytest.approx(sum(own["operand_pj"].values()))
+        assert own["roofline"]["port"]["macs_per_cycle"] <= own["roofline"]["port"]["roof_macs_per_cycle"]
+        assert sum(map(sum, own["pe_macs"])) == sum(row["macs"] for row in rows)
         assert own["core_cycles"] == sum(row["compute_cycles"] + sum(row["stall_cycles"].values()) for row in rows)
     assert run(["explain", str(saved["fused"])]) == 0
     text = capsys.readouterr().out
@@ -79,12 +84,13 @@ def test_report_is_the_same_from_the_run_and_from_its_file(
     words = ["sim", "tiny_ic", "--arch", "quad_edge", "--execution", "fused", "--report", str(tmp_path / "b")]
     assert run(words) == 0
     kept = sorted(path.name for path in (tmp_path / "a").iterdir())
-    assert kept == ["core_cycles.png", "cores.png", "occupancy.png", "operators.csv", "report.html", "result.json"]
+    drawn = {f"{name}.png" for name in PLOTS}
+    assert len(drawn) == 10 and set(kept) == drawn | {"operators.csv", "report.html", "result.json"}
     for name in kept:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
     page = (tmp_path / "a" / "report.html").read_text()
     assert "http" not in page.replace("http://www.w3.org", "") and "<script" not in page
-    assert page.count("data:image/png;base64,") == 3 and "stack2.conv2" in page and "tilewright sim tiny_ic" in page
+    assert page.count("data:image/png;base64,") == 10 and "stack2.conv2" in page and "tilewright sim tiny_ic" in page
     capsys.readouterr()
     assert run(["report", str(tmp_path / "a"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["schema"] == "tilewright.files/1"
@@ -100,6 +106,8 @@ EDITS: dict[str, tuple[Edit, str]] = {
     "key gone": (lambda r: r.pop("cores"), "lacks cores"),
     "type": (lambda r: r["operators"][0].update(macs="3"), "operators.0.macs"),
     "parts": (lambda r: r["cores"][0].update(busy_cycles=1), "cycles of core 'core0' are not its parts"),
+    "inside": (lambda r: r["cores"][0]["inside_cycles"].update(compute=1), "work of core 'core0' is not its parts"),
+    "windows": (lambda r: r["over_time"].update(bus_cycles="no"), "over_time.bus_cycles"),
     "core": (lambda r: r["operators"][0].update(core="core9"), "operators and cores do not match"),
     "manifest": (lambda r: r["manifest"].pop("redo"), "lack 'redo'"),
     "baseline": (lambda r: r.update(baseline=3), "baseline.totals"),

@@ -78,3 +78,22 @@ def test_a_layer_name_cannot_break_the_page(report: Path, tmp_path: Path) -> Non
     seen = look(page, 1280, tmp_path / "profile")
     assert seen["fetched"] == []
     assert seen["rows"] >= len(result["layers"])
+
+
+def test_the_report_of_a_cluster_lays_out_in_a_browser(tmp_path: Path) -> None:
+    from tilewright.cli import run
+
+    folder = tmp_path / "report"
+    assert run(["sim", "lenet", "--arch", "quad_edge", "--execution", "split", "--report", str(folder)]) == 0
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    probe = PROBE.replace("querySelector('svg')", "querySelector('img')")
+    probed = folder / "probed.html"
+    probed.write_text(page.replace("</body>", probe + "</body>"), encoding="utf-8")
+    result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    for width in (1280, 500):
+        seen = look(probed, width, tmp_path / f"profile{width}")
+        assert seen["fetched"] == [] or all(name.startswith("data:") for name in seen["fetched"])
+        assert seen["width"] <= seen["window"]
+        assert {"Operators", "Cores", "Energy", "Roofline", "Plots", "Not modelled"} <= set(seen["headings"])
+        assert len(seen["figures"]) == 10 and all(w > 200 and h > 60 for _, w, h in seen["figures"])
+        assert seen["cards"][0] == f"{result['totals']['cycles']:,}" and seen["failed"] == 0

@@ -5,7 +5,6 @@ Mappings are drawn from fixed seeds; integers have their corners (shift 0, clamp
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -21,14 +20,12 @@ from mappers.commands import ComputeCommand, LoadCommand, StoreCommand, Transfer
 from mappers.given import GivenPlan
 from mappers.mapping import Mapping, TileLoop
 from mappers.plan import make_plan
-from rtl.engine_run import NO_ERROR, EngineOutcome, EngineRun, run_engine
-from rtl.engine_top import bench_sources
+from rtl.engine_run import NO_ERROR, EngineOutcome, EngineRun
 from sim.machine import run_program
 from tests.cosim.engine_networks import (
     LINES,
     block,
     boxes,
-    branches,
     broad,
     chain_of_three,
     images,
@@ -38,16 +35,13 @@ from tests.cosim.engine_networks import (
     pooled_residual,
     products,
     rows,
-    short_images,
-    single_channel,
     strided_mean,
-    tall,
     two_inputs,
 )
 from tilewright.engine_case import EngineCase, case_of, draw_constants, engine_case
 from tilewright.engine_draw import draw_plan, machine_of
 from workloads.builder import NetworkBuilder
-from workloads.errors import InputError, InternalError, MismatchError
+from workloads.errors import InputError
 from workloads.formats import Int
 
 BASE = EngineParams(
@@ -201,6 +195,7 @@ class Played:
     disturb: bool = False
     error_from: int = NO_ERROR
     reset_after_cycles: int = 0
+    reset_cycles: int = 2
     probe: bool = False
 
     def run(self) -> EngineRun:
@@ -209,6 +204,7 @@ class Played:
             disturb=self.disturb,
             error_from=self.error_from,
             reset_after_cycles=self.reset_after_cycles,
+            reset_cycles=self.reset_cycles,
             probe=self.probe,
         )
         return replace(run, expected_cycles=self.case.predicted_cycles // (4 if self.disturb else 16))
@@ -264,8 +260,6 @@ HASTY = replace(
 """Jobs of `hasty` follow each other faster than one passes along the columns."""
 TIGHT_OS = replace(TIGHT, dataflows=("os",), sparsity=Sparsity(1, 2))
 PAGE = 4096
-FIRST_RUNS = 3
-COMPILER = re.compile(r"\.sv:\d+: (syntax )?error|error\(s\) during elaboration")
 
 
 @cache
@@ -327,6 +321,7 @@ def usual_runs() -> dict[EngineParams, tuple[Played, ...]]:
             Played(runnable(THREE, chain_of_three, PAGE - 75)),
             *(Played(changing(THREE, *flows)) for flows in CHANGES),
             Played(changing(THREE, *CHANGES[0]), reset_after_cycles=90),
+            Played(changing(THREE, *CHANGES[0]), reset_after_cycles=90, reset_cycles=1),
             Played(runnable(THREE, strided_mean, PAGE - 66), disturb=True),
         ),
         INPUTS_STAY: (
@@ -345,64 +340,6 @@ def usual_runs() -> dict[EngineParams, tuple[Played, ...]]:
     }
 
 
-@cache
-def engines() -> dict[EngineParams, tuple[Played, ...]]:
-    """Return the engines with what each plays in one simulation: the usual runs, then those of given mappings."""
-    given = more_runs()
-    return {params: (*runs, *given.get(params, ())) for params, runs in usual_runs().items()}
-
-
-def more_runs() -> dict[EngineParams, tuple[Played, ...]]:
-    """Return runs of given mappings: what drawn ones never met with nothing else between."""
-    jobs = nest("fc", "os", [TileLoop("K", 8, 2)])  # all operands there: only the array says when the next may issue
-    orders: tuple[tuple[Dataflow, Dataflow], ...] = (("ws", "os"), ("os", "ws"))
-    turns = nest("conv", "is")  # two pixels an image, three banks: the third image is turned past the last bank
-    changes = [(nest("first", one), nest("second", other)) for one, other in orders]
-    return {
-        OUTPUTS_STAY: (
-            Played(make_case(OUTPUTS_STAY, single_channel, 3, PAGE - 65, edges=False, drawn=False)),
-            Played(make_case(OUTPUTS_STAY, tall, 3, PAGE - 65, edges=False, nests=[jobs])),
-        ),
-        INPUTS_STAY: (Played(make_case(INPUTS_STAY, short_images, 3, PAGE - 65, edges=False, nests=[turns])),),
-        BOTH: tuple(Played(make_case(BOTH, branches, 3, PAGE - 65, edges=False, nests=pair)) for pair in changes),
-    }
-
-
 def first_output(case: EngineCase) -> int:
     """Return an address from which on some stores answer with an error, and no load but of what they stored."""
     return min(t.address for c in case.program.commands if isinstance(c, StoreCommand) for t in c.transfers)
-
-
-def memory_bytes(played: Sequence[Played]) -> int:
-    """Return the size of a memory for all of `played`."""
-    beat = played[0].case.params.beat_bytes
-    return -(-max(one.case.program.dram_bytes for one in played) // beat) * beat
-
-
-def judge_engine(params: EngineParams, sources: dict[str, str]) -> str:
-    """Return how `sources` are found out, "" if they are not; see `Played.verdict`.
-
-    Raises
-    ------
-    MismatchError
-        If they break a rule of a port, or end the simulation otherwise.
-    """
-    played, size = engines()[params], memory_bytes(engines()[params])
-    for some in (played[:FIRST_RUNS], played[FIRST_RUNS:]):  # most mistakes show in the first runs
-        if not some:
-            continue
-        try:
-            outcomes = run_engine(params, [one.run() for one in some], sources=sources, memory_bytes=size)
-        except InternalError as error:
-            if COMPILER.search(str(error)):
-                raise
-            raise MismatchError(str(error)) from None
-        verdict = next(filter(None, (one.verdict(outcome) for one, outcome in zip(some, outcomes, strict=True))), "")
-        if verdict:
-            return verdict
-    return ""
-
-
-def engine_bench(params: EngineParams) -> dict[str, str]:
-    """Return the sources that `judge_engine` takes, as they should be."""
-    return bench_sources(params, memory_bytes(engines()[params]) // params.beat_bytes)

@@ -24,6 +24,16 @@ def lines(b: NetworkBuilder) -> str:
     return b.conv(b.input("image", (1, 1, LINES, 8)), 1, 1, name="conv")
 
 
+def two_lines(b: NetworkBuilder) -> str:
+    """Build a convolution of one channel to two."""
+    return b.conv(b.input("image", (1, 1, LINES, 8)), 2, 1, name="conv")
+
+
+def three_channels(b: NetworkBuilder) -> str:
+    """Build a point-wise convolution of three channels to five."""
+    return b.conv(b.input("image", (1, 3, 3, 4)), 5, 1, name="conv")
+
+
 def pooled_residual(b: NetworkBuilder) -> str:
     """Build a residual block behind a convolution with every parameter different along y and x, and a maximum."""
     x = b.input("image", (1, 4, 4, 4))

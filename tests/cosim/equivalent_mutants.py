@@ -41,6 +41,43 @@ EQUIVALENT: dict[str, str] = {
     "engine_accumulator.sv: if (rd_en) rd_half <= rd_addr[ADDR_W-1]; (condition always true)": (
         "sums are taken in the cycle after rd_en alone, when both are the half of that read"
     ),
+    "engine_accumulator_is.sv: if (rst) add_valid <= 1'b0; (reset to one)": (
+        "one completion is told in the cycle after a reset, when no run is there to count it"
+    ),
+    "engine_accumulator_is.sv: if (rst) bank_valid <= 1'b0; (reset to one)": (
+        "one sum of each bank is written in the cycle after a reset; a run starts every sum anew"
+    ),
+    **{
+        f"engine_accumulator_is.sv: if (rd_en) {taken}; (condition always true)": (
+            "sums are taken in the cycle after rd_en alone, when both are of that read"
+        )
+        for taken in ("rd_half <= rd_addr[ADDR_W-1]", "rd_turned <= rd_turn")
+    },
+    "engine_array_is.sv: if (rst) stepped <= 1'b0; (reset to one)": (
+        "column c reads activations for at most c cycles after a reset; the mesh takes none without `w_valid`, and the "
+        "first fold writes its own pixel and the place of its sums"
+    ),
+    "engine_array_is.sv: swap <= 1'b0; (reset to one)": (
+        "the mesh swaps once after a reset, when nothing is loaded; the first fold swaps its own activations in"
+    ),
+    "engine_array_is.sv: sums_valid <= 1'b0; (reset to one)": (
+        "one sum of each bank is written, and one completion told, within two cycles of a reset: no run counts it, and "
+        "a run starts every sum anew"
+    ),
+    "engine_column.sv: if (step) held <= now; (condition always true)": (
+        "what is held without a step is what stands there, or the pixel that the next step takes by itself: that of a "
+        "fold is read behind its first row alone, which held it"
+    ),
+    **{
+        f"engine_column.sv: if (step & begins) next <= after_one; ({rule})": (
+            "the next column takes its pixel one cycle behind the first row of the job here, which wrote it; what "
+            "other cycles write is read by nobody"
+        )
+        for rule in ("condition always true", "and becomes or")
+    },
+    "engine_turn.sv: end else if (step) begin (condition always true)": (
+        "a command reads a vector every cycle; between commands nobody looks, and an issue loads every register anew"
+    ),
     "engine_array_os.sv: if (rst) valid <= 1'b0; (reset to one)": (
         "a pair that nobody asked for changes sums that the first fold starts anew; no address goes with it"
     ),
@@ -95,10 +132,25 @@ EQUIVALENT: dict[str, str] = {
         "columns behind the last output channel multiply what stands behind the weights; the mask of the vector "
         "unit keeps what they make from memory"
     ),
+    "engine_vector.sv: end else if (active) begin (condition always true)": (
+        "between commands the walk goes on and nobody looks: an issue loads every register anew, and what travels "
+        "beside a vector is marked by `active`"
+    ),
     "engine_vector.sv: assign mask[l] = 32'(l) < k_left; (less becomes less or equal)": (
         "one byte more is written behind the channels of a pixel: the first of the next pixel, written again with it, "
         "or the first of the other half behind a full tile, whose store has read it: the store was issued when this "
         "command was, and reads its first beat in the next cycle"
+    ),
+    "engine_vector.sv: if (code_valid) partial[code_place] <= combined; (condition always true)": (
+        "codes of a command come in every cycle from the first to the last; what is written between commands lies "
+        "where the next window begins, and the first code of a window does not read it"
+    ),
+    "engine_vector.sv: meant <= ~pool_mean ? pooled : mean > 50'sd127 ? POOL_W'(127) : mean < -50'sd128 ? "
+    "-POOL_W'(128) : (less becomes less or equal)": (
+        "the condition differs only where both branches are the same number"
+    ),
+    "engine_vector.sv: POOL_W'(mean); (dropped sign of mean)": (
+        "the cast narrows, and takes the same low bits with or without the sign"
     ),
     "engine_vector.sv: wire last_of_window = window_x_done & window_y_done; (and becomes or)": (
         "the result of part of a window is written to the place of the window, where that of the whole window follows "
@@ -189,10 +241,6 @@ EQUIVALENT: dict[str, str] = {
     ),
     "engine_arrays.sv: if (issue) any <= 1'b1; (condition always true)": (
         "with nothing under way a change of dataflow is taken at once, as the idle array takes it"
-    ),
-    "engine_arrays.sv: if (rst | ~running) begin (or becomes and)": (
-        "between runs nothing is under way; a reset of two cycles or more stops the run in its first and clears the "
-        "count in its second; only a reset of a single cycle within a run, which no bench gives, would tell"
     ),
     "engine_scratchpad.sv: if (rd_en) written <= data[8*wr_byte+:8]; (condition always true)": (
         "memories with THROUGH are read by arrays, which take the bytes in the cycle after the read and not later"

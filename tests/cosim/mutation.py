@@ -1,18 +1,20 @@
 """Mistakes planted in every RTL module by rule, and whether the verification of a core notices them.
 
 ``python -m tests.cosim.mutation docs/rtl_mutants.md`` plants them all and writes the table; with a second file it notes
-each verdict there and goes on where it was stopped (start a new file after edits of the RTL). A mutant is one edit of
-one module of ``rtl/``. It is tried on the cores that contain the module, in the order of the list, until one notices:
-by a wrong value, a wrong cycle count, or a broken rule of the interface. One that does not compile is no mutant.
+each verdict there and goes on where it was stopped: a verdict counts as long as the text of its module stays. A mutant
+is one edit of one module of ``rtl/``. It is tried on the cores that contain the module, in the order of the list, until
+one notices: by a wrong value, a wrong cycle count, or a broken rule of the interface. One that does not compile is no
+mutant.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import resource
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
 from itertools import chain
@@ -50,7 +52,7 @@ from tests.cosim import (
     topk_cases,
     zero_point_cases,
 )
-from tests.cosim.engine_cases import engine_bench, engines, judge_engine
+from tests.cosim.engine_judge import engine_bench, engines, judge_engine
 from tests.cosim.equivalent_mutants import EQUIVALENT
 from tests.cosim.mutant_rules import Mutant, mutants_of
 from tests.cosim.test_cosim_fp16 import beside_half, counted
@@ -63,6 +65,7 @@ TRIES = 6
 EXHAUSTIVE_BEATS = 1500
 PIECE = 20
 """Mutants judged between two notes."""
+DIGITS = 16
 SIMULATOR_SECONDS = 120
 
 
@@ -255,16 +258,26 @@ def campaign(
     return results
 
 
-def noted(log: Path) -> dict[str, tuple[str, str]]:
-    """Return (verdict, core) of every mutant named in `log`, a JSON object per line."""
+def digests(every: Sequence[tuple[Mutant, tuple[CoreRow, ...]]]) -> dict[str, str]:
+    """Return the first digits of the SHA-256 of every module's text."""
+    users = {mutant.module: rows[0] for mutant, rows in every}
+    return {
+        module: hashlib.sha256(_sources(row)[module].encode()).hexdigest()[:DIGITS] for module, row in users.items()
+    }
+
+
+def noted(log: Path, texts: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Return (verdict, core) of the mutants in `log`, an object per line, that were made of the modules of `texts`."""
     lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
-    return {entry["name"]: (entry["verdict"], entry["core"]) for entry in map(json.loads, lines)}
+    entries = [entry for entry in map(json.loads, lines) if texts.get(entry["name"].split(":")[0]) == entry["text"]]
+    return {entry["name"]: (entry["verdict"], entry["core"]) for entry in entries}
 
 
-def _note(log: Path, results: list[tuple[Mutant, str, str]]) -> None:
+def _note(log: Path, results: list[tuple[Mutant, str, str]], texts: Mapping[str, str]) -> None:
     with log.open("a", encoding="utf-8") as file:
         for mutant, verdict, core in results:
-            file.write(json.dumps({"name": mutant.name, "verdict": verdict, "core": core}) + "\n")
+            entry = {"name": mutant.name, "verdict": verdict, "core": core, "text": texts[mutant.module]}
+            file.write(json.dumps(entry) + "\n")
 
 
 def table(results: list[tuple[Mutant, str, str]], left: Sequence[Mutant] = ()) -> str:
@@ -283,7 +296,8 @@ def table(results: list[tuple[Mutant, str, str]], left: Sequence[Mutant] = ()) -
         "",
         f"{len(real)} mutants: {counts['value']} caught by a value, {counts['cycle']} by a cycle count, "
         f"{counts['interface']} by a rule of the interface (hangs and X values among them), "
-        f"{counts['survived']} survived, each with the reason. {len(results) - len(real)} more did not compile.",
+        f"{counts['survived']} survived, each with the reason. {len(results) - len(real)} more did not compile. "
+        "Every verdict is of the text of its module as it stands.",
         "",
         *_unjudged(left),
         "| module | line | rule | noticed by | core |",
@@ -303,7 +317,6 @@ def _unjudged(left: Sequence[Mutant]) -> list[str]:
     listed = ", ".join(f"{module} ({count})" for module, count in sorted(modules.items()))
     return [
         f"Not judged yet, {len(left)} more: {listed}.",
-        "The verdicts below were gathered in several runs, between which other lines of some modules changed.",
         "",
     ]
 
@@ -311,12 +324,13 @@ def _unjudged(left: Sequence[Mutant]) -> list[str]:
 def main(target: Path, log: Path | None = None) -> None:
     """Judge what has no verdict in `log` yet, in pieces, and write the table after each."""
     every = all_mutants()
-    known = noted(log) if log is not None else {}
+    texts = digests(every)
+    known = noted(log, texts) if log is not None else {}
     todo = [entry for entry in every if entry[0].name not in known]
     for start in range(0, len(todo), PIECE):
         found = campaign(todo[start : start + PIECE], sys.stderr.write)
         if log is not None:
-            _note(log, found)
+            _note(log, found, texts)
         known |= {mutant.name: (verdict, core) for mutant, verdict, core in found}
         write(target, every, known)
     write(target, every, known)

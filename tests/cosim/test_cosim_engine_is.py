@@ -16,7 +16,8 @@ from mappers.commands import ComputeCommand, VectorCommand
 from mappers.walk import ArrayWalk
 from rtl.engine_words import encode
 from rtl.engine_words_is import TURNED, turn_of, turn_words
-from tests.cosim.engine_cases import HASTY, INPUTS_STAY, THREE, boxed, engine_bench, engines, judge_engine
+from tests.cosim.engine_cases import HASTY, INPUTS_STAY, THREE, boxed
+from tests.cosim.engine_judge import FOUR_COLUMNS, TALL_FOLDS, engine_bench, engines, judge_engine
 from tests.cosim.test_cosim_engine_perturbed import OVERRIDES, judged, refused, write_commands
 from tests.reference.profile import examples
 from workloads.errors import InputError, MismatchError
@@ -27,7 +28,9 @@ Span = tuple[int, int]
 Box = tuple[Span, Span, Span]
 
 
-@pytest.mark.parametrize("params", [INPUTS_STAY, THREE, HASTY], ids=lambda params: params.name)
+@pytest.mark.parametrize(
+    "params", [INPUTS_STAY, THREE, HASTY, FOUR_COLUMNS, TALL_FOLDS], ids=lambda params: params.name
+)
 def test_engine_is_right_alone_disturbed_and_reset_in_a_burst(params: EngineParams) -> None:
     assert judge_engine(params, engine_bench(params)) == ""
     flows = {

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import pytest
 
 from rtl.emit import emit
 from tests.cosim.equivalent_mutants import EQUIVALENT
-from tests.cosim.mutation import Mutant, all_mutants, campaign, mutants_of, table
+from tests.cosim.mutation import Mutant, all_mutants, campaign, digests, mutants_of, noted, table
 from tilewright.cores import CoreRow
 
 pytestmark = pytest.mark.cosim
@@ -97,6 +99,18 @@ def test_name_of_a_mutant_moves_with_its_line() -> None:
         "m.sv: assign a = b & c; (and becomes or, copy 2)",
     ]
     assert [mutant.name for mutant in mutants_of("m.sv", "// new line\n" + text)] == names
+
+
+def test_a_verdict_counts_while_the_text_of_its_module_stays(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    entries = [{"name": f"{m}.sv: x (rule)", "verdict": "value", "core": "core", "text": "0a"} for m in "ab"]
+    log.write_text("".join(json.dumps(entry) + "\n" for entry in entries), encoding="utf-8")
+    assert noted(log, {"a.sv": "0a", "b.sv": "0b"}) == {"a.sv: x (rule)": ("value", "core")}
+    assert noted(log, {"b.sv": "0a"}) == {"b.sv: x (rule)": ("value", "core")}
+    assert noted(tmp_path / "none", {}) == {}
+    chosen = [entry for entry in all_mutants() if entry[0].module in ("tw_mac.sv", "tw_skid.sv")]
+    texts = {name: (RTL / "systolic" / name).read_bytes() for name in ("tw_mac.sv", "tw_skid.sv")}
+    assert digests(chosen) == {name: hashlib.sha256(text).hexdigest()[:16] for name, text in texts.items()}
 
 
 def test_published_table_has_no_open_survivor() -> None:

@@ -108,7 +108,8 @@ def raw_results(
     }
     scenario: ScenarioRequest = {
         "jobs": [job], "back_to_back": False, "earliest_issue_cycles": [0], "idle_percent": 0,
-        "back_pressure_percent": 0, "seed": 0, "reset_after_cycles": None, "check_paths": False, "timeout_cycles": 5000,
+        "back_pressure_percent": 0, "seed": 0, "reset_after_cycles": None, "reset_busy": False,
+        "check_paths": False, "timeout_cycles": 5000,
     }  # fmt: skip
     request: Request = {"parameters": systolic_constants(params), "scenarios": [scenario]}
     report = simulate_bench(params.name, sources, request, find_simulator("icarus"), folder, BENCH)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hw_models.accelerator import Core, PEArray, VectorUnit
+from hw_models.accelerator import Core, PEArray
 from hw_models.array_timing import timing_of
 from hw_models.banking.banks import INPUT_LAYOUTS, WEIGHT_LAYOUTS, Banks
 from hw_models.banking.memory import Scratchpad
@@ -18,6 +18,7 @@ from hw_models.banking.passes import PassClock, PassReads
 from hw_models.banking.reads import InputRead, WeightRead, input_bytes, row_padding
 from hw_models.dma import Dma
 from hw_models.systolic import FoldJob
+from hw_models.vector_unit import VectorUnit
 from tests.reference.naive_banks import NaivePass
 from tests.reference.profile import examples
 from workloads.formats import Int
@@ -73,11 +74,14 @@ def passes(draw: st.DrawFn, core: Core) -> PassReads:
         data = replace(data, padding_bytes=row_padding(data, layout, core.input.banks, pixels[3]))
     at = (draw(st.integers(0, 1)), draw(st.integers(0, 2)), draw(st.integers(0, 3)))
     count = taps[0] * taps[1] * taps[2]
+    places = draw(st.sampled_from([1, 1, 2, 3, 4]))
+    word_bits = draw(st.integers(3, 30)) if places > 1 and draw(st.booleans()) else 0
+    at = at[0], at[1] * places, at[2]
     weight = WeightRead(
         (at[0] + groups, count, at[1] + channels, at[2] + outputs + draw(st.integers(0, 2))), at, groups, channels,
-        outputs, 1, draw(st.integers(0, 9)),
+        outputs, 1, draw(st.integers(0, 9)), places, word_bits,
     )  # fmt: skip
-    return PassReads(data, weight, layout, draw(st.sampled_from(WEIGHT_LAYOUTS)))
+    return PassReads(data, weight, layout, "output_last" if word_bits else draw(st.sampled_from(WEIGHT_LAYOUTS)))
 
 
 @st.composite
@@ -97,6 +101,35 @@ def test_a_pass_takes_what_its_accesses_take(case: tuple[Core, PassReads], issue
     assert times.begin_end(issue, previous) == twin.operands(issue, previous)
     assert times.folds == len(folds)
     assert times.last_stream_cycles == sum(folds[-1][1])
+    assert times.conflict_cycles == sum(step - 1 for _, steps in folds for step in steps)
+
+
+@st.composite
+def sparse_cases(draw: st.DrawFn) -> tuple[Core, PassReads]:
+    """Return a pass of an N:M array: operands of several channels, weights packed or (made at run time) dense."""
+    core = draw(cores())
+    banks = Banks(draw(st.sampled_from([2, 3, 5, 8])), 1, 1, "interleaved", "auto", HALF)
+    units = {"input": core.array.input_format.bits // 8, "weight": 1}
+    pads = {name: replace(getattr(core, name), banks=replace(banks, word_bytes=unit)) for name, unit in units.items()}
+    core = replace(core, accumulator=replace(core.accumulator, banks=None), **pads)
+    reads = draw(passes(core))
+    places = draw(st.integers(2, 4))
+    weight, bits = reads.weight, draw(st.just(0) | st.integers(3, 30))
+    first = weight.first[0], weight.first[1] // places * places, weight.first[2]
+    weight = replace(weight, first=first, places=places, word_bits=bits)
+    return core, replace(reads, weight=weight, weight_layout="output_last" if bits else reads.weight_layout)
+
+
+@settings(max_examples=examples(120), deadline=None)
+@given(sparse_cases())
+def test_a_sparse_pass_takes_what_its_accesses_take(case: tuple[Core, PassReads]) -> None:
+    core, reads = case
+    flow = core.array.dataflows[0]
+    twin = NaivePass(core, flow, reads)
+    folds = twin.vectors()
+    times = PassClock(core).times(flow, reads)
+    assert times.begin_end(3, 11) == twin.operands(3, 11)
+    assert times.folds == len(folds)
     assert times.conflict_cycles == sum(step - 1 for _, steps in folds for step in steps)
 
 

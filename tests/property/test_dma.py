@@ -16,7 +16,7 @@ from hw_models.dma import Dma, Host, LoadEngine
 from hw_models.layer_engine import engine_params
 from hw_models.link import Link
 from mappers.analytic import bounds
-from mappers.commands import LoadCommand, Program, Transfer
+from mappers.commands import LoadCommand, Program, StoreCommand, Transfer
 from mappers.legality import check_mapping
 from mappers.plan import make_plan
 from sim.machine import run_program
@@ -28,7 +28,7 @@ from tests.property.test_lower_mac import lowered, mappings, networks
 from tests.reference.naive_machine import naive_beats, naive_requests, naive_times
 from tests.reference.naive_program_check import naive_bytes
 from tests.reference.profile import examples
-from tests.reference.sim_programs import program_of, programs, small_machine, tile
+from tests.reference.sim_programs import own_clocks, program_of, programs, small_machine, tile
 from workloads.builder import NetworkBuilder
 from workloads.errors import InputError
 
@@ -46,9 +46,11 @@ def cut(draw: st.DrawFn, beat: int) -> dict[str, Any]:
     split = draw(st.sampled_from(SPLITS))
     engines = tuple(LoadEngine(f"e{n}", serves, draw(st.integers(1, 2))) for n, serves in enumerate(split))
     host = draw(st.none() | st.builds(Host, st.integers(0, 12), st.integers(1, 3)))
+    stores = draw(st.sampled_from([1, 1, 2, 3]))
     if draw(st.integers(0, 3)) == 0:
-        return {"engines": engines, "host": host}
+        return {"engines": engines, "host": host, "store_engines": stores}
     return {
+        "store_engines": stores,
         "engines": engines,
         "host": host,
         "max_burst_bytes": draw(st.none() | st.sampled_from([beat, 2 * beat, 3 * beat])),
@@ -59,11 +61,15 @@ def cut(draw: st.DrawFn, beat: int) -> dict[str, Any]:
 
 
 def assigned(program: Program, dma: Dma) -> Program:
-    """Return `program` with every load on the engine that serves its memory."""
-    commands = tuple(
-        replace(c, dma=dma.engine_of(c.writes[0].memory)) if isinstance(c, LoadCommand) else c for c in program.commands
-    )
-    return replace(program, commands=commands)
+    """Return `program` with every load on the engine that serves its memory, and stores on theirs in turn."""
+    made, stores = [], 0
+    for command in program.commands:
+        if isinstance(command, LoadCommand):
+            command = replace(command, dma=dma.engine_of(command.writes[0].memory))
+        elif isinstance(command, StoreCommand):
+            command, stores = replace(command, dma=stores % dma.store_engines), stores + 1
+        made.append(command)
+    return replace(program, commands=tuple(made))
 
 
 @st.composite
@@ -73,7 +79,8 @@ def cases(draw: st.DrawFn) -> tuple[Program, Accelerator]:
         bandwidth=Fraction(draw(st.integers(1, 40)), draw(st.integers(1, 7))), beat=beat,
         latency=draw(st.integers(0, 9)), bursts=draw(st.integers(1, 3)), outstanding=draw(st.integers(1, 3)),
         issue=draw(st.integers(0, 2)), arbitration=draw(st.sampled_from(["round_robin", "priority"])),
-        link=draw(st.none() | st.builds(Link, st.integers(1, 12), st.integers(0, 4))), **draw(cut(beat)),
+        dram_clock=draw(own_clocks()), vector_clock=draw(own_clocks()),
+        link=draw(st.none() | st.builds(Link, st.integers(1, 12), st.integers(0, 4), own_clocks())), **draw(cut(beat)),
     )  # fmt: skip
     return assigned(draw(programs(("ws", "os"))), machine.core.dma), machine
 
@@ -147,7 +154,8 @@ def test_one_request_in_flight_takes_a_latency_each() -> None:
         ("edge_int8", ["dma.descriptor_dimensions=9"], "descriptor_dimensions is 9, bound is 1..8"),
         ("edge_int8", ["dma.descriptor=2s"], "has no unit|unit"),
         ("edge_int8", ["dma.host.interval=4cycles", "dma.host.depth=0"], "dma.host.depth: value is 0"),
-        ("edge_ddr4", ["dma.requests=4"], "is a DRAM with timing, whose controller queues bursts"),
+        ("edge_ddr4", ["dma.max_burst=96B"], "max_burst is 96 bytes, not a multiple of dram.beat (64)"),
+        ("edge_int8", ["dma.store_engines=99"], "store_engines is 99, bound is 1..4"),
     ],
 )
 def test_what_is_refused(preset: str, overrides: list[str], message: str) -> None:

@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from hw_models.accelerator import Accelerator
 from mappers.commands import LoadCommand, Program, StoreCommand
-from sim.machine import Run
+from sim.raw_run import Run
 from sim.result import LayerAnnotation, Result
 from sim.simulation import simulate
 from tests.reference.invariant_cases import case

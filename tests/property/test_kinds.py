@@ -19,8 +19,9 @@ from sim.attribution import attribute
 from sim.checks import check_result
 from sim.energy import count
 from sim.fast_forward.codes import codes_of
-from sim.machine import Run, run_program
+from sim.machine import run_program
 from sim.painting import Intervals, paint, union
+from sim.raw_run import Run
 from sim.result import LayerAnnotation, Result
 from sim.simulation import bounds_of, build_result, simulate
 from sim.span_table import LONGEST, Spans

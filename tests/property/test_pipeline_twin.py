@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hw_models.streaming.links import Fork, Join
@@ -66,7 +66,19 @@ def test_a_residual_branch_ends_or_stops_as_the_twin(
         assert max(run_pipeline(net, 2).done_cycles) == twin
 
 
+PLACE_MORE = Pipeline(
+    "line",
+    (
+        Source("in", 1, 1),
+        *(MatrixVector(f"u{n}", rows, cols, 1, 1, 1) for n, (rows, cols) in enumerate(((2, 1), (4, 2), (2, 4)))),
+    ),
+    (Channel("in", "u0", 0), Channel("u0", "u1", 0), Channel("u1", "u2", 0)),
+)
+"""With as many places as words were held at most, a word waits a cycle for the place of the one just read."""
+
+
 @given(lines())
+@example(PLACE_MORE)
 @settings(max_examples=examples(25), deadline=None)
 def test_sized_fifos_keep_the_interval_of_unlimited_ones(line: Pipeline) -> None:
     free = run_pipeline(line.with_depths({c.name: 0 for c in line.channels}), 4)

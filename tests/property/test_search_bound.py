@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hw_models.accelerator import Accelerator
+from hw_models.clock import own_clock
 from hw_models.description import load_accelerator
 from mappers.commands import LoadCommand, StoreCommand
 from mappers.plan import make_plan
@@ -53,13 +54,21 @@ def accelerators(draw: st.DrawFn) -> Accelerator:
         bytes_per_cycle=Fraction(draw(st.sampled_from((2, 8, 32))), draw(st.sampled_from((1, 3)))),
         latency_cycles=draw(st.sampled_from((0, 1, 40, 200))),
     )
+    bus, lanes = (draw(st.sampled_from((None, None, 150, 933))) for _ in range(2))
+    if bus is not None:
+        clock = own_clock("bus", Fraction(bus), EDGE.clock_mhz)
+        own = dram.latency_cycles
+        dram = replace(dram, clock=clock, own_latency_cycles=own, latency_cycles=clock.least(own))
+    vector = core.vector
+    if lanes is not None:
+        vector = replace(vector, clock=own_clock("lanes", Fraction(lanes), EDGE.clock_mhz))
     pads = {
         name: replace(getattr(core, name), half_bytes=draw(st.sampled_from((4, 16, 64))) * 1024)
         for name in ("input", "weight", "accumulator")
     }
     array = replace(core.array, dataflows=draw(st.sampled_from((("ws",), ("os",), ("ws", "os")))))
     dma = replace(core.dma, outstanding=draw(st.integers(1, 4)), issue_cycles=draw(st.integers(0, 2)))
-    return replace(EDGE, dram=dram, core=replace(core, array=array, dma=dma, **pads))
+    return replace(EDGE, dram=dram, core=replace(core, array=array, vector=vector, dma=dma, **pads))
 
 
 @settings(max_examples=examples(120))

@@ -63,6 +63,8 @@ def test_one_program_is_the_plain_run() -> None:
     other = replace(machine, dram=load_accelerator("edge_int8").dram)
     with pytest.raises(InputError, match="another memory or clock"):
         run_shared([program, program], [machine, other])
+    with pytest.raises(InputError, match="has 2 load or store engines, 'toy' 1; give every core the same number"):
+        run_shared([program, program], [machine, small_machine(store_engines=2)])
     with pytest.raises(InputError, match="give one of each per core"):
         run_shared([program], [])
 

@@ -10,6 +10,7 @@ from fractions import Fraction
 from random import Random
 
 from hw_models.accelerator import Accelerator
+from hw_models.clock import own_clock
 from hw_models.description import load_accelerator
 from mappers.commands import Program
 from mappers.dram_layout import make_layout
@@ -58,6 +59,12 @@ def machine(random: Random) -> Accelerator:
         device = replace(base.dram.device, page=random.choice(("open", "closed")), refresh=random.random() < 0.7)
         dram = replace(base.dram, device=device)
         core = base.core
+    if random.randrange(4) == 0:
+        vector = replace(vector, clock=own_clock("lanes", Fraction(random.choice((150, 300, 1000))), EDGE.clock_mhz))
+    if random.randrange(4) == 0 and dram.device is None:
+        clock = own_clock("bus", Fraction(random.choice((200, 560, 933))), EDGE.clock_mhz)
+        own = dram.latency_cycles
+        dram = replace(dram, clock=clock, own_latency_cycles=own, latency_cycles=clock.least(own))
     return replace(EDGE, dram=dram, core=replace(core, array=array, vector=vector, dma=dma))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hw_models.accelerator import Accelerator
 from mappers.commands import Program
-from sim.machine import Run
+from sim.raw_run import Run
 
 Splits = list[dict[str, int]]
 

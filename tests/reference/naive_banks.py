@@ -52,9 +52,13 @@ class NaivePass:
         self.core, self.flow, self.reads = core, dataflow, reads
         x = reads.input
         self.pixels = list(product(*(range(n) for n in x.pixels)))
+        step = reads.weight.places
         self.window = [
-            (tap, place, c) for tap, place in enumerate(product(*(range(n) for n in x.taps))) for c in range(x.channels)
+            (tap, place, c)
+            for tap, place in enumerate(product(*(range(n) for n in x.taps)))
+            for c in range(0, x.channels, step)
         ]
+        """Operands of a PE: tap and first channel."""
         sums = -(-core.array.cols * core.accumulator_bytes)
         banks = core.accumulator.banks
         self.update = 1
@@ -89,6 +93,27 @@ class NaivePass:
             index = ((g * taps + tap) * channels + c) * outputs + k
         return w.start_bytes + index * w.element_bytes
 
+    def word(self, element: tuple[int, tuple[int, ...], int]) -> list[tuple[int, tuple[int, ...], int]]:
+        """Return the elements of a PE's operand: its channels, as many as there are."""
+        tap, place, first = element
+        last = min(first + self.reads.weight.places, self.reads.input.channels)
+        return [(tap, place, c) for c in range(first, last)]
+
+    def inputs(self, group: int, pixel: tuple[int, ...], element: tuple[int, tuple[int, ...], int]) -> list[Access]:
+        return [self.input_address(group, pixel, e) for e in self.word(element)]
+
+    def weights(self, group: int, element: tuple[int, tuple[int, ...], int], output: int) -> list[Access]:
+        """Return what holds the weights of an operand: elements, or the bytes of its packed word, bit by bit."""
+        w, (tap, _, c) = self.reads.weight, element
+        if not w.word_bits:
+            return [self.weight_address(group, e, output) for e in self.word(element)]
+        _, taps, channels, outputs = w.tile
+        rows = len(range(0, channels, w.places))
+        row_bytes = len(range(0, outputs * w.word_bits, 8))
+        row = ((w.first[0] + group) * taps + tap) * rows + (w.first[1] + c) // w.places
+        first = (w.first[2] + output) * w.word_bits
+        return [w.start_bytes + row * row_bytes + bit // 8 for bit in range(first, first + w.word_bits)]
+
     def row_sets(self) -> list[list[tuple[int, tuple[int, ...], int] | None]]:
         """Return the elements of the window that the rows hold, fold by fold."""
         rows = self.core.array.rows
@@ -115,11 +140,11 @@ class NaivePass:
                     lanes = outputs[k0 : k0 + array.cols]
                     for held in self.row_sets():
                         load = [
-                            1 if e is None else cycles_of(w, [self.weight_address(group, e, k) for k in lanes])
+                            1 if e is None else cycles_of(w, [a for k in lanes for a in self.weights(group, e, k)])
                             for e in held
                         ]
                         steps = [
-                            cycles_of(i, [self.input_address(group, p, e) for e in held if e is not None])
+                            cycles_of(i, [a for e in held if e is not None for a in self.inputs(group, p, e)])
                             for p in self.pixels
                         ]
                         folds.append((load, [max(step, self.update) for step in steps]))
@@ -128,11 +153,11 @@ class NaivePass:
                     pixels = self.pixels[p0 : p0 + array.cols]
                     for held in self.row_sets():
                         load = [
-                            1 if e is None else cycles_of(i, [self.input_address(group, p, e) for p in pixels])
+                            1 if e is None else cycles_of(i, [a for p in pixels for a in self.inputs(group, p, e)])
                             for e in held
                         ]
                         steps = [
-                            cycles_of(w, [self.weight_address(group, e, k) for e in held if e is not None])
+                            cycles_of(w, [a for e in held if e is not None for a in self.weights(group, e, k)])
                             for k in outputs
                         ]
                         folds.append((load, [max(step, self.update) for step in steps]))
@@ -143,8 +168,8 @@ class NaivePass:
                         pixels = self.pixels[p0 : p0 + array.rows]
                         steps = [
                             max(
-                                cycles_of(i, [self.input_address(group, p, e) for p in pixels]),
-                                cycles_of(w, [self.weight_address(group, e, k) for k in lanes]),
+                                cycles_of(i, [a for p in pixels for a in self.inputs(group, p, e)]),
+                                cycles_of(w, [a for k in lanes for a in self.weights(group, e, k)]),
                             )
                             for e in self.window
                         ]

@@ -13,8 +13,10 @@ from math import ceil, floor
 from typing import Any
 
 from hw_models.accelerator import Accelerator, PEArray
+from hw_models.clock import OwnClock
 from hw_models.dma import Dma, Host
 from mappers.commands import ComputeCommand, LoadCommand, Program, StoreCommand, VectorCommand
+from tests.reference.naive_clocks import naive_edge, naive_ends
 
 Times = tuple[int, int, int, int, int, int]
 
@@ -91,8 +93,8 @@ class NaiveSender:
 
     dma: Dma
     beat: int
-    delay: int
-    response: int
+    delay: Any
+    response: Any
     put: Any
     """Takes (request, eligible)."""
     waiting: list[tuple[Work, int, int, int]] = field(default_factory=list)
@@ -109,15 +111,15 @@ class NaiveSender:
             work.left += len(descriptor)
 
     def step(self, cycle: int) -> bool:
-        self.flying = [r for r in self.flying if r.last < 0 or r.last + self.response > cycle]
+        self.flying = [r for r in self.flying if r.last < 0 or r.last + self.response(r.last) > cycle]
         if not self.waiting or cycle < self.next_send or cycle < self.waiting[0][1]:
             return False
         if self.dma.requests is not None and len(self.flying) >= self.dma.requests:
             return False
         work, _, address, size = self.waiting.pop(0)
         beats = (address + size - 1) // self.beat - address // self.beat + 1
-        self.flying.append(Request(work, beats, cycle + self.delay))
-        self.put(self.flying[-1], cycle + self.delay)
+        self.flying.append(Request(work, beats, cycle + self.delay(cycle)))
+        self.put(self.flying[-1], cycle + self.delay(cycle))
         self.next_send = cycle + 1
         return True
 
@@ -131,6 +133,7 @@ class NaiveBus:
     queues: tuple[list[Any], ...]
     """Reads and writes of every engine in turn."""
     priority: bool = False
+    clock: OwnClock | None = None
     free: Fraction = Fraction(0)
     last: int = -1
 
@@ -146,6 +149,8 @@ class NaiveBus:
             turns = [(first + k) % len(self.queues) for k in range(len(self.queues))]
             stream = next(s for s in turns if self.queues[s] and self.queues[s][0].eligible <= start)
             work = self.queues[stream][0]
+            if work.begin < 0 or stream != self.last:
+                start = naive_edge(self.clock, start)
             if work.begin < 0:
                 work.begin = floor(start)
             beats = min(self.burst_beats, work.beats)
@@ -219,26 +224,42 @@ class NaiveMachine:
         self.queues = {
             f"load {n}": [w for w in self.works if isinstance(w.command, LoadCommand) and w.command.dma == n]
             for n in range(dma.load_engines)
-        } | {engine: [w for w in self.works if w.command.engine == engine] for engine in ("array", "vector", "store")}
+        } | {engine: [w for w in self.works if w.command.engine == engine] for engine in ("array", "vector")}
+        for n in range(dma.store_engines):
+            self.queues[f"store {n}"] = [
+                w for w in self.works if isinstance(w.command, StoreCommand) and w.command.dma == n
+            ]
         self.done = dict.fromkeys(self.queues, 0)
         self.next = dict.fromkeys(self.queues, 0)
         self.due: list[tuple[int, str, Work]] = []
         dram = accelerator.dram
-        queues: tuple[list[Any], ...] = tuple([] for _ in range(2 * dma.load_engines))
+        queues: tuple[list[Any], ...] = tuple([] for _ in range(2 * max(dma.load_engines, dma.store_engines)))
         beat = Fraction(dram.beat_bytes) / dram.bytes_per_cycle
-        self.bus = NaiveBus(beat, dram.burst_bytes // dram.beat_bytes, queues, dram.arbitration == "priority")
-        self.stream = {f"load {n}": 2 * n for n in range(dma.load_engines)} | {"store": 1}
+        self.bus = NaiveBus(
+            beat, dram.burst_bytes // dram.beat_bytes, queues, dram.arbitration == "priority", dram.clock
+        )
+        self.stream = {f"load {n}": 2 * n for n in range(dma.load_engines)}
+        self.stream |= {f"store {n}": 2 * n + 1 for n in range(dma.store_engines)}
         self.link_free = [0, 0]
         self.sizes: dict[int, int] = {}
         self.senders: dict[str, NaiveSender] = {}
         if dma.sends_requests:
-            latency = dram.latency_cycles
             for name, stream in self.stream.items():
-                delay, response = (1, latency) if name == "store" else (max(1, latency), 0)
-                self.senders[name] = NaiveSender(
-                    dma, dram.beat_bytes, delay, response, partial(self.to_channel, stream)
-                )
+                ways = (partial(self.delay, name), partial(self.response, name), partial(self.to_channel, stream))
+                self.senders[name] = NaiveSender(dma, dram.beat_bytes, *ways)
         self.array = NaiveArray(accelerator.core.array)
+
+    def latency(self, cycle: int) -> int:
+        """Return the cycles of the memory's latency from `cycle` on."""
+        dram = self.accelerator.dram
+        own = dram.latency_cycles if dram.clock is None else dram.own_latency_cycles
+        return naive_ends(dram.clock, cycle, own) - cycle
+
+    def delay(self, engine: str, cycle: int) -> int:
+        return 1 if engine.startswith("store") else max(1, self.latency(cycle))
+
+    def response(self, engine: str, cycle: int) -> int:
+        return self.latency(cycle) if engine.startswith("store") else 0
 
     def run(self, limit: int = 200_000) -> list[Times]:
         cycle = 0
@@ -256,8 +277,7 @@ class NaiveMachine:
                         continue
                     work.last = moved.last
                 name = next(n for n, s in self.stream.items() if s == stream)
-                latency = self.accelerator.dram.latency_cycles if name == "store" else 0
-                self.due.append((work.last + latency, name, work))
+                self.due.append((work.last + self.response(name, work.last), name, work))
             cycle += 1
             assert cycle < limit, "the naive machine does not end"
         return [work.times() for work in self.works]
@@ -290,11 +310,14 @@ class NaiveMachine:
             self.sizes[id(read)],
             max(read.begin, self.link_free[0]),
         )
-        while left > 0 or cycle < read.last:
+        own = 0
+        while left > 0:
             left -= link.bytes_per_cycle
-            cycle += 1
+            own += 1
+        cycle = max(naive_ends(link.clock, cycle, own), read.last)
         self.link_free[0] = cycle
-        read.begin, read.last = start + link.latency_cycles, cycle + link.latency_cycles
+        read.begin = naive_ends(link.clock, start, link.latency_cycles)
+        read.last = naive_ends(link.clock, cycle, link.latency_cycles)
 
     def to_channel(self, stream: int, item: Any, eligible: int) -> None:
         """Put a read or write in its queue, a write behind its link."""
@@ -302,12 +325,12 @@ class NaiveMachine:
         size = item.beats * self.accelerator.dram.beat_bytes
         self.sizes[id(item)] = size
         if link is not None and stream % 2:
-            cycle = max(eligible, self.link_free[1])
+            own = 0
             while size > 0:
                 size -= link.bytes_per_cycle
-                cycle += 1
-            self.link_free[1] = cycle
-            eligible = cycle + link.latency_cycles
+                own += 1
+            self.link_free[1] = naive_ends(link.clock, max(eligible, self.link_free[1]), own)
+            eligible = naive_ends(link.clock, self.link_free[1], link.latency_cycles)
         item.eligible = eligible
         self.bus.queues[stream].append(item)
 
@@ -329,11 +352,11 @@ class NaiveMachine:
         return True
 
     def completed(self, engine: str) -> int:
-        """Return how many commands of `engine` have completed; of loads, how many before the first that has not."""
-        if engine != "load":
+        """Return how many commands of `engine` have completed; of loads and stores, before the first that has not."""
+        if engine not in ("load", "store"):
             return self.done[engine]
-        loads = [work for work in self.works if isinstance(work.command, LoadCommand)]
-        return next((n for n, work in enumerate(loads) if work.end < 0), len(loads))
+        own = [work for work in self.works if work.command.engine == engine]
+        return next((n for n, work in enumerate(own) if work.end < 0), len(own))
 
     def advance(self, engine: str, cycle: int) -> bool:
         """Bring the first command of `engine` that is not issued one step further, if it can go."""
@@ -363,7 +386,7 @@ class NaiveMachine:
     def free(self, engine: str, position: int, work: Work, cycle: int) -> bool:
         dma = self.accelerator.core.dma
         if engine in self.stream:
-            slots = dma.outstanding if engine == "store" else dma.engine_slots(self.stream[engine] // 2)
+            slots = dma.outstanding if engine.startswith("store") else dma.engine_slots(self.stream[engine] // 2)
             return position - self.done[engine] < slots
         if engine == "vector":
             return self.done[engine] == position
@@ -375,7 +398,7 @@ class NaiveMachine:
             self.senders[engine].take(work, cycle)
         elif isinstance(command, LoadCommand | StoreCommand):
             work.beats = naive_beats(command, dram.beat_bytes)
-            eligible = cycle + (1 if engine == "store" else max(1, dram.latency_cycles))
+            eligible = cycle + self.delay(engine, cycle)
             self.to_channel(self.stream[engine], work, eligible)
         elif isinstance(command, ComputeCommand):
             self.array.take(work, cycle)
@@ -390,7 +413,7 @@ class NaiveMachine:
                     steps += 1
             one = command.simple_passes * unit.simple_cycles + command.special_passes * unit.special_cycles
             work.begin = cycle
-            work.last = cycle + steps * one + unit.latency_cycles
+            work.last = naive_ends(unit.clock, cycle, steps * one + unit.latency_cycles)
             self.due.append((work.last, "vector", work))
 
 

@@ -8,11 +8,13 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from hw_models.accelerator import Accelerator, Arbitration, Core, DramChannel, PEArray, VectorUnit
+from hw_models.accelerator import Accelerator, Arbitration, Core, DramChannel, PEArray
 from hw_models.banking.memory import Scratchpad
+from hw_models.clock import OwnClock, own_clock
 from hw_models.dma import Dma
 from hw_models.link import Link
 from hw_models.systolic import FoldJob
+from hw_models.vector_unit import VectorUnit
 from mappers.commands import (
     AnyCommand,
     ComputeCommand,
@@ -47,6 +49,8 @@ def small_machine(
     vector_latency: int = 2,
     link: Link | None = None,
     arbitration: Arbitration = "round_robin",
+    dram_clock: OwnClock | None = None,
+    vector_clock: OwnClock | None = None,
     **cut: Any,
 ) -> Accelerator:
     """Return a machine with distinct energies per component, so that a mix-up shows; `cut` goes to its DMA."""
@@ -68,7 +72,9 @@ def small_machine(
         energy_source="test",
         tree_latency_cycles=tree if tree_kind else 0,
     )
-    vector = VectorUnit(lanes, vector_latency, 1, 3, HALF, HALF, Fraction("0.7"), Fraction("0.11"), "test")
+    vector = VectorUnit(
+        lanes, vector_latency, 1, 3, HALF, HALF, Fraction("0.7"), Fraction("0.11"), "test", clock=vector_clock
+    )
     core = Core(
         "core0",
         array,
@@ -80,7 +86,19 @@ def small_machine(
         link,
     )
     per_byte, burst = Fraction("15.5"), beat * bursts
-    dram = DramChannel("dram0", bandwidth, latency, beat, burst, per_byte, "test", arbitration=arbitration)
+    least, own = (latency, 0) if dram_clock is None else (dram_clock.least(latency), latency)
+    dram = DramChannel(
+        "dram0",
+        bandwidth,
+        least,
+        beat,
+        burst,
+        per_byte,
+        "test",
+        arbitration=arbitration,
+        clock=dram_clock,
+        own_latency_cycles=own,
+    )
     return Accelerator("toy", "for tests", Fraction(400), 45, dram, core, (), "0" * 64)
 
 
@@ -197,6 +215,13 @@ def tile(**changes: Any) -> Tile:
 
 
 @st.composite
+def own_clocks(draw: st.DrawFn) -> OwnClock | None:
+    """Return a clock beside one of 400 MHz, or none, most of the time."""
+    mhz = draw(st.sampled_from([None, None, None, 200, 300, 400, 560, 1000]))
+    return None if mhz is None else own_clock("own", Fraction(mhz), Fraction(400))
+
+
+@st.composite
 def machines(draw: st.DrawFn) -> Accelerator:
     """Return small machines, most of them with a bandwidth that is no whole number of beats per cycle."""
     return small_machine(
@@ -212,6 +237,8 @@ def machines(draw: st.DrawFn) -> Accelerator:
         issue=draw(st.integers(0, 2)),
         lanes=draw(st.integers(1, 5)),
         vector_latency=draw(st.integers(0, 4)),
+        dram_clock=draw(own_clocks()),
+        vector_clock=draw(own_clocks()),
     )
 
 

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 import tilewright as tw
 from hw_models.banking.passes import PassClock
-from hw_models.cluster_description import load_cluster
 from hw_models.description import load_accelerator
 from hw_models.layer_engine import engine_params
 from mappers.command_file import program_data, program_from
@@ -51,7 +50,6 @@ def small(channels: int = 20) -> Network:
         ("edge_int8", [*BANKED, "core.input.banks.spread=skew"], "did you mean 'skewed'"),
         ("edge_int8", ["core.vector.output_buffers=0"], "output_buffers"),
         ("edge_int8", ["core.vector.operand_buffers=4"], "operand_buffers is 4, bound is 1..3; use 1, 2 or 3"),
-        ("engine_8x8_nm", BANKED, "banks are counted for dense systolic and adder_tree arrays"),
         ("eyeriss_v1", ["core.input.banks.count=2", "core.input.banks.word=2B", "core.input.banks.ports=16"],
          "this one is row_stationary"),
     ],
@@ -62,15 +60,12 @@ def test_what_is_refused(preset: str, overrides: list[str], message: str) -> Non
     assert message in str(caught.value)
 
 
-def test_an_engine_and_a_cluster_refuse_what_they_are_not_built_for() -> None:
+def test_an_engine_refuses_what_it_is_not_built_for() -> None:
     banks = ["core.input.banks.count=8", "core.input.banks.word=1B"]
     with pytest.raises(InputError, match=r"scratchpads\.banks is set"):
         engine_params(load_accelerator("engine_8x8", banks))
     with pytest.raises(InputError, match=r"buffers is \[3, 2, 2, 2, 2\], built is 2"):
         engine_params(load_accelerator("engine_8x8", ["core.input.buffers=3"]))
-    wide = [f"cores.scratchpads.input.banks.{key}" for key in ("count=128", "word=4B")]
-    with pytest.raises(InputError, match="scratchpads have banks, operators of a cluster"):
-        load_cluster("quad_edge", wide)
 
 
 @settings(max_examples=examples(40), deadline=None)
@@ -180,3 +175,19 @@ def test_leaving_out_what_repeats_changes_nothing(overrides: list[str]) -> None:
     ahead, full = (run_program(program, machine, fast_forward=fast) for fast in (True, False))
     assert (ahead.cycles, ahead.spans, ahead.conflicts) == (full.cycles, full.spans, full.conflicts)
     assert ahead.skipped > 0 == full.skipped
+
+
+def test_sparse_arrays_wait_for_banks_and_enough_of_them_change_nothing() -> None:
+    sparse = ["core.sparsity.n=2", "core.sparsity.m=4"]
+    plenty = [
+        f"core.{memory}.banks.{key}" for memory in ("input", "weight") for key in ("count=1024", "word=1B", "ports=16")
+    ]
+    few = ["core.input.banks.count=128", "core.input.banks.word=1B", "core.input.banks.layout=channel_last"]
+    plain, free, waiting = (tw.simulate("lenet", overrides=[*sparse, *more]) for more in ([], plenty, few))
+    assert free.totals.cycles == plain.totals.cycles < waiting.totals.cycles
+    assert sum(layer.stall_cycles["bank_conflict"] for layer in free.layers) == 0
+    assert sum(layer.stall_cycles["bank_conflict"] for layer in waiting.layers) > 0
+    with pytest.raises(InputError, match=r"output_first, packed 2:4 weights lie output_last; use that or auto"):
+        load_accelerator("edge_int8", [*sparse, *plenty, "core.weight.banks.layout=output_first"])
+    with pytest.raises(InputError, match=r"counted for arrays with folds, this one is row_stationary, which runs in"):
+        load_accelerator("eyeriss_v1", ["core.input.banks.count=32", "core.input.banks.word=1B"])

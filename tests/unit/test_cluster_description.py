@@ -1,6 +1,6 @@
 """Clusters from presets, files, single-core descriptions and overrides; every message.
 
-Test classes: presets; overrides; bad input.
+Test classes: presets; clocks; overrides; bad input.
 """
 
 from __future__ import annotations
@@ -52,6 +52,32 @@ class TestPresets:
         cluster = load_cluster(str(path))
         assert is_cluster(str(path)) and cluster.macs_per_cycle == 32 * 32 + 16 * 32
         assert cluster.core("b").core.array.rows == 16
+
+
+class TestClocks:
+    def test_a_channel_stays_what_it_is_beside_cores_of_another_clock(self) -> None:
+        plain = load_cluster("quad_edge").dram
+        slow = load_cluster("quad_edge", ["cores.clock.frequency=200MHz"]).dram
+        # 64 bytes and 40 cycles at 400 MHz are 25.6 GB/s and 100 ns; at 200 MHz 128 bytes and 20 cycles
+        assert (plain.bytes_per_cycle, plain.latency_cycles, plain.clock) == (64, 40, None)
+        assert (slow.bytes_per_cycle, slow.latency_cycles, slow.own_latency_cycles) == (128, 20, 40)
+        assert slow.clock is not None and (slow.clock.mhz, slow.clock.ratio) == (400, 2)
+        timed = [
+            load_cluster("quad_edge", ["dram.standard=DDR4-2400", f"cores.clock.frequency={mhz}MHz"])
+            for mhz in (400, 200)
+        ]
+        assert len({cluster.dram.bytes_per_cycle * cluster.clock_mhz for cluster in timed}) == 1
+
+    def test_a_time_on_chip_is_of_the_clock_of_the_cores(self) -> None:
+        cores = ["cores.clock.frequency=200MHz", "shared.latency=20ns", "noc.width=64B/cycle", "noc.delay=10ns"]
+        cluster = load_cluster("quad_edge", cores)
+        assert cluster.noc is not None
+        assert (cluster.shared.latency_cycles, cluster.noc.latency_cycles) == (4, 2)
+
+    def test_the_hash_knows_every_figure_of_the_channel(self) -> None:
+        timed = ["dram.standard=DDR4-2400"]
+        changes = ([], timed, [*timed, "dram.refresh=false"], [*timed, "dram.ranks=2"], ["dram.arbitration=priority"])
+        assert len({load_cluster("quad_edge", change).sha256 for change in changes}) == len(changes)
 
 
 class TestOverrides:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,11 @@ import pytest
 from hw_models.description import load_accelerator
 from hw_models.layer_engine import LayerConstants, convolve, engine_params, pool, requantise, rounded_shift
 from mappers.command_file import program_data, program_digest, program_from
-from mappers.plan import make_plan
+from mappers.plan import Plan, make_plan
 from rtl.engine_words import encode, vector_functions
 from rtl.engine_words_is import pair
 from tilewright.cli import run
-from tilewright.engine_case import engine_case
+from tilewright.engine_case import EngineCase, engine_case
 from tilewright.engine_draw import draw_cases
 from tilewright.verify_engine import SHORT_CYCLES, short_cases
 from workloads.builder import NetworkBuilder
@@ -244,6 +245,30 @@ def test_edited_command_files_are_refused(
 def test_short_networks_are_drawn_where_the_machine_has_them() -> None:
     chosen = short_cases(draw_cases(0, load_accelerator(PRESET)), 3)
     assert len(chosen) == 3 and max(case.predicted_cycles for case in chosen) <= SHORT_CYCLES
+
+
+def test_a_machine_that_takes_no_network_ends_the_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tilewright.engine_draw.MOST_REFUSALS", 3)
+    slower = load_accelerator(PRESET, ["dram.bandwidth=4B/cycle"])  # half a beat a cycle
+    said = r"'engine_8x8': 3 drawn in a row are refused, bound is 2; change what the last refusal names: .*bandwidth"
+    with pytest.raises(InputError, match=said):
+        next(draw_cases(0, slower))
+
+
+def test_refusals_count_from_the_last_network_that_was_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every second draw is refused, more of them than the bound is."""
+    calls: list[int] = []
+
+    def every_second(plan: Plan, seed: int) -> EngineCase:
+        calls.append(seed)
+        if len(calls) % 2:
+            raise InputError("refused")
+        return engine_case(plan, seed)
+
+    monkeypatch.setattr("tilewright.engine_draw.MOST_REFUSALS", 2)
+    monkeypatch.setattr("tilewright.engine_draw.engine_case", every_second)
+    assert len(list(islice(draw_cases(3, load_accelerator(PRESET)), 3))) == 3
+    assert len(calls) == 6
 
 
 def test_a_machine_of_slow_dram_is_verified_on_the_shortest_networks() -> None:

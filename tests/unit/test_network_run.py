@@ -100,7 +100,7 @@ class TestExecutions:
     def test_laws_hold_and_the_baseline_is_the_same(self, execution: str) -> None:
         items = 3 if execution in ("pipeline", "batch") else 1
         made = simulate_network("tiny_ic", "quad_edge", execution=execution, items=items)
-        assert all(check.ok for check in made.result.checks) and len(made.result.checks) == 8
+        assert all(check.ok for check in made.result.checks) and len(made.result.checks) == 14
         assert made.result.totals.macs == items * made.baseline.totals.macs
         assert sum(made.result.energy_pj.values()) == pytest.approx(made.result.totals.energy_pj)
         data = made.to_json()
@@ -143,3 +143,7 @@ def test_same_input_same_bytes(tmp_path: Path) -> None:
     assert texts[0] == texts[1] and traces[0] == traces[1]
     events = json.loads(traces[0])["traceEvents"]
     assert {event["ph"] for event in events} == {"M", "X", "C"}
+    port = [event["args"] for event in events if event["name"] == "port bytes per cycle"]
+    series = made.result.over_time
+    moved = sum(part["read"] for part in port) * series.window_cycles
+    assert moved == pytest.approx(sum(series.read_bytes["port"]))

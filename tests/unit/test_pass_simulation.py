@@ -61,6 +61,13 @@ def test_every_word_of_the_description_matters() -> None:
 def test_what_cannot_run_in_passes_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     with pytest.raises(InputError, match="row-stationary words of"):
         tw.simulate("lenet", arch="eyeriss_v1", overrides=["core.accumulator_format=int32"])
+    for stated, what in (
+        (["link.width=8B/cycle", "link.delay=4cycles"], "link is stated"),
+        (["dram.standard=DDR4-2400"], "dram.standard is stated"),
+        (["dma.max_burst=64B"], "dma requests or descriptors is stated"),
+    ):
+        with pytest.raises(InputError, match=what):
+            tw.simulate("lenet", arch="eyeriss_v1", overrides=stated)
     inside = load_accelerator("eyeriss_v1").core.array.pe_memories
     with pytest.raises(InputError, match="pe_memories is set on a systolic array"):
         replace(load_accelerator("edge_int8").core.array, pe_memories=inside)

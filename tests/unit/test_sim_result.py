@@ -14,7 +14,8 @@ from mappers.commands import Program
 from sim.attribution import attribute
 from sim.checks import check_result, require
 from sim.energy import count, energy_pj
-from sim.machine import Run, run_program
+from sim.machine import run_program
+from sim.raw_run import Run
 from sim.result import LayerAnnotation, Result, read_json
 from sim.simulation import simulate
 from tests.reference.sim_programs import program_of, small_machine, tile

@@ -12,12 +12,17 @@ if TYPE_CHECKING:
 
 
 def wants_cluster(
-    arch: str, execution: str | None, tensors: str | None, items: int, fifo_places: int | None = None
+    arch: str,
+    execution: str | None,
+    tensors: str | None,
+    items: int,
+    fifo_places: int | None = None,
+    operators: str | None = None,
 ) -> bool:
     """Tell whether this call of ``sim`` is for a cluster."""
     from hw_models.cluster_description import is_cluster
 
-    return any(v is not None for v in (execution, tensors, fifo_places)) or items != 1 or is_cluster(arch)
+    return any(v is not None for v in (execution, tensors, fifo_places, operators)) or items != 1 or is_cluster(arch)
 
 
 def run_cluster(
@@ -27,6 +32,7 @@ def run_cluster(
     items: int,
     fifo_places: int | None,
     tensors: str | None,
+    operators: str | None,
     objective: str,
     overrides: tuple[str, ...],
     dims: tuple[str, ...],
@@ -49,6 +55,7 @@ def run_cluster(
         overrides=overrides,
         items=items,
         fifo_places=fifo_places,
+        operators=operators or "tiles",
     )
     data = made.to_json()
     if output is not None:

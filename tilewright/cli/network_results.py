@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tilewright.cli.options import emit_json, save_json, say
+from tilewright.network_metrics import explain_facts, fact_lines
 from tilewright.network_results import REMEDIES, merged_rows, network_differences, network_parts
 
 
@@ -14,6 +15,7 @@ def explain(result: dict[str, Any], name: str | None, as_json: bool, output: Pat
     parts = network_parts(result, name)
     cycles, bounds, cores = result["totals"]["cycles"], result["bounds"], result["cores"]
     stalls = [cause for cause in parts if cause != "compute" and parts[cause]]
+    facts = explain_facts(result, name)
     data = {
         "schema": "tilewright.network_explain/1",
         "name": name,
@@ -24,6 +26,7 @@ def explain(result: dict[str, Any], name: str | None, as_json: bool, output: Pat
         "bounds": bounds,
         "baseline_cycles": result["baseline"]["totals"]["cycles"],
         "remedy": REMEDIES.get(stalls[0]) if stalls else None,
+        **facts,
     }
     save_json(output, "explain.json", data)
     if as_json:
@@ -34,10 +37,15 @@ def explain(result: dict[str, Any], name: str | None, as_json: bool, output: Pat
     say(f"{what}: {total:,} core cycles in a run of {cycles:,} cycles on {len(cores)} cores")
     for cause, count in parts.items():
         say(f"  {cause:<14}{count:>16,}  {count / total if total else 0:7.1%}")
+    for line in fact_lines(facts):
+        say(line)
     if name is None:
         for core in cores:
             stalled = sum(core["stall_cycles"].values())
-            say(f"  {core['name']}: busy {core['busy_cycles'] / cycles:.1%}, stalled {stalled / cycles:.1%}")
+            say(
+                f"  {core['name']}: busy {core['busy_cycles'] / cycles:.1%}, stalled {stalled / cycles:.1%}, "
+                f"utilisation {core['utilisation']:.1%}"
+            )
         longest = max(merged_rows(result["operators"]), key=lambda row: (row["compute_cycles"], row["name"]))
         say(f"most work: {longest['name']}, {longest['compute_cycles']:,} cycles on {'+'.join(longest['cores'])}")
         tight = max((key for key in bounds if key != "lower_bound_cycles"), key=lambda key: (bounds[key], key))

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     default=None,
     help="What stays in a shared scratchpad: ilp, joint, none, cosma, belady, lru, greedy or arena.",
 )
+@click.option("--operators", default=None, help="Cycles of a cluster's operators: tiles (commands) or closed.")
 @click.option("--no-fast-forward", "in_full", is_flag=True, help="Step every tile and burst; same result.")
 @arch_options
 @dim_options
@@ -50,6 +51,7 @@ def command(
     items: int,
     fifo_places: int | None,
     tensors: str | None,
+    operators: str | None,
     in_full: bool,
     arch: str,
     overrides: tuple[str, ...],
@@ -70,13 +72,13 @@ def command(
     check_targets(trace, report_dir, output)
     from tilewright.cli.network import run_cluster, wants_cluster
 
-    if not arch.lower().endswith(".cfg") and wants_cluster(arch, execution, tensors, items, fifo_places):
+    if not arch.lower().endswith(".cfg") and wants_cluster(arch, execution, tensors, items, fifo_places, operators):
         if plan or in_full or fidelity != "event":
             raise InputError(
                 f"arch '{arch}': --plan, --no-fast-forward, --fidelity analytic do not go with a cluster; omit them"
             )
         return run_cluster(
-            *(workload, arch, execution, items, fifo_places, tensors, objective),
+            *(workload, arch, execution, items, fifo_places, tensors, operators, objective),
             *(overrides, dims, as_json, output, trace, report_dir),
         )
     if arch.lower().endswith(".cfg") or workload.lower().endswith(".csv"):

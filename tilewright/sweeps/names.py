@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from hw_models.description import load_accelerator
-from hw_models.description_paths import dotted, resolve
+from hw_models.description import clock_names, load_accelerator
+from hw_models.description_paths import dotted, no_clock, resolve, split_clock
 from tilewright.sources import existing_file, looks_like_file
 from tilewright.sweeps.spec import SweepSpec
 from workloads.errors import InputError
@@ -39,9 +39,9 @@ def check_names(spec: SweepSpec, source: str) -> None:
     usable = [arch for arch in spec.archs if attempt(lambda name=arch: load_accelerator(name))]  # type: ignore[misc]
     leaves: dict[str, str] = {}
     for path, values in spec.grid:
-        if not attempt(lambda short=path: resolve(short, leaves_only=True, subject=f"grid.{short}")):  # type: ignore[misc]
+        if not attempt(lambda short=path: _leaf(short, usable)):  # type: ignore[misc]
             continue
-        full = dotted(resolve(path, leaves_only=True, subject=f"grid.{path}"))
+        full = _leaf(path, usable)
         if full in leaves:
             mistakes.append(f"{source}: grid names '{full}' twice, as '{leaves[full]}' and '{path}'; keep one")
         leaves[full] = path
@@ -54,6 +54,19 @@ def check_names(spec: SweepSpec, source: str) -> None:
         )
     if mistakes:
         raise InputError("\n".join(mistakes))
+
+
+def _leaf(path: str, archs: Sequence[str]) -> str:
+    """Return the full path of a leaf; clocks are named by their domain, which each of `archs` must have."""
+    plain, domain = split_clock(path)
+    full = dotted(resolve(plain, leaves_only=True, subject=f"grid.{path}"))
+    for arch in archs:
+        known = clock_names(arch)
+        if domain is not None and domain not in known:
+            raise InputError(f"grid.{path}: '{arch}': {no_clock(domain, known)}")
+    if not full.startswith("clocks.") or not archs:
+        return full
+    return full.replace(".", f".{domain or clock_names(archs[0])[0]}.", 1)
 
 
 def _workload(name: str, spec: SweepSpec) -> None:
