@@ -82,8 +82,9 @@ class Machine:
         """Per stream of a DMA engine that sends requests."""
         self.own: dict[str, list[int]] = {lane: [] for lane in self.lanes}
         self._place: dict[int, int] = {}
-        """Per load or store of several engines, its number among these."""
-        if len(self.lanes) > len(ENGINES):
+        """Per load or store, its number among these; only where several engines share them."""
+        self._apart = len(self.lanes) > len(ENGINES)
+        if self._apart:
             seen: dict[Engine, int] = dict.fromkeys(ENGINES, 0)
             for index, command in enumerate(program.commands):
                 self.own[self.lane(command)].append(index)
@@ -260,7 +261,7 @@ class Machine:
         for slot in command.releases:
             self.slots.release(slot, now + self.offset)
             self.mentions.pop(slot.tag, None)
-        lane = self.lane(command) if self._place else command.engine
+        lane = self.lane(command) if self._apart else command.engine
         if self.flight[lane].popleft() is not work:
             raise InternalError(f"program '{self.program.workload}': {lane} commands complete out of order")
         self.spans.put(work.index, span, self.offset)

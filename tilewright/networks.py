@@ -140,6 +140,7 @@ def simulate_network(
             "port_bytes_per_cycle": cluster.shared.port_bytes_per_cycle,
             "core_macs_per_cycle": {core.core.name: core.core.array.multipliers for core in cluster.cores},
             "shared_capacity_bytes": cluster.shared.capacity_bytes,
+            **_clocks(cluster),
         },
         "sources": [list(pair) for pair in cluster.sources],
         "redo": redo_network(
@@ -177,6 +178,12 @@ def _tensor_plan(tensors: str | None, execution: str) -> str:
             "or use --execution layers or split"
         )
     return "none"
+
+
+def _clocks(cluster: Cluster) -> dict[str, dict[str, float]]:
+    """Return the frequencies of the parts that have a clock of their own; nothing where there are none."""
+    clocks = {part: float(clock.mhz) for part, clock in cluster.own_clocks().items()}
+    return {"clocks_mhz": clocks} if clocks else {}
 
 
 class _Choice:

@@ -135,7 +135,8 @@ class Lowering:
         """Return the program."""
         name = self.graph.network.name
         tasks, regions = tuple(self.tasks), tuple(self.regions)
-        return NetworkProgram(name, self.cluster_name, tasks, regions, self.capacity, self._programs())
+        macs = {op.name: op.macs for op in self.graph.operators}
+        return NetworkProgram(name, self.cluster_name, tasks, regions, self.capacity, self._programs(), macs)
 
 
 def lowered(graph: OperatorGraph, core: Accelerator, works: Sequence[Work]) -> Program:

@@ -39,7 +39,7 @@ ENGINES = (
     pytest.param(HASTY, 0, (5, 70, 133), 2, id="is-hasty"),
     pytest.param(BOTH, 4, (36, 150, 256), 5, id="ws-os"),
     pytest.param(OUTPUTS_STAY, 5, (), 2, id="os", marks=pytest.mark.nightly),
-    pytest.param(THREE, 1, (), 8, id="ws-os-is", marks=pytest.mark.nightly),
+    pytest.param(THREE, 1, (), 7, id="ws-os-is", marks=pytest.mark.nightly),
 )
 """Engine, which of its runs, cycles after which it is reset in CI, and how far apart they are nightly."""
 
