@@ -16,6 +16,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from hw_models.accelerator import Accelerator, DramChannel
+from hw_models.clock import OwnClock
 from hw_models.digest import figures_of
 from hw_models.noc import NetworkOnChip
 from workloads.errors import InputError
@@ -55,7 +56,7 @@ class SharedScratchpad:
 
 @dataclass(frozen=True)
 class Cluster:
-    """A machine of several cores; cycles are of the one clock that all parts share.
+    """A machine of several cores; cycles are of the one clock that all cores share.
 
     Parameters
     ----------
@@ -122,6 +123,11 @@ class Cluster:
     def core_names(self) -> list[str]:
         """Value of the names of the cores, in order."""
         return [core.core.name for core in self.cores]
+
+    def own_clocks(self) -> dict[str, OwnClock]:
+        """Return the clocks of the parts that do not run on the cores' clock, parts of a core by ``CORE.PART``."""
+        clocks = {f"{core.core.name}.{part}": own for core in self.cores for part, own in core.own_clocks().items()}
+        return clocks if self.dram.clock is None else {"dram": self.dram.clock, **clocks}
 
     @property
     def beyond_closed_form(self) -> str:

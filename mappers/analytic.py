@@ -14,9 +14,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 
-from hw_models.accelerator import Accelerator
+import numpy as np
+
+from hw_models.accelerator import Accelerator, Core, DramChannel
 from hw_models.array_timing import ArrayTiming, timing_of
-from mappers.commands import ComputeCommand, Engine, LoadCommand, Program, StoreCommand, VectorCommand
+from mappers.commands import AnyCommand, ComputeCommand, LoadCommand, Program, StoreCommand, VectorCommand
+from mappers.kinds import IntArray, Kinds, kinds_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,6 @@ class _Work:
     head_cycles: Fraction = Fraction(0)
     tail_cycles: Fraction = Fraction(0)
     store_cycles: Fraction = Fraction(0)
-    drain: int = 0
     tight: bool = False
 
 
@@ -91,46 +93,83 @@ def _divide(total: int, weights: Sequence[Fraction]) -> list[int]:
 
 
 def _busy(program: Program, accelerator: Accelerator) -> list[_Work]:
+    """Return the work of every group: sums over kinds of commands, and what the order of commands decides."""
     core, dram = accelerator.core, accelerator.dram
-    depth = max(1, core.accumulator.half_bytes // (core.array.cols * core.accumulator_bytes))
-    timings: dict[str, ArrayTiming] = {}
+    kinds = kinds_of(program, dram.beat_bytes)
+    timings = _timings(kinds, accelerator)
     work = [_Work() for _ in program.layers]
-    counts: dict[Engine, int] = {"load": 0, "array": 0, "vector": 0, "store": 0}
-    stores_before: dict[int, int] = {}
-    previous: tuple[int, int] | None = None  # group and stream length of the last compute command
-    in_order = core.dma.load_engines == 1  # else tiles of a group may overtake the input that it waits for
-    for command in program.commands:
-        item = work[command.layer]
-        stores_before.setdefault(command.layer, counts["store"])
-        counts[command.engine] += 1
-        if isinstance(command, LoadCommand):
-            beats = sum(t.beats(dram.beat_bytes) for t in command.transfers)
-            memory = command.writes[0].memory
-            if memory == "weight" and not item.beats:
-                item.first_weight_beats = beats
-            if memory != "weight" and not item.head_cycles:
-                item.head_cycles = dram.latency_cycles + dram.beats_cycles(beats)
-                needed = stores_before[command.layer]
-                item.tight = in_order and bool(needed) and dict(command.waits).get("store", 0) >= needed
-            item.beats += beats
-        elif isinstance(command, StoreCommand):
-            beats = sum(t.beats(dram.beat_bytes) for t in command.transfers)
-            item.beats += beats
-            item.store_cycles = dram.latency_cycles + dram.beats_cycles(beats)
-        elif isinstance(command, VectorCommand):
-            cycles = core.vector.cycles(
-                command.rows, command.row_elements, command.simple_passes, command.special_passes
-            )
-            item.vector += cycles
-            item.tail_cycles = Fraction(item.drain + cycles)
-        else:
-            assert isinstance(command, ComputeCommand)
-            if command.dataflow not in timings:
-                timings[command.dataflow] = timing_of(core.array, command.dataflow, depth)
-            timing, job = timings[command.dataflow], command.job
-            item.array += (job.folds - 1) * timing.interval_cycles(job) + job.stream
-            if previous is not None and previous[0] == command.layer:
-                item.array += max(0, timing.load_cycles + core.dma.issue_cycles - previous[1])
-            previous = command.layer, job.stream
-            item.drain = timing.drain_latency_cycles
+    for sample, times in zip(kinds.samples, kinds.times, strict=True):
+        item = work[sample.layer]
+        if isinstance(sample, LoadCommand | StoreCommand):
+            item.beats += times * _beats(sample, dram)
+        elif isinstance(sample, VectorCommand):
+            item.vector += times * _vector_cycles(sample, core)
+        elif isinstance(sample, ComputeCommand):
+            interval = timings[sample.dataflow].interval_cycles(sample.job)
+            item.array += times * ((sample.job.folds - 1) * interval + sample.job.stream)
+    _transfers(program, accelerator, kinds, work)
+    _passes(program, accelerator, kinds, timings, work)
     return work
+
+
+def _timings(kinds: Kinds, accelerator: Accelerator) -> dict[str, ArrayTiming]:
+    core = accelerator.core
+    depth = max(1, core.accumulator.half_bytes // (core.array.cols * core.accumulator_bytes))
+    flows = dict.fromkeys(sample.dataflow for sample in kinds.samples if isinstance(sample, ComputeCommand))
+    return {flow: timing_of(core.array, flow, depth) for flow in flows}
+
+
+def _beats(command: AnyCommand, dram: DramChannel) -> int:
+    assert isinstance(command, LoadCommand | StoreCommand)
+    return sum(transfer.beats(dram.beat_bytes) for transfer in command.transfers)
+
+
+def _vector_cycles(command: VectorCommand, core: Core) -> int:
+    return core.vector.cycles(command.rows, command.row_elements, command.simple_passes, command.special_passes)
+
+
+def _transfers(program: Program, accelerator: Accelerator, kinds: Kinds, work: list[_Work]) -> None:
+    """Note the first tiles of every group, whether it is tight, and its last store."""
+    dram, layer = accelerator.dram, kinds.layer
+    loads, stores = kinds.on("load"), kinds.on("store")
+    firsts = _firsts(layer, np.arange(len(layer)))
+    stores_before = {group: int(np.searchsorted(stores, place)) for group, place in firsts}
+    weight = kinds.each(lambda c: isinstance(c, LoadCommand) and c.writes[0].memory == "weight")
+    for group, place in _firsts(layer, np.sort(np.concatenate((loads, stores)))):
+        if weight[place]:
+            work[group].first_weight_beats = _beats(program.commands[place], dram)
+    in_order = accelerator.core.dma.load_engines == 1  # else tiles of a group may overtake the input that it waits for
+    for group, place in _firsts(layer, loads[weight[loads] == 0]):
+        command, needed = program.commands[place], stores_before[group]
+        work[group].head_cycles = dram.latency_cycles + dram.beats_cycles(_beats(command, dram))
+        work[group].tight = in_order and bool(needed) and dict(command.waits).get("store", 0) >= needed
+    for group, place in _firsts(layer, stores[::-1]):
+        beats = _beats(program.commands[place], dram)
+        work[group].store_cycles = dram.latency_cycles + dram.beats_cycles(beats)
+
+
+def _passes(
+    program: Program, accelerator: Accelerator, kinds: Kinds, timings: dict[str, ArrayTiming], work: list[_Work]
+) -> None:
+    """Note what loads between jobs cost the array, and the last vector command behind its drain."""
+    core, layer, array = accelerator.core, kinds.layer, kinds.on("array")
+    load = kinds.each(lambda c: timings[c.dataflow].load_cycles if isinstance(c, ComputeCommand) else 0)[array]
+    stream = kinds.each(lambda c: c.job.stream if isinstance(c, ComputeCommand) else 0)[array]
+    exposed = np.maximum(0, load[1:] + core.dma.issue_cycles - stream[:-1]) * (layer[array][1:] == layer[array][:-1])
+    extra = np.zeros(len(work), dtype=np.int64)
+    np.add.at(extra, layer[array][1:], exposed)
+    for item, cycles in zip(work, extra.tolist(), strict=True):
+        item.array += cycles
+    for group, place in _firsts(layer, kinds.on("vector")[::-1]):
+        command = program.commands[place]
+        assert isinstance(command, VectorCommand)
+        ahead = array[(array < place) & (layer[array] == group)]
+        last = program.commands[int(ahead[-1])] if len(ahead) else None
+        drain = timings[last.dataflow].drain_latency_cycles if isinstance(last, ComputeCommand) else 0
+        work[group].tail_cycles = Fraction(drain + _vector_cycles(command, core))
+
+
+def _firsts(layer: IntArray, places: IntArray) -> list[tuple[int, int]]:
+    """Return (group, the first of `places` in it) of every group that has one."""
+    groups, first = np.unique(layer[places], return_index=True)
+    return list(zip(groups.tolist(), places[first].tolist(), strict=True))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, fields
 from itertools import chain
 from operator import attrgetter
@@ -115,29 +115,26 @@ _COMPUTE = {True: _getter(ComputeCommand, *_JOB, *_WALK), False: _getter(Compute
 """With a walk and without."""
 
 
-def _keys(program: Program, beat_bytes: int) -> list[Hashable]:
-    """Return a value per command, equal for commands of one kind."""
-    keys: list[Hashable] = []
+def _keys(program: Program, beat_bytes: int) -> Iterator[Hashable]:
+    """Yield a value per command, equal for commands of one kind."""
     for command in program.commands:
         if isinstance(command, ComputeCommand):
-            keys.append(_COMPUTE[command.walk is not None](command))
+            yield _COMPUTE[command.walk is not None](command)
         elif isinstance(command, VectorCommand):
-            memories = tuple([slot.memory for slot in command.reads + command.writes])
-            keys.append((_VECTOR(command), memories))
+            yield _VECTOR(command), tuple([slot.memory for slot in command.reads + command.writes])
         else:
             moves = [(t.address % beat_bytes, t.run_bytes, t.counts, t.pitches_bytes) for t in command.transfers]
             fixed = _LOAD(command) if isinstance(command, LoadCommand) else _STORE(command)
-            keys.append((fixed, (command.reads or command.writes)[0].memory, *moves))
-    return keys
+            yield fixed, (command.reads or command.writes)[0].memory, *moves
 
 
 def _made(program: Program, beat_bytes: int) -> Kinds:
-    keys = _keys(program, beat_bytes)
+    count = len(program.commands)
     known: defaultdict[Hashable, int] = defaultdict(itertools.count().__next__)
-    of = np.fromiter(map(known.__getitem__, keys), dtype=np.int64, count=len(keys))
+    of = np.fromiter(map(known.__getitem__, _keys(program, beat_bytes)), dtype=np.int64, count=count)
     times = np.bincount(of, minlength=len(known))
     first = np.zeros(len(known), dtype=np.int64)
-    first[of[::-1]] = np.arange(len(keys))[::-1]
+    first[of[::-1]] = np.arange(count)[::-1]
     return Kinds(of, tuple(program.commands[place] for place in first.tolist()), tuple(times.tolist()))
 
 
@@ -175,6 +172,11 @@ def _kept(program: Program, which: int, make: Callable[[], Any]) -> Any:
     if found is None or found[0]() is not program:
         found = _KEPT[key] = ref(program, lambda _: _KEPT.pop(key, None)), make()
     return found[1]
+
+
+def forget() -> None:
+    """Forget what is kept of every program, for measurements."""
+    _KEPT.clear()
 
 
 def kinds_of(program: Program, beat_bytes: int) -> Kinds:

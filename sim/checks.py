@@ -17,7 +17,7 @@ from mappers.commands import ENGINES, AnyCommand, ComputeCommand, LoadCommand, P
 from mappers.kinds import READ, RELEASED, WRITTEN, kinds_of, touches_of
 from sim.columns import columns_of
 from sim.dram.energy import counted_pj, layer_energy_pj, standby_pj
-from sim.energy import byte_energy_pj
+from sim.energy import LEVEL_OF, byte_energy_pj
 from sim.raw_run import Run
 from sim.result import Check, Result
 from workloads.errors import InternalError
@@ -97,14 +97,51 @@ def _bytes(result: Result, program: Program, run: Run, accelerator: Accelerator)
         for way in ("read", "write")
     ]
     totals = [result.totals.dram_read_bytes, result.totals.dram_write_bytes]
-    return by_layer == totals == [read, written], f"commands {[read, written]}, layers {by_layer}, totals {totals}"
+    moved = {level: _arriving(program, accelerator, level) for level in ("input", "weight", "staging")}
+    found = {
+        level: sum(flow["write"] for layer in result.layers for flow in layer.traffic_bytes[level].values())
+        for level in moved
+    }
+    ok = by_layer == totals == [read, written] and moved == found
+    return ok, f"commands {[read, written]}, layers {by_layer}, totals {totals}; into scratchpads {moved}, {found}"
+
+
+def _arriving(program: Program, accelerator: Accelerator, level: str) -> int:
+    """Return the bytes that commands put into the memories of `level`: loads, and what the vector unit makes."""
+
+    def each(command: AnyCommand) -> int:
+        if isinstance(command, LoadCommand):
+            return command.bytes if LEVEL_OF[command.writes[0].memory] == level else 0
+        if not isinstance(command, VectorCommand):
+            return 0
+        written = zip(command.writes, command.write_bytes, strict=True)
+        return sum(size for slot, size in written if LEVEL_OF[slot.memory] == level)
+
+    return _total(program, accelerator, each)
 
 
 def _lower_bounds(result: Result, program: Program, run: Run, accelerator: Accelerator) -> tuple[bool, str]:
     b, cycles = result.bounds, result.totals.cycles
     parts = (b.mac_cycles, b.compute_cycles, b.dram_cycles, b.vector_cycles)
     ok = b.lower_bound_cycles == max(parts) and all(part <= cycles for part in parts)
-    return ok, f"{cycles} cycles; array {b.compute_cycles}, DRAM {b.dram_cycles}, vector {b.vector_cycles}"
+    kinds = kinds_of(program, accelerator.dram.beat_bytes)
+    columns = columns_of(kinds, run)
+    hurried = int((columns.last - columns.begin < kinds.each(lambda c: _least_cycles(c, accelerator))).sum())
+    text = f"{cycles} cycles; array {b.compute_cycles}, DRAM {b.dram_cycles}, vector {b.vector_cycles}"
+    return ok and not hurried, f"{text}; {hurried} commands faster than their work"
+
+
+def _least_cycles(command: AnyCommand, accelerator: Accelerator) -> int:
+    """Return the least time from the first to the last operand, word or beat of `command`."""
+    if isinstance(command, ComputeCommand):
+        return command.job.folds * command.job.stream
+    if isinstance(command, VectorCommand):
+        passes = (command.simple_passes, command.special_passes)
+        return accelerator.core.vector.cycles(command.rows, command.row_elements, *passes)
+    dram = accelerator.dram
+    if dram.device is not None or accelerator.core.link is not None:
+        return 0  # a link may pass on what came before in less time than it came in
+    return int(dram.beats_cycles(sum(t.beats(dram.beat_bytes) for t in command.transfers)))
 
 
 def _parts(result: Result, program: Program, run: Run, accelerator: Accelerator) -> tuple[bool, str]:

@@ -26,7 +26,7 @@ from mappers.kinds import kinds_of
 LEVELS = ("dram", "input", "weight", "accumulator", "staging")
 COMPONENTS = ("mac", "input", "weight", "accumulator", "staging", "dram", "vector")
 Traffic = dict[str, dict[str, dict[str, int]]]
-_LEVEL_OF: dict[Memory, str] = {
+LEVEL_OF: dict[Memory, str] = {
     "input": "input",
     "weight": "weight",
     "accumulator": "accumulator",
@@ -89,7 +89,7 @@ def count_command(ledger: Ledger, command: AnyCommand, accelerator: Accelerator)
 
 
 def _level(slot: Slot) -> str:
-    return _LEVEL_OF[slot.memory]
+    return LEVEL_OF[slot.memory]
 
 
 def _count_array(ledger: Ledger, command: ComputeCommand, accelerator: Accelerator) -> None:

@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import replace
+from operator import attrgetter
 
 import simpy
 
@@ -81,12 +82,16 @@ class Machine:
         """Per stream of a DMA engine that sends requests."""
         self.own: dict[str, list[int]] = {lane: [] for lane in self.lanes}
         self._place: dict[int, int] = {}
-        """Per load or store, its number among these."""
-        seen: dict[Engine, int] = dict.fromkeys(ENGINES, 0)
-        for index, command in enumerate(program.commands):
-            self.own[self.lane(command)].append(index)
-            seen[command.engine] += 1
-            self._place[index] = seen[command.engine]
+        """Per load or store, its number among these; only where several engines share them."""
+        if len(self.lanes) == len(ENGINES):
+            for index, engine in enumerate(map(attrgetter("engine"), program.commands)):
+                self.own[engine].append(index)
+        else:
+            seen: dict[Engine, int] = dict.fromkeys(ENGINES, 0)
+            for index, command in enumerate(program.commands):
+                self.own[self.lane(command)].append(index)
+                seen[command.engine] += 1
+                self._place[index] = seen[command.engine]
         self._arrived: dict[Engine, set[int]] = {engine: set() for engine in ENGINES}
         self.cursor: dict[str, int] = dict.fromkeys(self.lanes, 0)
         """Per lane, commands taken or left out."""
@@ -184,7 +189,8 @@ class Machine:
     @property
     def now(self) -> int:
         """Value of the current cycle; every delay is an integer, so the kernel's clock is one."""
-        return int(self.env.now)
+        now: int = self.env.now  # type: ignore[assignment]
+        return now
 
     # --- synchronisation ------------------------------------------------------------------------------------------
 
@@ -254,7 +260,7 @@ class Machine:
         for slot in command.releases:
             self.slots.release(slot, now + self.offset)
             self.mentions.pop(slot.tag, None)
-        lane = self.lane(command)
+        lane = self.lane(command) if self.dma.engines else command.engine
         if self.flight[lane].popleft() is not work:
             raise InternalError(f"program '{self.program.workload}': {lane} commands complete out of order")
         self.spans.put(work.index, span, self.offset)

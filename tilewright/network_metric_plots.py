@@ -25,7 +25,8 @@ def waterfall(result: dict[str, Any]) -> Figure:
     )
     causes = ["compute", *sorted(causes, key=lambda c: (-sum(p.get(c, 0) for p in split.values()), c)), "idle"]
     figure, axes = figure_and_axes(9.0, 1.6 + 0.62 * len(names))
-    shade = {cause: COLOURS[index % len(COLOURS)] for index, cause in enumerate(c for c in causes if c != "idle")}
+    shades = (*COLOURS, "#117733", "#dd99bb", "#555555", "#88ccaa", "#ddaa33", "#6699cc")  # a colour for every cause
+    shade = {cause: shades[index % len(shades)] for index, cause in enumerate(c for c in causes if c != "idle")}
     shade["idle"] = "#e8e8e8"
     for row, name in enumerate(names):
         start = 0

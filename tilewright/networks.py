@@ -140,6 +140,7 @@ def simulate_network(
             "port_bytes_per_cycle": cluster.shared.port_bytes_per_cycle,
             "core_macs_per_cycle": {core.core.name: core.core.array.multipliers for core in cluster.cores},
             "shared_capacity_bytes": cluster.shared.capacity_bytes,
+            **_clocks(cluster),
         },
         "sources": [list(pair) for pair in cluster.sources],
         "redo": redo_network(
@@ -179,6 +180,12 @@ def _tensor_plan(tensors: str | None, execution: str) -> str:
     return "none"
 
 
+def _clocks(cluster: Cluster) -> dict[str, dict[str, float]]:
+    """Return the frequencies of the parts that have a clock of their own; nothing where there are none."""
+    clocks = {part: float(clock.mhz) for part, clock in cluster.own_clocks().items()}
+    return {"clocks_mhz": clocks} if clocks else {}
+
+
 class _Choice:
     """The decisions about one network on one cluster; costs are looked up once."""
 
@@ -190,6 +197,10 @@ class _Choice:
         self.tiles = tiles
         self.graph, self.cluster, self.objective, self.time_limit_s = graph, cluster, objective, time_limit_s
         self.options = core_options(graph, cluster, objective)
+        if tiles and cluster.beyond_closed_form:
+            from tilewright.network_times import by_commands
+
+            self.options = by_commands(graph, cluster, self.options)
         self._split: Any = None
 
     def _parts(self, execution: str) -> tuple[Any, Any]:

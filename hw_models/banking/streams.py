@@ -152,13 +152,12 @@ def input_by_pixel(read: InputRead, layout: Layout, banks: Banks, group: int, la
     def offsets(size: int) -> IntArray:
         more = np.arange(size, dtype=np.int64) * pixels.channel_pitch
         wide = np.where(lowest_channel[..., None] == NOTHING, NOTHING, lowest_channel[..., None] + more)
-        rows: IntArray = wide.reshape(len(wide), -1)
-        return rows
+        return wide.reshape(len(wide), -1)
 
     words = -(-read.channels // places)
     starts = np.arange(words, dtype=np.int64)[None, :] * (places * pixels.channel_pitch)
-    cycles = _by_word(starts, read.channels, places, offsets, banks)[0]
-    return cycles.T.reshape(len(order), taps * words)
+    cycles: IntArray = _by_word(starts, read.channels, places, offsets, banks)[0].T.reshape(len(order), taps * words)
+    return cycles
 
 
 def _word_starts(read: WeightRead, layout: Layout, group: int) -> tuple[IntArray, int, int]:

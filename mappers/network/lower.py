@@ -123,13 +123,7 @@ class Lowering:
 
     def _programs(self) -> dict[str, Program]:
         """Return the commands of every core; equal cores with equal work are lowered once."""
-        made, programs = self.graph.lowered, {}
-        for name, works in self.works.items():
-            key = nameless(self.cores[name]), tuple(works)
-            if key not in made:
-                made[key] = core_program(self.graph, self.cores[name], works)
-            programs[name] = made[key]
-        return programs
+        return {name: lowered(self.graph, self.cores[name], works) for name, works in self.works.items()}
 
     def from_dram(self, tensor: str, step: str) -> tuple[int, ...]:
         """Return the tasks after which DRAM holds `tensor`."""
@@ -141,7 +135,16 @@ class Lowering:
         """Return the program."""
         name = self.graph.network.name
         tasks, regions = tuple(self.tasks), tuple(self.regions)
-        return NetworkProgram(name, self.cluster_name, tasks, regions, self.capacity, self._programs())
+        macs = {op.name: op.macs for op in self.graph.operators}
+        return NetworkProgram(name, self.cluster_name, tasks, regions, self.capacity, self._programs(), macs)
+
+
+def lowered(graph: OperatorGraph, core: Accelerator, works: Sequence[Work]) -> Program:
+    """Return the commands of `works` on `core`, lowered once for equal cores and for all plans of `graph`."""
+    key = nameless(core), tuple(works)
+    if key not in graph.lowered:
+        graph.lowered[key] = core_program(graph, core, works)
+    return graph.lowered[key]
 
 
 def lower_plan(

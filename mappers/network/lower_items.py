@@ -162,8 +162,10 @@ class _Items:
         stages = []
         staged = sum(size for name, size in option.stage_bytes if name not in self.depths)
         if staged:
-            region, _ = low.open(f"{op.name} tiles", self.tiles[option.core], staged, staging=True)
+            region, waits = low.open(f"{op.name} tiles", self.tiles[option.core], staged, staging=True)
             stages.append(region)
+            # the task before on this core has ended, but its last tiles may be on their way to DRAM
+            after += [task for task in waits if isinstance(before := low.tasks[task], Compute) and before.stream_out]
         self.tasks[op.name, item] = low.add(
             Compute(
                 *(op.name, option.core, option.cycles, option.energy_pj, op.macs, tuple(reads), tuple(writes)),

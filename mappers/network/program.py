@@ -127,6 +127,8 @@ class NetworkProgram:
     cores : mapping of str to Program
         Per core the commands of its operators in order, every operand behind its port; of several items the first only.
         Equal cores with equal work have the same object. Empty where costs alone are known.
+    operator_macs : mapping of str to int
+        Products of every operator for one item, from the workload; empty where they are not known.
     """
 
     workload: str
@@ -135,6 +137,7 @@ class NetworkProgram:
     regions: tuple[Region, ...]
     capacity_bytes: int
     cores: Mapping[str, Program] = field(default_factory=dict)
+    operator_macs: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for region in self.regions:

@@ -134,15 +134,17 @@ def _passes(
 ) -> tuple[tuple[int, ...], ...]:
     """Cut the layer into (kernel group, row stripe) passes; every total is kept exactly."""
     lanes, made = array.kernels, shape.kernels
-    if array.depthwise_pixels and shape.channels == 1 < shape.groups:
+    apart = array.depthwise_pixels > 0 and shape.channels == 1 < shape.groups
+    if apart:
         lanes, made = array.channels, shape.groups * shape.kernels
     groups = max(1, min(-(-made // lanes), MOST_PASSES))
     stripes = max(1, min(shape.out_height, MOST_PASSES // groups))
     count = groups * stripes
     bandwidth = array.memory_bytes_per_cycle
     load = [0] * count
-    # The image comes with the first group of each reading, the weights with the first stripe of their group.
-    readings = [index for index in range(groups) if index < mapping.image_reads] or [0]
+    # The image comes with the first group of each reading, the weights with the first stripe of their group. Depthwise
+    # every group has its own channels of the image.
+    readings = [index for index in range(groups) if apart or index < mapping.image_reads] or [0]
     image = shares(dram["input"], [1] * (len(readings) * stripes))
     for number, group in enumerate(readings):
         for stripe in range(stripes):

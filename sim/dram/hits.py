@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sim.dram.controller import Controller
     from sim.dram.ports import Port
 
-CHECK_EVERY = 32
+CHECK_EVERY = 6
 """After so many bursts the caller looks again for a longer skip."""
 
 

@@ -31,7 +31,7 @@ class FastForward:
         self.skipped = [0] * len(machines)
         for number, regions in enumerate(self._regions):
             for region in regions:
-                self._set_anchor(number, region.anchor, region)
+                self._set_anchor(number, region.anchor - region.period, region)
 
     def _set_anchor(self, number: int, index: int, region: Region) -> None:
         if index < region.high:

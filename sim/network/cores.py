@@ -107,13 +107,13 @@ def run_cores(program: NetworkProgram, cluster: Cluster, *, timed: bool = True) 
         Run the commands; without it they are counted only.
     """
     with paused():
-        return {name: _known(own, cluster.core(name), timed) for name, own in program.cores.items()}
+        return {name: core_run(own, cluster.core(name), timed) for name, own in program.cores.items()}
 
 
 _KNOWN: dict[int, tuple[ref[Program], list[tuple[Accelerator, bool, CoreRun]]]] = {}
 
 
-def _known(program: Program, core: Accelerator, timed: bool) -> CoreRun:
+def core_run(program: Program, core: Accelerator, timed: bool) -> CoreRun:
     """Return the run of `program`, made once as long as it lives: equal cores and plans share programs."""
     key = id(program)
     found = _KNOWN.get(key)

@@ -14,6 +14,7 @@ from sim.network.checks import execution_checks, metric_checks, require
 from sim.network.cores import run_cores, with_core_times
 from sim.network.energy import EnergyTable, by_component, by_operand, energy_table
 from sim.network.engine import NetworkRun, run_network
+from sim.network.laws import command_checks
 from sim.network.noc import NocRun
 from sim.network.over_time import NetworkOverTime, network_over_time
 from sim.network.rows import CoreRow, OperatorRow, core_row, operator_rows
@@ -140,11 +141,12 @@ def simulate_network(
     series = network_over_time(program, run, runs, cluster.core_names)
     checks = execution_checks(program, cluster, run, cores, bounds)
     checks += metric_checks(program, cluster, run, runs, rows, cores, table, series)
+    checks += command_checks(program, cluster, run, runs, rows, table)
     require(program.workload, checks)
     timed = any(own.times for own in runs.values())
     return NetworkResult(
         *(manifest, totals, bounds, _groups(table), rows, cores, placement, checks, program, run),
-        not_modelled=_not_modelled(run, timed),
+        not_modelled=_not_modelled(run, timed, cluster),
         dram=None if run.dram is None else summary(run.dram, cluster),
         component_pj={part: float(pj) for part, pj in by_component(table).items()},
         operand_pj={part: float(pj) for part, pj in by_operand(table).items()},
@@ -170,9 +172,12 @@ def _groups(table: EnergyTable) -> dict[str, float]:
     return {name: float(pj) for name, pj in {"cores": sum(parts.values(), Fraction(0)), **outside}.items()}
 
 
-def _not_modelled(run: NetworkRun, timed: bool) -> tuple[str, ...]:
+def _not_modelled(run: NetworkRun, timed: bool, cluster: Cluster) -> tuple[str, ...]:
     """Return what this run leaves out."""
-    lines = (BACK_TO_BACK if timed else CLOSED_FORM, PORTS_APART if run.noc is None else ON_CHIP, *NOT_MODELLED)
+    own = ", ".join(cluster.own_clocks())
+    clocks = (f"synchronisers between the clock domains ({own} on their own)",) if own else ()
+    lines = (BACK_TO_BACK if timed else CLOSED_FORM, PORTS_APART if run.noc is None else ON_CHIP, *clocks)
+    lines += NOT_MODELLED
     if run.dram is None:
         return (*lines[:-1], FIXED_CHANNEL, lines[-1])
     return (*lines, FIRST_BYTES)

@@ -14,7 +14,7 @@ def test_table_json_and_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     words = ["sim", "tiny_ic", "--arch", "quad_edge", "--execution", "fused"]
     assert run([*words, "--report", str(tmp_path / "plots"), "--trace", str(tmp_path / "t.json.gz")]) == 0
     text = capsys.readouterr().out
-    assert "baseline" in text and "checks         14 of 14 passed" in text and "core3" in text
+    assert "baseline" in text and "checks         17 of 17 passed" in text and "core3" in text
     made = {path.name for path in (tmp_path / "plots").iterdir()}
     assert made >= {"addresses.png", "gantt.png", "occupancy.png", "report.html", "result.json"}
     assert (tmp_path / "t.json.gz").stat().st_size > 100

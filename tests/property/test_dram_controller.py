@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hw_models.dram import TimedDram, load_standard
+from sim.dram import stream as along
 from sim.dram.controller import Controller
 from sim.dram.ports import Request
 from tests.reference.dram_cases import Requests, drams, requests
@@ -71,6 +72,11 @@ def state(c: Controller) -> dict[str, Any]:
     st.lists(st.integers(1, 900), min_size=1, max_size=6),
 )
 def test_skipping_changes_nothing(dram: TimedDram, streams: Requests, pauses: list[int]) -> None:
+    compare(dram, streams, pauses)
+
+
+def compare(dram: TimedDram, streams: Requests, pauses: list[int]) -> None:
+    """Assert that a controller that skips has the state of one that steps, at every pause and at the end."""
     stepped, slow = started(dram, streams, fast=False)
     skipped, quick = started(dram, streams, fast=True)
     at = 0
@@ -83,6 +89,46 @@ def test_skipping_changes_nothing(dram: TimedDram, streams: Requests, pauses: li
     assert state(skipped) == state(stepped)
     times = [[(r.begin_tick, r.end_tick, r.activates, r.columns_left) for r in stream] for stream in quick]
     assert times == [[(r.begin_tick, r.end_tick, r.activates, r.columns_left) for r in stream] for stream in slow]
+
+
+@settings(max_examples=examples(20), deadline=None)
+@given(
+    drams(),
+    st.integers(1, 3).flatmap(lambda ports: requests(ports, 300, 1500)),
+    st.lists(st.integers(1, 900), min_size=1, max_size=6),
+)
+def test_skips_of_any_length_change_nothing(dram: TimedDram, streams: Requests, pauses: list[int]) -> None:
+    """As above, with skips of a single burst on, so that small queues and short runs take them too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sim.dram.stream.LEAST", 1)
+        compare(dram, streams, pauses)
+
+
+@pytest.mark.parametrize(
+    "segments",
+    [
+        [(0, 12), (30, 1), (13, 60)],
+        [(0, 2), (50, 1), (3, 100)],
+        [(0, 40), (40, 40), (80, 1), (80, 40)],
+        [(0, 600), (600, 3), (1400, 600)],
+    ],
+)
+def test_runs_that_jump_are_not_taken_for_one(segments: list[tuple[int, int]]) -> None:
+    """First and last burst of a queue lie as far apart as in one run, and one between them is of another row."""
+    dram = TimedDram(load_standard("DDR4-2400"), 1, queue=12)
+    compare(dram, [[(0, segments), (300, [(700, 90)])]], [40, 90, 200, 1000])
+
+
+def test_a_stream_goes_on_over_rows_up_to_the_refresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stripe of open rows has 512 bursts; of the 2,340 between two refreshes most leave in two or three skips."""
+    skips: list[int] = []
+    whole = along._apply
+    monkeypatch.setattr(along, "_apply", lambda *given: (skips.append(given[-1]), whole(*given)))
+    dram = TimedDram(load_standard("DDR4-2400"), 1)
+    controller, _ = started(dram, [[(0, [(0, 20_000)])]], fast=True)
+    stepped, _ = started(dram, [[(0, [(0, 20_000)])]], fast=False)
+    assert controller.settle() == stepped.settle() and state(controller) == state(stepped)
+    assert sum(skips) > 19_400 and len(skips) <= 3 * controller.banks.counts.refreshes + 3
 
 
 @pytest.mark.parametrize("name", ["DDR4-2400", "DDR4-2400-x16", "HBM2-2000", "LPDDR5-6400"])

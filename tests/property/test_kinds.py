@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hw_models.accelerator import Accelerator
+from mappers.analytic import _busy
 from mappers.commands import Program
 from mappers.kinds import kinds_of, touches_of
 from sim.attribution import attribute
@@ -26,7 +27,7 @@ from sim.simulation import bounds_of, build_result, simulate
 from sim.span_table import LONGEST, Spans
 from sim.spans import Span
 from tests.reference.naive_attribution import naive_splits
-from tests.reference.naive_kinds import naive_bounds, naive_codes, naive_count, naive_paint
+from tests.reference.naive_kinds import naive_bounds, naive_busy, naive_codes, naive_count, naive_paint
 from tests.reference.profile import examples
 from tests.reference.sim_programs import machines, program_of, programs, small_machine, tile
 
@@ -46,6 +47,7 @@ def test_sums_over_kinds_are_sums_over_commands(case: tuple[Program, Accelerator
     assert ledgers == naive
     assert [repr(ledger) for ledger in ledgers] == [repr(ledger) for ledger in naive]  # tensors in the same order
     assert bounds_of(program, accelerator) == naive_bounds(program, accelerator)
+    assert [asdict(item) for item in _busy(program, accelerator)] == naive_busy(program, accelerator)
     kinds = kinds_of(program, accelerator.dram.beat_bytes)
     assert sum(kinds.times) == len(program.commands)
     assert kinds.layer.tolist() == [command.layer for command in program.commands]

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import fields
+from fractions import Fraction
+from types import SimpleNamespace
 from typing import Any
 
 from hw_models.accelerator import Accelerator
-from hw_models.array_timing import timings_of
-from mappers.commands import ENGINES, ComputeCommand, LoadCommand, Program, StoreCommand, VectorCommand
+from hw_models.array_timing import ArrayTiming, timing_of, timings_of
+from mappers.commands import ENGINES, ComputeCommand, Engine, LoadCommand, Program, StoreCommand, VectorCommand
 from sim.energy import Ledger, count_command
 from sim.result import Bounds
 
+START = {
+    "array": 0, "beats": 0, "vector": 0, "first_weight_beats": 0, "head_cycles": Fraction(0),
+    "tail_cycles": Fraction(0), "store_cycles": Fraction(0), "drain": 0, "tight": False,
+}  # fmt: skip
 TIMELESS = ("layer", "waits", "reads", "writes", "releases", "macs", "input_tensor", "weight_tensor", "output_tensor")
 
 
@@ -82,3 +88,50 @@ def naive_paint(
     ]
     left = {tick for start, end in pieces for tick in range(start, end)} - {tick for tick, _, _ in taken}
     return taken, left
+
+
+def naive_busy(program: Program, accelerator: Accelerator) -> list[dict[str, Any]]:
+    """Return the work of every group of `mappers.analytic`, command by command."""
+    core, dram = accelerator.core, accelerator.dram
+    depth = max(1, core.accumulator.half_bytes // (core.array.cols * core.accumulator_bytes))
+    timings: dict[str, ArrayTiming] = {}
+    work: list[Any] = [SimpleNamespace(**START) for _ in program.layers]
+    counts: dict[Engine, int] = {"load": 0, "array": 0, "vector": 0, "store": 0}
+    stores_before: dict[int, int] = {}
+    previous: tuple[int, int] | None = None  # group and stream length of the last compute command
+    in_order = core.dma.load_engines == 1  # else tiles of a group may overtake the input that it waits for
+    for command in program.commands:
+        item = work[command.layer]
+        stores_before.setdefault(command.layer, counts["store"])
+        counts[command.engine] += 1
+        if isinstance(command, LoadCommand):
+            beats = sum(t.beats(dram.beat_bytes) for t in command.transfers)
+            memory = command.writes[0].memory
+            if memory == "weight" and not item.beats:
+                item.first_weight_beats = beats
+            if memory != "weight" and not item.head_cycles:
+                item.head_cycles = dram.latency_cycles + dram.beats_cycles(beats)
+                needed = stores_before[command.layer]
+                item.tight = in_order and bool(needed) and dict(command.waits).get("store", 0) >= needed
+            item.beats += beats
+        elif isinstance(command, StoreCommand):
+            beats = sum(t.beats(dram.beat_bytes) for t in command.transfers)
+            item.beats += beats
+            item.store_cycles = dram.latency_cycles + dram.beats_cycles(beats)
+        elif isinstance(command, VectorCommand):
+            cycles = core.vector.cycles(
+                command.rows, command.row_elements, command.simple_passes, command.special_passes
+            )
+            item.vector += cycles
+            item.tail_cycles = Fraction(item.drain + cycles)
+        else:
+            assert isinstance(command, ComputeCommand)
+            if command.dataflow not in timings:
+                timings[command.dataflow] = timing_of(core.array, command.dataflow, depth)
+            timing, job = timings[command.dataflow], command.job
+            item.array += (job.folds - 1) * timing.interval_cycles(job) + job.stream
+            if previous is not None and previous[0] == command.layer:
+                item.array += max(0, timing.load_cycles + core.dma.issue_cycles - previous[1])
+            previous = command.layer, job.stream
+            item.drain = timing.drain_latency_cycles
+    return [{key: value for key, value in vars(item).items() if key != "drain"} for item in work]

@@ -50,7 +50,6 @@ def small(channels: int = 20) -> Network:
         ("edge_int8", [*BANKED, "core.input.banks.spread=skew"], "did you mean 'skewed'"),
         ("edge_int8", ["core.vector.output_buffers=0"], "output_buffers"),
         ("edge_int8", ["core.vector.operand_buffers=4"], "operand_buffers is 4, bound is 1..3; use 1, 2 or 3"),
-        ("engine_8x8_nm", BANKED, "banks are counted for dense systolic and adder_tree arrays"),
         ("eyeriss_v1", ["core.input.banks.count=2", "core.input.banks.word=2B", "core.input.banks.ports=16"],
          "this one is row_stationary"),
     ],

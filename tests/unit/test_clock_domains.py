@@ -14,6 +14,7 @@ from hw_models.clock import own_clock
 from hw_models.description import load_accelerator
 from hw_models.layer_engine import engine_params
 from tests.reference.naive_clocks import naive_edge, naive_ends
+from tilewright.networks import simulate_network
 from tilewright.sweeps.names import check_names
 from tilewright.sweeps.spec import read_spec
 from workloads.errors import InputError
@@ -147,6 +148,12 @@ def test_a_sweep_names_clocks_by_their_domain(described: Path, tmp_path: Path) -
     spec.write_text(text.replace("lanes", "core") + "  clock.frequency: [100MHz]\n")
     with pytest.raises(InputError, match=r"grid names 'clocks.core.frequency' twice"):
         check_names(read_spec(spec), "sweep.yaml")
+
+
+def test_a_cluster_says_which_parts_have_clocks_of_their_own(described: Path) -> None:
+    made = simulate_network("lenet", str(described), tensors="none").to_json()
+    assert made["manifest"]["machine"]["clocks_mhz"] == {"dram": 560.0, "core0.vector": 300.0}
+    assert "synchronisers between the clock domains (dram, core0.vector on their own)" in made["not_modelled"]
 
 
 def test_an_override_of_no_clock_is_refused_with_those_there_are(described: Path) -> None:

@@ -9,26 +9,33 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from hw_models.cluster_description import load_cluster
+from mappers.network.graph import make_graph
+from mappers.network.layered import assign_cores, core_options
+from mappers.network.lower import lower_plan
 from mappers.network.program import Compute, Load, NetworkProgram, Region, Store
+from mappers.network.residency import nothing_stays
 from mappers.plan import make_plan
 from sim.attribution import attribute
 from sim.energy import count, energy_pj
 from sim.machine import run_program
-from sim.network.cores import most_live
+from sim.network.cores import most_live, run_cores
 from sim.network.engine import run_network
 from sim.network.over_time import network_over_time
+from sim.network.result import simulate_network
 from sim.network.rows import INSIDE
 from sim.pe_map import pe_macs
 from sim.simulation import build_result
+from tests.property.test_lower_mac import networks
 from tests.reference.profile import examples
 from tilewright.cli import run
-from tilewright.networks import simulate_network
+from tilewright.networks import simulate_network as simulate_named
 from tilewright.sources import load_workload
-from workloads.errors import InputError
+from workloads.errors import InfeasibleError, InputError
+from workloads.network import Network
 
 BANKS = ["core.input.banks.count=128", "core.input.banks.word=1B", "core.input.banks.layout=planar"]
 SPARSE = ["core.sparsity.n=2", "core.sparsity.m=4"]
@@ -54,7 +61,7 @@ def test_a_cluster_of_one_core_is_the_single_machine(name: str) -> None:
     times = attribute(plan.program, alone, core)
     energies = [energy_pj(ledger, core) for ledger in count(plan.program, core)]
     planes = pe_macs(plan.program, core)
-    made = simulate_network("lenet", "edge_int8", tensors="none", overrides=MACHINES[name]).result
+    made = simulate_named("lenet", "edge_int8", tensors="none", overrides=MACHINES[name]).result
     assert made.cores[0].alone_cycles == made.cores[0].busy_cycles == alone.cycles
     assert len(made.operators) == len(times)
     for row, time, energy in zip(made.operators, times, energies, strict=True):
@@ -72,6 +79,30 @@ def test_a_cluster_of_one_core_is_the_single_machine(name: str) -> None:
         assert made.cores[0].inside_cycles["host"] > 0
 
 
+@settings(max_examples=examples(12), deadline=None)
+@given(networks(), st.sampled_from(sorted(MACHINES)))
+def test_a_random_layer_takes_what_it_takes_on_the_single_machine(network: Network, name: str) -> None:
+    cluster = load_cluster("edge_int8", MACHINES[name])
+    core = cluster.cores[0]
+    try:
+        plan = make_plan(network, core, "latency", keep_on_chip=False)
+    except InfeasibleError:
+        assume(False)
+    graph = make_graph(network, core)
+    options = assign_cores(graph, core_options(graph, cluster))
+    works = [options[op.name].work for op in graph.operators]
+    mine = [piece.mapping.loops for work in works if work is not None for piece in work.pieces]
+    assume(mine == [part.mapping("core0").loops for group in plan.groups for part in group.parts])
+    capacity = cluster.shared.capacity_bytes
+    program = lower_plan(graph, cluster.name, capacity, nothing_stays(graph), options, cores=cluster.cores)
+    alone = run_program(plan.program, core)
+    own = run_cores(program, cluster)[core.core.name]
+    assert own.cycles == alone.cycles
+    assert [time.cycles for time in own.times] == [time.cycles for time in attribute(plan.program, alone, core)]
+    made = simulate_network(program, cluster, {}, {})
+    assert all(check.ok for check in made.checks)
+
+
 def test_utilisation_of_an_operator_is_that_of_the_single_machine() -> None:
     core = load_cluster("edge_int8").cores[0]
     plan = make_plan(load_workload("lenet", None).network, core, "latency", keep_on_chip=False)
@@ -80,7 +111,7 @@ def test_utilisation_of_an_operator_is_that_of_the_single_machine() -> None:
 
     notes = [LayerAnnotation(None, None, None, None, "core") for _ in plan.program.layers]
     result = build_result(plan.program, alone, core, {}, notes, {}, ())
-    made = simulate_network("lenet", "edge_int8", tensors="none").result
+    made = simulate_named("lenet", "edge_int8", tensors="none").result
     assert [row.utilisation for row in made.operators] == [layer.utilisation for layer in result.layers]
 
 
@@ -90,7 +121,7 @@ def test_utilisation_of_an_operator_is_that_of_the_single_machine() -> None:
 )
 def test_parts_sum_to_the_whole(execution: str) -> None:
     items = 3 if execution in ("pipeline", "batch") else 1
-    made = simulate_network("tiny_ic", "quad_edge", execution=execution, items=items).to_json()
+    made = simulate_named("tiny_ic", "quad_edge", execution=execution, items=items).to_json()
     cycles, total = made["totals"]["cycles"], made["totals"]["energy_pj"]
     for key in ("energy_pj", "component_pj", "operand_pj"):
         assert sum(made[key].values()) == pytest.approx(total, rel=1e-12)
@@ -234,8 +265,20 @@ def test_bad_input(words: list[str], says: str, capsys: pytest.CaptureFixture[st
 
 
 def test_bad_windows_and_cores_without_commands() -> None:
-    made = simulate_network("lenet", "edge_int8", tensors="none").result
+    made = simulate_named("lenet", "edge_int8", tensors="none").result
     with pytest.raises(InputError, match=r"windows is 0, bound is 1\.\.10000"):
         network_over_time(made.program, made.run, {}, ["core0"], 0)
     with pytest.raises(InputError, match=r"core '.*' is row_stationary, which runs in passes and has no commands"):
         load_cluster("eyeriss_v1")
+
+
+def test_cores_are_chosen_by_what_commands_take_where_closed_forms_are_blind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One core of three has few banks: the layer mapper's bound does not see that, its commands do."""
+    few = ["big.core.input.banks.count=64", "big.core.input.banks.word=1B"]
+
+    def cycles() -> int:
+        return simulate_named("lenet", "hetero_edge", tensors="none", overrides=few).result.totals.cycles
+
+    seen = cycles()
+    monkeypatch.setattr("tilewright.network_times.by_commands", lambda graph, cluster, options: options)
+    assert seen < cycles()

@@ -100,7 +100,7 @@ class TestExecutions:
     def test_laws_hold_and_the_baseline_is_the_same(self, execution: str) -> None:
         items = 3 if execution in ("pipeline", "batch") else 1
         made = simulate_network("tiny_ic", "quad_edge", execution=execution, items=items)
-        assert all(check.ok for check in made.result.checks) and len(made.result.checks) == 14
+        assert all(check.ok for check in made.result.checks) and len(made.result.checks) == 17
         assert made.result.totals.macs == items * made.baseline.totals.macs
         assert sum(made.result.energy_pj.values()) == pytest.approx(made.result.totals.energy_pj)
         data = made.to_json()
@@ -109,6 +109,13 @@ class TestExecutions:
         for row in made.result.operators:
             by_core.setdefault(row.core, []).append((row.start_cycle, row.end_cycle))
         assert all(a[1] <= b[0] for spans in by_core.values() for a, b in pairwise(spans))
+
+    def test_a_pipeline_of_one_core_waits_for_tiles_on_their_way_to_dram(self) -> None:
+        made = simulate_network("lenet", "edge_int8", execution="pipeline", items=3).result
+        spans = dict(zip([getattr(task, "name", "") for task in made.program.tasks], made.run.spans, strict=True))
+        for item in (0, 1):
+            last, first = spans[f"output item {item}"], spans[f"c1 item {item + 1}"]
+            assert last.end < last.done <= first.start
 
     def test_fused_moves_less_and_streams_save_time(self) -> None:
         fused = simulate_network("tiny_ic", "quad_edge", execution="fused", overrides=["dram.bandwidth=1.6GB/s"])

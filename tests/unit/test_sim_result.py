@@ -159,11 +159,18 @@ def _stall(result: Result, cause: str, by: int) -> Result:
     return _layer(result, stall_cycles=stalls | {cause: stalls[cause] + by})
 
 
+def _lost_in_the_scratchpad(result: Result) -> Result:
+    traffic = result.layers[0].traffic_bytes
+    weight = {tensor: flow | {"write": 0} for tensor, flow in traffic["weight"].items()}
+    return _layer(result, traffic_bytes=traffic | {"weight": weight})
+
+
 TAMPERED = {
     "macs": (lambda r: replace(r, totals=replace(r.totals, macs=r.totals.macs + 1)), "MACs are conserved"),
     "layer macs": (lambda r: _layer(r, macs=r.layers[0].macs - 1), "MACs are conserved"),
     "negative": (lambda r: _layer(r, start_cycle=-1), "no count is negative"),
     "bytes": (lambda r: replace(r, totals=replace(r.totals, dram_read_bytes=1)), "DRAM bytes"),
+    "arrived bytes": (_lost_in_the_scratchpad, "DRAM bytes"),
     "bound": (
         lambda r: replace(r, bounds=replace(r.bounds, dram_cycles=10**6, lower_bound_cycles=10**6)),
         "cycles are at least",
@@ -191,11 +198,22 @@ def test_a_tampered_run_is_caught() -> None:
     twice = replace(run, bus=[*run.bus, run.bus[0]])
     late = replace(run, spans=(replace(run.spans[0], end=0), *run.spans[1:]))
     kept = replace(run, occupancy=run.occupancy[:-1])
+    work = [span.last - span.begin for span in run.spans]
+    hurried = [
+        replace(run, spans=(*run.spans[:at], replace(run.spans[at], last=span.begin), *run.spans[at + 1 :]))
+        for at, span in enumerate(run.spans)
+        if work[at]
+    ]
     failed = [
         [check.name.split()[1] for check in check_result(result, program, tampered, MACHINE) if not check.ok]
         for tampered in (twice, late, kept)
     ]
     assert failed == [["bus"], ["count"], ["tile"]]
+    engines = {command.engine for command, cycles in zip(program.commands, work, strict=True) if cycles}
+    assert engines == {"load", "array", "vector", "store"}
+    for tampered in hurried:
+        broken = [check.detail for check in check_result(result, program, tampered, MACHINE) if not check.ok]
+        assert any(detail.endswith("; 1 commands faster than their work") for detail in broken)
 
 
 def test_annotations_are_one_per_layer() -> None:
