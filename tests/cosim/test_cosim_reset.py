@@ -71,6 +71,7 @@ def operands(params: SystolicParams, shape: tuple[int, int, int], seed: int) -> 
 @pytest.mark.parametrize("row", [row for row in cores() if isinstance(row.params, SystolicParams)], ids=identifier)
 def test_array_forgets_at_a_reset(row: CoreRow) -> None:
     params = row.params
+    assert isinstance(params, SystolicParams)
     shape = (3, params.rows + 1, params.cols + 1)
     jobs = tuple(operands(params, shape, seed) for seed in (1, 2))
     cycles = sum(params.cycles(fold_job(params, job)) for job in jobs)
