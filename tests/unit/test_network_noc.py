@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -90,7 +91,7 @@ def test_contention_costs_and_moves_every_word(
 
 
 def test_a_description_says_all_of_it(tmp_path: Path) -> None:
-    text = (Path(__file__).resolve().parents[2] / "hw_models/clusters/quad_edge.yaml").read_text()
+    text = (files("hw_models.clusters") / "quad_edge.yaml").read_text(encoding="utf-8")
     path = tmp_path / "with_noc.yaml"
     noc = "noc: {width: 32B/cycle, delay: 2cycles, burst: 256B, arbitration: priority, multicast: true}\n"
     path.write_text(text + noc)
