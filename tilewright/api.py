@@ -225,7 +225,11 @@ def simulate(
         whole = manifest | {"solver": order}
         return Simulation(simulate_in_passes(loaded.network, accelerator, whole, fidelity, loaded.notes))
     given = None if plan is None else _given(Path(plan), loaded, accelerator, objective)
-    return _run(_plan(loaded, accelerator, objective, given), loaded, manifest, fidelity, fast_forward)
+    mapped = _plan(loaded, accelerator, objective, given)
+    from sim.collector import paused
+
+    with paused():
+        return _run(mapped, loaded, manifest, fidelity, fast_forward)
 
 
 def _given(path: Path, loaded: Workload, accelerator: Accelerator, objective: str) -> GivenPlan:
